@@ -1,0 +1,24 @@
+//! Dead letters: what every record that a step could not take becomes.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+
+use crate::element::columns;
+
+/// The columns of a dead letter.
+///
+/// `record` holds the original bytes, or, of a row that never was bytes, its columns as JSON.
+#[must_use]
+pub fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("datastream", DataType::Utf8, false),
+        Field::new("step", DataType::Utf8, false),
+        Field::new("error", DataType::Utf8, false),
+        Field::new("split", DataType::Utf8, true),
+        Field::new("position", DataType::UInt64, true),
+        Field::new("attempt", DataType::Utf8, false),
+        Field::new("failedAt", columns::timestamp(), false),
+        Field::new("record", DataType::Binary, false),
+    ]))
+}

@@ -1,0 +1,17 @@
+//! The contracts of those who handle what flows: sources, sinks and formats, as traits that connectors implement.
+//!
+//! Each sentence of a contract is held by an assertion or by the contract suite that every implementation runs
+//! (`dataflow::testing`, feature `testing`).
+
+pub mod connector;
+pub mod dead;
+pub mod format;
+pub mod sink;
+pub mod source;
+
+pub use connector::{Connector, Description, Example, Guarantee, InvalidOptions};
+pub use format::{BadRecord, Decoded, Decoder, Encoder, Format, Framing};
+pub use sink::{Committable, Cut, Prepared, Sink, SinkConnector, SinkContext, SinkState};
+pub use source::{
+    Discovery, Enumerator, EnumeratorContext, Polled, Progress, Reader, ReaderContext, Shape, SourceConnector, Split, Waker,
+};

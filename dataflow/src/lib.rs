@@ -1,0 +1,30 @@
+//! The words of Weir: what flows, what is to be done with it, and the contracts of those who do it.
+//!
+//! Everything above this crate is written in these words; this crate names nobody above it.
+//! It knows no gRPC, no YAML, no scheduling and no concrete connector.
+//!
+//! ```text
+//!   element   what flows: batches, watermarks, barriers         recipe    what to do with it, inert
+//!   contract  who does it: sources, sinks, formats              registry  the list of those who can
+//!   expr      SQL expressions over Arrow batches                store     the one door to object stores
+//!   key time id error scope                                     the small words
+//! ```
+
+pub mod contract;
+pub mod element;
+pub mod error;
+pub mod expr;
+pub mod id;
+pub mod key;
+pub mod recipe;
+pub mod registry;
+pub mod scope;
+pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod time;
+
+pub use element::Element;
+pub use error::{Disposition, Failure};
+pub use registry::Registry;
+pub use scope::Scope;

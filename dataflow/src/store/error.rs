@@ -1,0 +1,85 @@
+//! What can go wrong at a store, by what the caller does about it.
+
+use std::error::Error as StdError;
+
+use crate::error::Failure;
+
+/// A store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such object.
+    #[error("{url}: there is no `{path}`")]
+    Missing {
+        /// The store.
+        url: String,
+        /// What was asked for.
+        path: String,
+    },
+    /// The object to be created is already there.
+    #[error("{url}: `{path}` is already there")]
+    Exists {
+        /// The store.
+        url: String,
+        /// What was to be created.
+        path: String,
+    },
+    /// Permission or credentials are missing.
+    #[error("{url}: no permission for `{path}`")]
+    Denied {
+        /// The store.
+        url: String,
+        /// What was asked for.
+        path: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// No room is left.
+    #[error("{url}: no space left for `{path}`")]
+    Full {
+        /// The store.
+        url: String,
+        /// What was written.
+        path: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The store could not be reached, or it is not known what came of the request.
+    #[error("{url}: `{path}`: outcome unknown")]
+    Unknown {
+        /// The store.
+        url: String,
+        /// What was asked for.
+        path: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The URL is not one that this process opens.
+    #[error("`{url}` cannot be opened: {reason}")]
+    Refused {
+        /// The URL.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let failure = match &error {
+            Error::Missing { .. } | Error::Exists { .. } | Error::Refused { .. } => Self::fail(""),
+            Error::Denied { .. } => Self::fail("").help("give the user that runs Weir the right to read and write there"),
+            Error::Full { .. } => Self::retry("").help("free some space; the job goes on by itself"),
+            Error::Unknown { .. } => Self::retry(""),
+        };
+        Self { message: chain(&error), ..failure }
+    }
+}
+
+/// The error and its causes, joined by `: `.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

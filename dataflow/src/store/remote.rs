@@ -1,0 +1,1 @@
+//! S3 and other remote stores, through `object_store`.

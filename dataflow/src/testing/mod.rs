@@ -1,0 +1,1 @@
+//! What tests of every crate share: the contract suites that each implementation runs, and tables as pictures.

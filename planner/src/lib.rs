@@ -1,0 +1,7 @@
+//! YAML text to job graph, with diagnostics: the first half of walk two.
+//!
+//! ```text
+//!   text --parse--> Spec --bind--> LogicalPlan --rewrite--> LogicalPlan --lower--> JobGraph
+//! ```
+
+pub mod job;
