@@ -6,6 +6,7 @@ use arrow_schema::SchemaRef;
 use serde_json::Value;
 
 use super::InvalidOptions;
+use crate::expr::Path;
 
 /// A format by name: `json`, `csv`, `raw`.
 pub trait Format: Send + Sync {
@@ -35,6 +36,11 @@ pub trait Format: Send + Sync {
     /// # Errors
     /// Options or types that this format cannot write.
     fn encoder(&self, options: &Value, columns: SchemaRef) -> Result<Box<dyn Encoder>, InvalidOptions>;
+
+    /// Rewrites records without decoding them, if this format can: what `drop` and `unnest` need in streams without a schema.
+    fn splicer(&self) -> Option<&dyn Splicer> {
+        None
+    }
 }
 
 /// How bytes are cut into records.
@@ -89,4 +95,30 @@ pub trait Encoder: Send {
     /// # Errors
     /// The row that cannot be written, with the reason; rows before it are in `out`, the others are not.
     fn encode(&mut self, rows: &RecordBatch, out: &mut Vec<u8>) -> Result<(), BadRecord>;
+}
+
+/// Rewrites the bytes of records; what is not touched stays byte for byte.
+///
+/// Records were checked by a decoder before: one that is not whole stays as it is, and never panics.
+pub trait Splicer: Send + Sync {
+    /// Removes the fields at `paths`, every occurrence of them. A path that a record does not have is no mistake.
+    ///
+    /// As many records as before; those that lose nothing still point into the buffers they came in.
+    fn remove_fields(&self, records: &BinaryViewArray, paths: &[Path]) -> BinaryViewArray;
+
+    /// Replaces the list at `path` by each of its elements in turn, one record for each.
+    ///
+    /// A record whose list is empty, null or absent makes none; one that has something else there is bad and makes none.
+    fn unnest(&self, records: &BinaryViewArray, path: &Path) -> Unnested;
+}
+
+/// What came of [`Splicer::unnest`].
+#[derive(Clone, Debug)]
+pub struct Unnested {
+    /// The new records, in the order of the old ones and of the elements in each.
+    pub records: BinaryViewArray,
+    /// For each new record, the row it was made of.
+    pub rows: Vec<u32>,
+    /// The old records that have no list at the path, in order of their rows.
+    pub bad: Vec<BadRecord>,
 }
