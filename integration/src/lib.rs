@@ -1,1 +1,1 @@
-//! x
+//! Clusters under test: real processes, real servers, and the oracles that look at them from outside.
