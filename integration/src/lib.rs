@@ -1,1 +1,3 @@
 //! Clusters under test: real processes, real servers, and the oracles that look at them from outside.
+
+pub mod oracle;

@@ -1,0 +1,258 @@
+//! What can be typed: verbs, files and flags.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use dataflow::quantity::ByteCount;
+
+/// Streams as a service: a datastream is ten lines of YAML.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, about, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+
+    /// How results are printed.
+    #[arg(short, long, global = true, value_enum, default_value_t)]
+    pub(crate) output: OutputForm,
+
+    /// Log lines on standard error: error, warn, info, debug, trace, or `target=level` pairs.
+    #[arg(long, global = true, env = "WEIR_LOG", default_value = "warn")]
+    pub(crate) log: String,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputForm {
+    /// For people.
+    #[default]
+    Table,
+    /// One JSON document.
+    Json,
+    /// One YAML document.
+    Yaml,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Runs datastreams in this process; run again, it goes on where it was.
+    Run(Run),
+    /// Finds every mistake in documents, without running them.
+    Validate(Files),
+    /// Shows what would run: vertices, edges, parallelism.
+    Plan(Files),
+    /// Creates datastreams on a cluster.
+    Submit(Submit),
+    /// Lists the datastreams of a cluster.
+    List(Cluster),
+    /// Shows everything about one datastream: state, rates, waits, checkpoints, failures, dead letters.
+    Describe(Named),
+    /// Prints what happened to a datastream.
+    Logs(Named),
+    /// Takes a last checkpoint and stops; the state is kept.
+    Stop(Stop),
+    /// Stops now, without a last checkpoint.
+    Cancel(Named),
+    /// Explains an error code (`weir explain E0101`), a connector or format (`weir explain file`), or a stage of a document.
+    Explain(Explain),
+    /// Prints the JSON Schema of the document, for editors.
+    Schema,
+    /// Prints a document to begin with.
+    New(New),
+    /// Looks for what would keep Weir or a document from running.
+    Doctor(Doctor),
+    /// Prints completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Runs the control plane: decides what runs where.
+    Jobmanager(JobManager),
+    /// Runs a part of the data plane: moves the batches.
+    Taskmanager(TaskManager),
+}
+
+/// Documents.
+#[derive(Args, Debug)]
+pub(crate) struct Files {
+    /// YAML files, or `-` for standard input.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// `weir run`.
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// A YAML file, or `-` for standard input.
+    pub(crate) file: PathBuf,
+
+    /// Where checkpoints are kept: a folder, or `s3://bucket/prefix`.
+    #[arg(long, env = "WEIR_STATE", default_value = ".weir")]
+    pub(crate) state: String,
+
+    /// Starts anew instead of going on; what was written stays.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+
+    /// Memory for what flows and waits.
+    #[arg(long, default_value = "1GiB")]
+    pub(crate) memory: ByteCount,
+
+    /// Serves metrics and the REST API there while the job runs, such as `127.0.0.1:7080`.
+    #[arg(long)]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+/// Where the cluster is.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Cluster {
+    /// The job manager's REST address.
+    #[arg(long, env = "WEIR_CLUSTER", default_value = "http://127.0.0.1:7080")]
+    pub(crate) cluster: String,
+}
+
+/// A datastream on a cluster.
+#[derive(Args, Debug)]
+pub(crate) struct Named {
+    /// The datastream's name.
+    pub(crate) name: String,
+
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+}
+
+/// `weir submit`.
+#[derive(Args, Debug)]
+pub(crate) struct Submit {
+    #[command(flatten)]
+    pub(crate) files: Files,
+
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+
+    /// Starts anew where a datastream of that name has ended.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+
+    /// Waits until the datastream has ended, and shows its progress.
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+/// `weir stop`.
+#[derive(Args, Debug)]
+pub(crate) struct Stop {
+    #[command(flatten)]
+    pub(crate) named: Named,
+
+    /// Finishes what has entered and lets time run out first, as if the input had ended.
+    #[arg(long)]
+    pub(crate) drain: bool,
+}
+
+/// `weir explain`.
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// An error code, the name of a connector, format or step, or a YAML file.
+    pub(crate) subject: String,
+
+    /// For a file: which stage of its way to a running job.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) stage: Stage,
+}
+
+/// A stage of walk two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Stage {
+    /// Names resolved, types known.
+    Logical,
+    /// Chains and edges.
+    #[default]
+    Job,
+    /// Subtasks and channels.
+    Execution,
+}
+
+/// `weir new`.
+#[derive(Args, Debug)]
+pub(crate) struct New {
+    /// `SOURCE/SINK`, such as `file/parquet`; without it, a stream of made-up events to standard output.
+    #[arg(default_value = "generator/stdout")]
+    pub(crate) shape: String,
+}
+
+/// `weir doctor`.
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// A document to check against this machine: can its inputs be read, its outputs be written?
+    pub(crate) file: Option<PathBuf>,
+
+    /// The state folder to check.
+    #[arg(long, env = "WEIR_STATE", default_value = ".weir")]
+    pub(crate) state: String,
+}
+
+/// `weir jobmanager`.
+#[derive(Args, Debug)]
+pub(crate) struct JobManager {
+    /// Where everything that must survive is kept: a folder, or `s3://bucket/prefix`.
+    #[arg(long, env = "WEIR_STATE")]
+    pub(crate) state: String,
+
+    /// Where people connect: REST and metrics. Port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:7080")]
+    pub(crate) listen: SocketAddr,
+
+    /// Where task managers connect. Port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:7081")]
+    pub(crate) control: SocketAddr,
+
+    #[command(flatten)]
+    pub(crate) paths: Paths,
+
+    /// Writes the addresses it listens on into this file, as JSON, once it does.
+    #[arg(long)]
+    pub(crate) ready_file: Option<PathBuf>,
+}
+
+/// `weir taskmanager`.
+#[derive(Args, Debug)]
+pub(crate) struct TaskManager {
+    /// The job manager's control address.
+    #[arg(long, env = "WEIR_CONTROL", default_value = "127.0.0.1:7081")]
+    pub(crate) jobmanager: SocketAddr,
+
+    /// Its name, unique in the cluster; without it, one made of the host and process.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+
+    /// How many slots: each holds one subtask of every vertex of a job.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) slots: u32,
+
+    /// Memory for what flows and waits.
+    #[arg(long, default_value = "1GiB")]
+    pub(crate) memory: ByteCount,
+
+    /// Where other task managers connect. Port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+
+    /// Where metrics are served. Port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub(crate) metrics: SocketAddr,
+
+    #[command(flatten)]
+    pub(crate) paths: Paths,
+}
+
+/// Which local folders datastreams may touch.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Paths {
+    /// Lets datastreams read and write below this folder; may be given several times. Without it they touch no local path.
+    #[arg(long = "allow-path")]
+    pub(crate) allowed: Vec<PathBuf>,
+}

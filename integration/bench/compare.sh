@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Weir and Flink on the same files, in turn, never at the same time; beside them what the work costs with no engine around it.
+# From a plain clone it measures Weir alone, on files that Weir's own generator makes.
+#   compare.sh WEIR   with EVENTS=10000000 REPS=3 QUERIES="maestro_filter raw_pass q0 q1 q2 q21 q22"
+set -euo pipefail
+weir=$(realpath "$1")
+here=$(cd "$(dirname "$0")" && pwd)
+export BENCH_WORK=${BENCH_WORK:-$HOME/.cache/weir-bench}
+events=${EVENTS:-10000000}
+reps=${REPS:-3}
+read -ra queries <<<"${QUERIES:-maestro_filter raw_pass q0 q1 q2 q21 q22}"
+harness=$(realpath -m "${HARNESS:-$here/../../../shared/bench}")
+tsv=$BENCH_WORK/results.tsv
+mkdir -p "$BENCH_WORK"
+: >"$tsv"
+
+# The same bytes as the harness' generator makes: each source split is one file.
+make_data() {
+  local name=$1 options=$2 target=$3
+  [ -e "$target/.done-$events" ] && return
+  rm -rf "$target" "$BENCH_WORK/make" && mkdir -p "$target"
+  cat >"$BENCH_WORK/make.yaml" <<YAML
+datastreamName: make-$name
+contactName: bench
+desiredState: ON
+parallelism: 2
+sources:
+  - generator: { $options, count: $events, splits: 2, seed: 42 }
+    format: raw
+sinks:
+  - file: { path: "$target", roll: { size: 16GiB, every: 1h } }
+YAML
+  "$weir" run "$BENCH_WORK/make.yaml" --state "$BENCH_WORK/make" --fresh >/dev/null
+  touch "$target/.done-$events"
+}
+
+folder_of() { case $1 in q*) echo "$nexmark" ;; *) echo "$shop" ;; esac; }
+sink_of() { case $1 in q*) echo blackhole ;; *) echo json ;; esac; }
+case_of() { case $1 in maestro_filter) echo filter ;; raw_pass) echo pass ;; q*) echo parse ;; esac; }
+# Flink's own sink names: raw lines for raw_pass.
+flink_sink_of() { case $1 in raw_pass) echo raw ;; *) sink_of "$1" ;; esac; }
+
+flink=false
+if [ -x "$harness/flink/run.sh" ]; then
+  flink=true
+  "$harness/gen/build.sh" && "$harness/limit/build.sh"
+  [ -e "$BENCH_WORK/bench.jar" ] || "$harness/flink/install.sh"
+  shop=$BENCH_WORK/data/shop-$events nexmark=$BENCH_WORK/data/nexmark-$events
+  benchgen=$BENCH_WORK/target/release/benchgen
+  [ -d "$shop" ] || "$benchgen" shop --events "$events" --seed 42 --duplicates 0.02 --out "$shop"
+  [ -d "$nexmark" ] || "$benchgen" nexmark --events "$events" --seed 42 --layout mixed --out "$nexmark"
+  export TM_MEM=${TM_MEM:-1728m}
+  trap '"$harness/flink/cluster.sh" stop' EXIT
+else
+  shop=$BENCH_WORK/data/shop-own nexmark=$BENCH_WORK/data/nexmark-own
+  make_data shop "events: shop, duplicates: 0.02" "$shop"
+  make_data nexmark "events: nexmark" "$nexmark/mixed"
+fi
+
+printf 'system\tquery\trep\tevents\tseconds\tevents_per_s\tcpu_s\tpeak_rss_mb\toutput_rows\tdigest\tjob_s\tsubmit_s\tother_cpu_s\tcheckpoints\tnote\n'
+for query in "${queries[@]}"; do
+  data=$(folder_of "$query") sink=$(sink_of "$query")
+  find "$data" -type f -exec cat {} + >/dev/null # read once, so that no run waits for the disk
+  digest=(); $flink && digest=(--digest "$benchgen")
+  $flink && "$harness/flink/cluster.sh" start >&2
+  for rep in $(seq "$reps"); do
+    if $flink; then
+      "$harness/flink/run.sh" --data "$data" --events "$events" --reps 1 --sink "$(flink_sink_of "$query")" "$query" | tee -a "$tsv"
+      lines=$data; [ -d "$data/mixed" ] && lines=$data/mixed
+      "$BENCH_WORK/target/release/limit" "$(case_of "$query")" "$lines" "$BENCH_WORK/limit-out" |
+        awk -v OFS='\t' -v q="$query" -v r="$rep" '{print "limit", q, r, $2, $3, $4, $5, "-", $6, "-", $3, 0, 0, 0, $1}' | tee -a "$tsv"
+      rm -rf "$BENCH_WORK/limit-out"
+    fi
+    python3 "$here/run.py" --weir "$weir" --data "$data" --out "$BENCH_WORK/out" --events "$events" --sink "$sink" "${digest[@]}" "$query" |
+      awk -v OFS='\t' -v r="$rep" '{$3 = r; print}' FS='\t' | tee -a "$tsv"
+  done
+  $flink && "$harness/flink/cluster.sh" stop
+done
+python3 "$here/summary.py" "$tsv"

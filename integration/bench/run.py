@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Runs queries with `weir run` and prints one TSV line a run, in the columns of the Flink harness.
+
+run.py --weir BIN --data DIR --out DIR --events N [--reps N] [--sink json|blackhole] [--digest BENCHGEN] QUERY...
+
+seconds is the time of the whole process: from its start to its exit, the last checkpoint and commit included.
+CPU and peak memory are what the kernel counted for the process (wait4).
+"""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).parent
+SINKS = {"blackhole": "blackhole: {}", "json": 'file: { path: "%s" }'}
+
+
+def busy():
+    fields = open("/proc/stat").readline().split()[1:]
+    return sum(int(fields[i]) for i in (0, 1, 2, 5, 6, 7)) / os.sysconf("SC_CLK_TCK")
+
+
+def run(args, query, rep):
+    out = pathlib.Path(args.out) / query
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    sink = SINKS[args.sink] % (out / "rows") if args.sink == "json" else SINKS[args.sink]
+    text = (HERE / "queries" / f"{query}.yaml").read_text()
+    document = out / "datastream.yaml"
+    document.write_text(text.replace("${DATA}", args.data).replace("${SINK}", sink))
+    command = [args.weir, "run", str(document), "--state", str(out / "state"), "-o", "json"]
+    before = busy()
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    printed = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - start
+    cpu = used.ru_utime + used.ru_stime
+    others = max(busy() - before - cpu, 0)
+    if status != 0:
+        sys.exit(f"{query}: weir ended with {os.waitstatus_to_exitcode(status)}")
+    result = json.loads(printed)
+    rows, digest = str(result["progress"]["rowsOut"]), "-"
+    if args.sink == "json" and args.digest:
+        columns = subprocess.check_output([args.digest, "digest", str(out / "rows")], text=True).split("\t")
+        rows, digest = columns[1], columns[2]
+    line = [
+        "weir", query, rep, args.events, f"{seconds:.3f}", f"{args.events / seconds:.0f}", f"{cpu:.2f}", used.ru_maxrss // 1024,
+        rows, digest, f"{seconds:.3f}", "0.000", f"{others:.2f}", result["checkpoints"]["completed"], args.sink,
+    ]
+    print(*line, sep="\t", flush=True)
+    shutil.rmtree(out)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for flag in ("--weir", "--data", "--out"):
+        parser.add_argument(flag, required=True)
+    parser.add_argument("--events", type=int, required=True)
+    parser.add_argument("--reps", type=int, default=1)
+    parser.add_argument("--sink", choices=SINKS, default="blackhole")
+    parser.add_argument("--digest")
+    parser.add_argument("queries", nargs="+")
+    args = parser.parse_args()
+    for rep in range(1, args.reps + 1):
+        for query in args.queries:
+            run(args, query, rep)
+
+
+main()

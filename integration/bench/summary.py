@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Medians of a results file and their ratios: events a second, CPU seconds per million events, peak memory, equal results."""
+import collections
+import statistics
+import sys
+
+runs = collections.defaultdict(list)
+for line in open(sys.argv[1]):
+    fields = line.rstrip("\n").split("\t")
+    runs[fields[1], fields[0]].append(fields)
+
+
+def median(query, system, column):
+    values = [float(run[column]) for run in runs.get((query, system), []) if run[column] != "-"]
+    return statistics.median(values) if values else None
+
+
+def show(value, form):
+    return "-" if value is None else form.format(value)
+
+
+print(f"{'query':<16}{'weir M/s':>10}{'flink M/s':>10}{'ratio':>8}{'limit M/s':>10}{'of limit':>9}"
+      f"{'cpu/M':>8}{'flink':>8}{'RSS MB':>8}{'flink':>8}  results")
+for query in dict.fromkeys(query for query, _ in runs):
+    speed = {system: median(query, system, 5) for system in ("weir", "flink", "limit")}
+    cpu = {system: median(query, system, 6) for system in ("weir", "flink")}
+    events = median(query, "weir", 3)
+    rss = {system: median(query, system, 7) for system in ("weir", "flink")}
+    ratio = speed["weir"] / speed["flink"] if speed["flink"] else None
+    share = speed["weir"] / speed["limit"] if speed["limit"] else None
+    per_million = {system: value / events * 1e6 if value is not None else None for system, value in cpu.items()}
+    results = {(run[8], run[9]) for system in ("weir", "flink") for run in runs.get((query, system), [])}
+    verdict = "equal" if len(results) == 1 else "DIFFERENT " + str(sorted(results))
+    millions = {system: value / 1e6 if value else None for system, value in speed.items()}
+    print(f"{query:<16}{show(millions['weir'], '{:.2f}'):>10}{show(millions['flink'], '{:.3f}'):>10}{show(ratio, '{:.1f}x'):>8}"
+          f"{show(millions['limit'], '{:.2f}'):>10}{show(share, '{:.0%}'):>9}{show(per_million['weir'], '{:.2f}'):>8}"
+          f"{show(per_million['flink'], '{:.2f}'):>8}{show(rss['weir'], '{:.0f}'):>8}{show(rss['flink'], '{:.0f}'):>8}  {verdict}")
