@@ -4,4 +4,10 @@
 //!   text --parse--> Spec --bind--> LogicalPlan --rewrite--> LogicalPlan --lower--> JobGraph
 //! ```
 
+pub mod spec;
 pub mod job;
+pub mod catalog;
+pub mod diagnostic;
+
+pub use catalog::Catalog;
+pub use diagnostic::{Diagnostic, Diagnostics};

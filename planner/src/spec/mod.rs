@@ -1,0 +1,266 @@
+//! What a person wrote: the document as types, each value with its place.
+//!
+//! Enters: the text of a file and the catalog. Leaves: one [`Spec`] a document, and every mistake in it at once.
+//! Who calls: [`crate::logical`] binds it, `weir validate` shows it. Must stay true: no I/O, no panic and bounded
+//! work on any text; what a `Spec` holds was checked by its component's JSON Schema.
+//! Not here: names of steps, expressions and types are only known to be text; the binder gives them a meaning.
+//!
+//! ```text
+//!   text --events--> Node (tree with places) --catalog, JSON Schemas--> Spec
+//! ```
+
+mod node;
+mod span;
+
+pub use node::{Entry, Node, Scalar, Style, Value};
+pub use span::{Span, Spanned, Text};
+
+use std::time::Duration;
+
+use arrow_schema::SchemaRef;
+use dataflow::expr::Path;
+use serde_json::Value as Json;
+
+use crate::job::Restart;
+
+/// One datastream, as it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    /// `datastreamName`; empty where it was missing or wrong.
+    pub name: Spanned<String>,
+    /// `contactName`.
+    pub contact: Option<Spanned<String>>,
+    /// `description`.
+    pub description: Option<Spanned<String>>,
+    /// `desiredState`; ON unless given.
+    pub desired: DesiredState,
+    /// `sources`, in order.
+    pub sources: Vec<Source>,
+    /// `eventTypeFilters` with `eventTypeField`.
+    pub event_types: Option<EventTypes>,
+    /// `steps`, in order.
+    pub steps: Vec<Step>,
+    /// `sinks`, in order.
+    pub sinks: Vec<Sink>,
+    /// `archive`.
+    pub archive: Option<Archive>,
+    /// `deadLetter`.
+    pub dead_letter: Option<DeadLetter>,
+    /// Keys that hold for the whole job.
+    pub settings: Settings,
+    /// `tests`, as they stand.
+    pub tests: Option<Node>,
+    /// The whole document.
+    pub span: Span,
+    /// Whether a mistake was found in it: parts may be missing, and it must not be lowered.
+    pub broken: bool,
+}
+
+/// Whether the datastream should run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DesiredState {
+    /// Run it.
+    #[default]
+    On,
+    /// Take a last checkpoint and keep the state.
+    Off,
+}
+
+/// `eventTypeFilters`: only records of these types.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventTypes {
+    /// Where a record's type stands; `eventType` unless `eventTypeField` says otherwise.
+    pub field: Spanned<Path>,
+    /// The types to keep; never empty.
+    pub types: Vec<Spanned<String>>,
+    /// The key `eventTypeFilters`.
+    pub key: Span,
+}
+
+/// An item of `sources`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// `name`.
+    pub name: Option<Spanned<String>>,
+    /// `renamedFrom`.
+    pub renamed_from: Option<Spanned<String>>,
+    /// The connector and its options; none where they were wrong.
+    pub component: Option<Component>,
+    /// `format`.
+    pub format: Option<Format>,
+    /// `eventTime`.
+    pub event_time: Option<EventTime>,
+    /// `parallelism`.
+    pub parallelism: Option<Spanned<u32>>,
+    /// The whole item.
+    pub span: Span,
+}
+
+/// A connector and its options.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Component {
+    /// The connector's key; the catalog knows it.
+    pub connector: Spanned<String>,
+    /// Its options, checked against its JSON Schema.
+    pub options: Json,
+    /// The options with their places: [`Node::at`] finds the place of a JSON pointer.
+    pub node: Node,
+}
+
+/// `format:` beside a source or sink.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Format {
+    /// The format's key; the catalog knows it.
+    pub name: Spanned<String>,
+    /// Its options without `schema`, checked against its JSON Schema.
+    pub options: Json,
+    /// The options with their places.
+    pub node: Node,
+    /// `schema` of its records.
+    pub schema: Option<Spanned<SchemaRef>>,
+}
+
+/// `eventTime:` beside a source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventTime {
+    /// Where a record's event time stands.
+    pub field: Spanned<Path>,
+    /// How far behind the latest one an event time may be without being late; zero unless given.
+    pub out_of_orderness_max: Duration,
+    /// After this long without a record a split no longer holds time back.
+    pub idle_timeout: Option<Duration>,
+}
+
+/// An item of `steps`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// `name`.
+    pub name: Option<Spanned<String>>,
+    /// `renamedFrom`.
+    pub renamed_from: Option<Spanned<String>>,
+    /// `input` or `inputs`; empty for the step before it. A branch of a route is `route.branch`.
+    pub inputs: Vec<Spanned<String>>,
+    /// `keyBy`; empty unless given.
+    pub key_by: Vec<Spanned<Path>>,
+    /// `parallelism`.
+    pub parallelism: Option<Spanned<u32>>,
+    /// What it does.
+    pub operation: Operation,
+    /// The step's key, such as `filter`.
+    pub key: Span,
+    /// The whole item.
+    pub span: Span,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operation {
+    /// `filter: "expression"`.
+    Filter(Text),
+    /// `select: { name: "expression" }` or `select: [path, "expression AS name"]`; never empty.
+    Select(Vec<Projection>),
+    /// `drop: [path]`; never empty.
+    Drop(Vec<Spanned<Path>>),
+    /// `unnest: path`.
+    Unnest(Spanned<Path>),
+    /// `route: { branch: "condition", else: branch }`.
+    Route {
+        /// The branches in the order in which they are tried; never empty.
+        branches: Vec<Branch>,
+        /// The branch of what no condition takes; without it such rows are dropped and counted.
+        otherwise: Option<Spanned<String>>,
+    },
+    /// `union: [a, b]`; the inputs are those of the step.
+    Union,
+    /// `sample: 0.1` or `sample: { share: 0.1, by: path, seed: 7 }`.
+    Sample {
+        /// The share to keep, from 0 to 1.
+        share: Spanned<f64>,
+        /// The key to sample by.
+        by: Option<Spanned<Path>>,
+        /// Another seed keeps other rows; 0 unless given.
+        seed: u64,
+    },
+    /// Something was wrong with it, and a diagnostic says so: whoever reads it can't be judged.
+    Broken,
+}
+
+/// One column of a `select`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Projection {
+    /// Its name, unique in the select.
+    pub name: Spanned<String>,
+    /// How it is computed.
+    pub expression: Text,
+}
+
+/// One branch of a `route`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Branch {
+    /// Its name, unique in the route.
+    pub name: Spanned<String>,
+    /// Which rows it takes, of those that no earlier branch took.
+    pub condition: Text,
+}
+
+/// An item of `sinks`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sink {
+    /// `name`.
+    pub name: Option<Spanned<String>>,
+    /// `renamedFrom`.
+    pub renamed_from: Option<Spanned<String>>,
+    /// `input` or `inputs`; empty for the last step (or the sources, if there is none).
+    pub inputs: Vec<Spanned<String>>,
+    /// `keyBy`; empty unless given.
+    pub key_by: Vec<Spanned<Path>>,
+    /// The connector and its options; none where they were wrong.
+    pub component: Option<Component>,
+    /// `format`.
+    pub format: Option<Format>,
+    /// `parallelism`.
+    pub parallelism: Option<Spanned<u32>>,
+    /// The whole item.
+    pub span: Span,
+}
+
+/// `archive:`, a sink of the connector [`crate::catalog::ARCHIVE`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Archive {
+    /// `of`: which step's rows; those that the sinks take unless given.
+    pub of: Option<Spanned<String>>,
+    /// The connector and its options; none where they were wrong.
+    pub component: Option<Component>,
+    /// `parallelism`.
+    pub parallelism: Option<Spanned<u32>>,
+    /// The key `archive`.
+    pub key: Span,
+}
+
+/// `deadLetter:`, a sink of the connector [`crate::catalog::DEAD_LETTER`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadLetter {
+    /// The connector and its options; none where they were wrong.
+    pub component: Option<Component>,
+    /// The key `deadLetter`.
+    pub key: Span,
+}
+
+/// Keys that hold for the whole job; none where the default holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// `parallelism`.
+    pub parallelism: Option<Spanned<u32>>,
+    /// `maxParallelism`.
+    pub max_parallelism: Option<Spanned<u32>>,
+    /// `memory`, in bytes.
+    pub memory: Option<Spanned<u64>>,
+    /// `checkpoint.interval`.
+    pub checkpoint_interval: Option<Spanned<Duration>>,
+    /// `checkpoint.alignedTimeout`.
+    pub aligned_timeout: Option<Spanned<Duration>>,
+    /// `restart`.
+    pub restart: Option<Spanned<Restart>>,
+    /// `bufferTimeout`.
+    pub buffer_timeout: Option<Spanned<Duration>>,
+}
