@@ -4,7 +4,7 @@ mod progress;
 mod table;
 
 pub(crate) use progress::{Progress, Reading};
-pub(crate) use table::{Table, age, bytes, count, rate};
+pub(crate) use table::{Table, age, bytes, count, rate, stamp};
 
 use serde::Serialize;
 

@@ -83,6 +83,12 @@ pub(crate) fn age(milliseconds: u64) -> String {
     }
 }
 
+/// Milliseconds since 1970 as `2026-01-31T23:59:59.999Z`.
+pub(crate) fn stamp(at_ms: i64) -> String {
+    let at = chrono::DateTime::from_timestamp_millis(at_ms).unwrap_or_default();
+    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

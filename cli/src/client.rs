@@ -1,0 +1,127 @@
+//! The command line's side of REST `/v1`.
+
+use std::time::Duration;
+
+use jobmanager::rest::types::{Datastream, LogLine, Problem, Stop as StopRequest, Submitted, Summary};
+use reqwest::{Method, RequestBuilder, StatusCode, Url};
+use serde::de::DeserializeOwned;
+
+use crate::exit::{Exit, Stop};
+
+/// No single answer takes longer; long waits are made of short requests.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A job manager, by its REST address.
+pub(crate) struct Client {
+    base: Url,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// A client of the job manager at `cluster`, such as `http://127.0.0.1:7080`.
+    pub(crate) fn new(cluster: &str) -> Result<Self, Stop> {
+        let wrong = |reason: String| {
+            Stop::new(Exit::Failed, format!("`{cluster}` is not the address of a job manager: {reason}"))
+                .help("it is written like http://127.0.0.1:7080")
+        };
+        let base: Url = cluster.parse().map_err(|error| wrong(format!("{error}")))?;
+        if base.cannot_be_a_base() || !matches!(base.scheme(), "http" | "https") {
+            return Err(wrong("it does not begin with http://".to_owned()));
+        }
+        let http = reqwest::Client::builder()
+            .timeout(REQUEST_TIMEOUT)
+            .no_proxy()
+            .build()
+            .map_err(|error| Stop::new(Exit::Failed, format!("no HTTP client: {error}")))?;
+        Ok(Self { base, http })
+    }
+
+    /// All datastreams.
+    pub(crate) async fn list(&self) -> Result<Vec<Summary>, Stop> {
+        self.get(&["datastreams"]).await
+    }
+
+    /// Everything about one.
+    pub(crate) async fn describe(&self, name: &str) -> Result<Datastream, Stop> {
+        self.get(&["datastreams", name]).await
+    }
+
+    /// What happened to one.
+    pub(crate) async fn logs(&self, name: &str) -> Result<Vec<LogLine>, Stop> {
+        self.get(&["datastreams", name, "logs"]).await
+    }
+
+    /// Creates datastreams from the text of a document file.
+    pub(crate) async fn submit(&self, text: String, fresh: bool) -> Result<Vec<Submitted>, Stop> {
+        let mut url = self.url(&["datastreams"])?;
+        if fresh {
+            url.query_pairs_mut().append_pair("fresh", "true");
+        }
+        let request = self.http.request(Method::POST, url).header("content-type", "application/yaml").body(text);
+        self.answer(request).await
+    }
+
+    /// A last checkpoint, then the end; with `drain`, time runs out first.
+    pub(crate) async fn stop(&self, name: &str, request: StopRequest) -> Result<Summary, Stop> {
+        let url = self.url(&["datastreams", name, "stop"])?;
+        self.answer(self.http.request(Method::POST, url).json(&request)).await
+    }
+
+    /// The end, now.
+    pub(crate) async fn cancel(&self, name: &str) -> Result<Summary, Stop> {
+        let url = self.url(&["datastreams", name, "cancel"])?;
+        self.answer(self.http.request(Method::POST, url)).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Stop> {
+        let url = self.url(path)?;
+        self.answer(self.http.request(Method::GET, url)).await
+    }
+
+    /// The URL of a resource; parts of the path may hold anything.
+    fn url(&self, path: &[&str]) -> Result<Url, Stop> {
+        let mut url = self.base.clone();
+        let not_a_base = |()| Stop::new(Exit::Failed, format!("`{}` is not the address of a job manager", self.base));
+        url.path_segments_mut().map_err(not_a_base)?.pop_if_empty().push("v1").extend(path);
+        Ok(url)
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Stop> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| self.foreign(&error));
+        }
+        let problem: Problem = serde_json::from_slice(&body).map_err(|error| self.foreign(&error))?;
+        Err(refusal(status, problem))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Stop {
+        let what = if error.is_timeout() { "does not answer" } else { "cannot be reached" };
+        Stop::new(Exit::Unreachable, format!("the job manager at {} {what}: {}", self.base, root_cause(error)))
+            .help("start one with `weir jobmanager --state DIR`, or name another with --cluster or WEIR_CLUSTER")
+    }
+
+    fn foreign(&self, error: &serde_json::Error) -> Stop {
+        Stop::new(Exit::Unreachable, format!("what answers at {} is not a job manager of this version: {error}", self.base))
+            .help("look at the address, and use the same build of `weir` everywhere")
+    }
+}
+
+fn refusal(status: StatusCode, problem: Problem) -> Stop {
+    if let Some(rendered) = problem.rendered {
+        return Stop::new(Exit::Document, rendered);
+    }
+    let exit = if status.is_server_error() { Exit::Failed } else { Exit::Refused };
+    Stop { exit, message: problem.detail, help: problem.help }
+}
+
+/// The innermost cause: `Connection refused` says more than `error sending request`.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

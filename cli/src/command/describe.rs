@@ -1,0 +1,152 @@
+//! `weir describe`: everything about one datastream, the most important first.
+
+use std::fmt::Write as _;
+
+use jobmanager::rest::types::{Checkpoints, Datastream, DeadLetters, Exception, Vertex};
+
+use crate::args::{Named, OutputForm};
+use crate::client::Client;
+use crate::exit::Stop;
+use crate::output::{Table, age, bytes, count, rate, show};
+
+/// How many checkpoints and failures are shown to people; JSON has all of them.
+const SHOWN: usize = 5;
+
+pub(crate) async fn describe(named: &Named, form: OutputForm) -> Result<(), Stop> {
+    let datastream = Client::new(&named.cluster.cluster)?.describe(&named.name).await?;
+    show(form, &datastream, text)
+}
+
+/// The page for people.
+pub(crate) fn text(datastream: &Datastream) -> String {
+    let mut page = head(datastream);
+    for vertex in &datastream.vertices {
+        page.push('\n');
+        page.push_str(&vertex_text(vertex));
+    }
+    page.push_str(&checkpoints(&datastream.checkpoints));
+    page.push_str(&exceptions(&datastream.exceptions));
+    page.push_str(&dead_letters(&datastream.dead_letters));
+    page
+}
+
+fn head(datastream: &Datastream) -> String {
+    let summary = &datastream.summary;
+    let progress = &summary.progress;
+    let mut lines = format!("{}: {}", summary.name, summary.state);
+    if let Some(reason) = &summary.reason {
+        let _ = write!(lines, ": {reason}");
+    }
+    lines.push('\n');
+    if let Some(help) = &summary.help {
+        let _ = writeln!(lines, "  help: {help}");
+    }
+    let contact = datastream.contact.as_deref().unwrap_or("nobody");
+    let _ = writeln!(lines, "job {}, {}, contact {contact}", summary.job, datastream.generation);
+    let _ = write!(
+        lines,
+        "{} rows in ({}), {} rows out ({}), {} read",
+        count(progress.rows_in),
+        rate(progress.rows_in_rate),
+        count(progress.rows_out),
+        rate(progress.rows_out_rate),
+        bytes(progress.bytes_read),
+    );
+    if let (Some(total), Some(share)) = (progress.bytes_total, progress.share) {
+        let _ = write!(lines, " of {} ({:.0} %)", bytes(total), share * 100.0);
+    }
+    let _ = writeln!(lines, ", {} dead letters, {} restarts", count(progress.dead_letters), count(summary.restarts));
+    lines
+}
+
+fn vertex_text(vertex: &Vertex) -> String {
+    let mut subtasks = Table::new(&["subtask", "on", "state", "#in", "#out", "#rate", "#busy", "#pressed", "#idle", "waits for"]);
+    for subtask in &vertex.subtasks {
+        let waits = match subtask.waits_for.as_str() {
+            "" => String::new(),
+            what => format!("{what} ({:.1}s)", subtask.waits_seconds),
+        };
+        let share = |share: f64| format!("{:.0} %", share * 100.0);
+        subtasks.row(vec![
+            subtask.id.clone(),
+            subtask.task_manager.clone().unwrap_or_else(|| "-".to_owned()),
+            subtask.state.clone(),
+            count(subtask.records_in),
+            count(subtask.records_out),
+            rate(subtask.records_in_rate.max(subtask.records_out_rate)),
+            share(subtask.busy),
+            share(subtask.backpressured),
+            share(subtask.idle),
+            waits,
+        ]);
+    }
+    let mut steps = Table::new(&["step", "#in", "#out", "#dropped", "#dead"]);
+    for step in &vertex.steps {
+        steps.row(vec![
+            step.name.clone(),
+            count(step.records_in),
+            count(step.records_out),
+            count(step.dropped),
+            count(step.dead),
+        ]);
+    }
+    format!("{} {}\n{}{}", vertex.id, vertex.name, indent(&subtasks.to_string()), indent(&steps.to_string()))
+}
+
+fn checkpoints(checkpoints: &Checkpoints) -> String {
+    let mut text = format!("\ncheckpoints: {} committed, {} aborted\n", checkpoints.completed, checkpoints.aborted);
+    if let Some(current) = &checkpoints.current {
+        let waits = if current.waits_for.is_empty() { String::new() } else { format!(", waits for {}", current.waits_for.join(", ")) };
+        let _ = writeln!(text, "  {} is {} for {}{waits}", current.barrier, current.phase, age(current.age_ms));
+    }
+    if checkpoints.history.is_empty() {
+        return text;
+    }
+    let mut table = Table::new(&["#epoch", "barrier", "#took", "#collect", "#record", "#commit", "#size", ""]);
+    for checkpoint in checkpoints.history.iter().take(SHOWN) {
+        table.row(vec![
+            checkpoint.epoch.map_or_else(|| "-".to_owned(), count),
+            checkpoint.barrier.clone(),
+            age(checkpoint.duration_ms),
+            age(checkpoint.collect_ms),
+            age(checkpoint.record_ms),
+            age(checkpoint.commit_ms),
+            bytes(checkpoint.bytes),
+            checkpoint.aborted.clone().unwrap_or_default(),
+        ]);
+    }
+    text + &indent(&table.to_string())
+}
+
+fn exceptions(exceptions: &[Exception]) -> String {
+    let mut text = String::new();
+    for exception in exceptions.iter().take(SHOWN) {
+        let places = [&exception.subtask, &exception.task_manager];
+        let places: Vec<&str> = places.into_iter().filter_map(|place| place.as_deref()).collect();
+        let place = if places.is_empty() { String::new() } else { format!("{}: ", places.join(" on ")) };
+        let _ = write!(text, "\nfailure: {place}{}\n  answer: {}", exception.message, exception.answer);
+        if let Some(recovered) = exception.recovered_ms {
+            let _ = write!(text, ", all running again after {}", age(recovered));
+        }
+        text.push('\n');
+        if let Some(help) = &exception.help {
+            let _ = writeln!(text, "  help: {help}");
+        }
+    }
+    text
+}
+
+fn dead_letters(letters: &[DeadLetters]) -> String {
+    let mut text = String::new();
+    for letter in letters.iter().filter(|letter| letter.count > 0) {
+        let _ = writeln!(text, "\ndead letters of {}: {}", letter.step, count(letter.count));
+        for sample in &letter.samples {
+            let _ = writeln!(text, "  {sample}");
+        }
+    }
+    text
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}

@@ -1,0 +1,35 @@
+//! Configuration that comes from the environment: the one place that reads it. Flags are in `args`.
+#![expect(clippy::disallowed_methods, reason = "this is the place that the lint sends everybody to")]
+
+use std::env::{VarError, var};
+
+use dataflow::store::S3;
+
+use crate::exit::{Exit, Stop};
+
+/// How S3 is reached, by the variables that every S3 client knows.
+///
+/// Secrets are read here and nowhere printed.
+pub(crate) fn s3() -> Result<S3, Stop> {
+    Ok(S3 {
+        endpoint: first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"])?,
+        region: first(&["AWS_REGION", "AWS_DEFAULT_REGION"])?,
+        access_key: first(&["AWS_ACCESS_KEY_ID"])?,
+        secret_key: first(&["AWS_SECRET_ACCESS_KEY"])?,
+        session_token: first(&["AWS_SESSION_TOKEN"])?,
+    })
+}
+
+/// The first of these variables that is set to something.
+fn first(names: &[&str]) -> Result<Option<String>, Stop> {
+    for name in names {
+        match var(name) {
+            Ok(value) if !value.is_empty() => return Ok(Some(value)),
+            Ok(_) | Err(VarError::NotPresent) => {}
+            Err(VarError::NotUnicode(_)) => {
+                return Err(Stop::new(Exit::Failed, format!("the environment variable {name} is not text")));
+            }
+        }
+    }
+    Ok(None)
+}

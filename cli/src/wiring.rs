@@ -1,0 +1,68 @@
+//! Joins the parts: registry, stores, runtimes. The only place that knows concrete connectors.
+
+use std::net::SocketAddr;
+use std::num::NonZero;
+use std::sync::Arc;
+
+use dataflow::store::{AllowPaths, OpenStores, Stores};
+use dataflow::time::{Clock, SystemClock};
+use planner::Catalog;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::args::Paths;
+use crate::config;
+use crate::exit::{Exit, Stop};
+
+/// What every role needs.
+pub(crate) struct Parts {
+    /// Connectors and formats.
+    pub(crate) catalog: Arc<Catalog>,
+    /// The door to folders and S3.
+    pub(crate) stores: Arc<dyn Stores>,
+    /// The machine's clock.
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Parts {
+    /// With a door that opens what `allowed` says.
+    pub(crate) fn new(allowed: AllowPaths) -> Result<Self, Stop> {
+        Ok(Self {
+            catalog: Arc::new(Catalog::new(connectors::registry())),
+            stores: Arc::new(OpenStores::new(allowed, config::s3()?)),
+            clock: Arc::new(SystemClock::start()),
+        })
+    }
+}
+
+/// The folders that `--allow-path` names.
+pub(crate) fn allowed(paths: &Paths) -> AllowPaths {
+    AllowPaths::Only(paths.allowed.clone())
+}
+
+/// Control has a runtime of its own, that no data work can starve.
+pub(crate) fn control_runtime() -> Result<Runtime, Stop> {
+    runtime("weir-control", 1)
+}
+
+/// Connectors that talk to the world, and the exchange between task managers.
+pub(crate) fn io_runtime() -> Result<Runtime, Stop> {
+    runtime("weir-io", std::thread::available_parallelism().map_or(2, NonZero::get).max(2))
+}
+
+fn runtime(name: &str, threads: usize) -> Result<Runtime, Stop> {
+    Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name(name)
+        .enable_all()
+        .build()
+        .map_err(|error| Stop::new(Exit::Failed, format!("no threads for {name}: {error}")))
+}
+
+/// Refuses to listen beyond this machine: there are no tokens and no mTLS yet that would make it safe.
+pub(crate) fn loopback_only(flag: &str, address: SocketAddr) -> Result<(), Stop> {
+    if address.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(Stop::new(Exit::Failed, format!("{flag} {address} would be reachable from other machines, without any protection"))
+        .help("use an address of this machine, such as 127.0.0.1"))
+}
