@@ -16,6 +16,7 @@ pub mod error;
 pub mod expr;
 pub mod id;
 pub mod key;
+pub mod quantity;
 pub mod recipe;
 pub mod registry;
 pub mod scope;

@@ -79,7 +79,16 @@ impl From<Error> for Failure {
 }
 
 /// The error and its causes, joined by `: `.
-fn chain(error: &(dyn StdError + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        // Many crates repeat their source in their own text; a chain says each thing once.
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    text
 }

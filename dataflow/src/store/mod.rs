@@ -5,11 +5,14 @@
 
 mod error;
 mod local;
+pub mod open;
+mod path;
 mod remote;
 
 pub use error::Error;
-
-
+pub use local::Local;
+pub use open::OpenStores;
+pub use remote::Remote;
 
 use std::fmt;
 use std::ops::Range;
@@ -51,6 +54,8 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Begins a large object that becomes visible, durable and complete with [`Upload::finish`], and not before.
     ///
+    /// The name must never have been used: whether an object of that name is refused or replaced is up to the store.
+    ///
     /// # Errors
     /// When the store refuses.
     async fn upload(&self, path: &str) -> Result<Box<dyn Upload>, Error>;
@@ -61,7 +66,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// [`Error::Missing`] where there is none.
     async fn read(&self, path: &str) -> Result<Bytes, Error>;
 
-    /// A range of the object's bytes.
+    /// A range of the object's bytes: of what lies beyond its end, nothing.
     ///
     /// # Errors
     /// [`Error::Missing`] where there is none.

@@ -1,1 +1,4 @@
 //! What tests of every crate share: the contract suites that each implementation runs, and tables as pictures.
+
+pub mod source;
+pub mod store;

@@ -1,1 +1,0 @@
-//! A folder of this machine as a store.

@@ -1,1 +1,0 @@
-//! S3 and other remote stores, through `object_store`.
