@@ -1,0 +1,6 @@
+//! The engine as a person meets it: real processes, their files, their words and their exit codes.
+
+mod examples;
+mod recovery;
+mod refusals;
+mod resume;
