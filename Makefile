@@ -17,7 +17,7 @@ setup:           ## Installs what builds and tests need; quiet where nothing is 
 	@./integration/setup.sh
 
 build: setup     ## Builds the one binary.
-	@cargo build --release --locked --package cli
+	@cargo build --release --locked --package cli --package integration
 
 demo: build      ## The main job on a real cluster of processes, with a kill -9 in the middle; proves that nothing is lost or doubled.
 	@./integration/demo.sh $(WEIR)
