@@ -1,1 +1,0 @@
-//! Key groups: which subtask owns a key. Ours and written down, so that state outlives every library.

@@ -1,0 +1,196 @@
+//! The receiving queue of a channel: what came and was not yet taken, and the credit for more.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use dataflow::element::{Batch, Element};
+use dataflow::error::Failure;
+use parking_lot::Mutex;
+
+use super::credit::{self, Grant, Grants, GrantsEvent};
+use super::{ChannelId, Receiving};
+use crate::network::EncodedBatch;
+
+/// What waits in a channel.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// As the operators know it.
+    Element(Element),
+    /// A batch as it came from the wire: decoded by who takes it, on that thread.
+    Encoded(EncodedBatch),
+}
+
+/// Whoever sends into an intake.
+pub(crate) trait Upstream: Send + Sync {
+    /// So many bytes were granted since the opening.
+    fn granted(&self, total: u64);
+
+    /// The receiver is gone, or has all it wants.
+    fn closed(&self);
+}
+
+/// Shared by an `Inlet` and whoever delivers to it.
+pub(crate) struct Intake {
+    id: ChannelId,
+    receiving: Receiving,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<(Item, u64)>,
+    grants: Grants,
+    upstream: Option<Arc<dyn Upstream>>,
+    failure: Option<Failure>,
+    /// `take` gave nothing: whoever delivers next wakes the receiver.
+    starving: bool,
+    /// `End` came: the sender may go.
+    ended: bool,
+    /// The receiver is gone.
+    closed: bool,
+}
+
+impl Intake {
+    pub(crate) fn new(id: ChannelId, receiving: Receiving) -> Self {
+        Self { id, receiving, state: Mutex::new(State { starving: true, ..State::default() }) }
+    }
+
+    pub(crate) fn id(&self) -> &ChannelId {
+        &self.id
+    }
+
+    /// Names who is told of credit from now on; answers what is granted so far.
+    pub(crate) fn attach(&self, upstream: Arc<dyn Upstream>) -> u64 {
+        let mut state = self.state.lock();
+        state.upstream = Some(upstream);
+        state.grants.granted()
+    }
+
+    /// Bytes granted since the opening.
+    pub(crate) fn granted(&self) -> u64 {
+        self.state.lock().grants.granted()
+    }
+
+    /// Appends what the sender sent. `backlog` is what waits behind it there.
+    pub(crate) fn deliver(&self, item: Item, cost: u64, backlog: u64) {
+        let mut state = self.state.lock();
+        if state.closed || state.ended {
+            return;
+        }
+        state.ended = matches!(item, Item::Element(Element::End));
+        let batch = matches!(item, Item::Encoded(_) | Item::Element(Element::Batch(_)));
+        push_merged(&mut state.queue, item, cost);
+        let grant = if batch { self.settle(&mut state, GrantsEvent::Received { cost, backlog }) } else { None };
+        let starving = std::mem::take(&mut state.starving);
+        let upstream = grant.and_then(|grant| Some((grant, state.upstream.clone()?)));
+        drop(state);
+        announce(upstream);
+        if starving {
+            self.receiving.waker.wake();
+        }
+    }
+
+    /// The sender is gone, or the way to it is: the receiver gets this instead of what it waits for.
+    pub(crate) fn fail(&self, failure: Failure) {
+        let mut state = self.state.lock();
+        if state.ended || state.closed || state.failure.is_some() {
+            return;
+        }
+        state.failure = Some(failure);
+        drop(state);
+        self.receiving.waker.wake();
+    }
+
+    pub(super) fn take(&self) -> Result<Option<Item>, Failure> {
+        let mut state = self.state.lock();
+        if let Some(failure) = &state.failure {
+            return Err(failure.clone());
+        }
+        let Some((item, cost)) = state.queue.pop_front() else {
+            state.starving = true;
+            return Ok(None);
+        };
+        let grant = if cost > 0 { self.settle(&mut state, GrantsEvent::Consumed { cost }) } else { None };
+        let upstream = grant.and_then(|grant| Some((grant, state.upstream.clone()?)));
+        drop(state);
+        announce(upstream);
+        Ok(Some(item))
+    }
+
+    pub(super) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.queue.clear();
+        self.settle(&mut state, GrantsEvent::Closed);
+        let upstream = state.upstream.take();
+        drop(state);
+        if let Some(upstream) = upstream {
+            upstream.closed();
+        }
+    }
+
+    /// Bytes that came and were not yet taken.
+    pub(super) fn queued_bytes(&self) -> u64 {
+        self.state.lock().grants.queued()
+    }
+
+    fn settle(&self, state: &mut State, event: GrantsEvent) -> Option<Grant> {
+        let now = self.receiving.clock.now();
+        state.grants.on(event, now, &mut self.receiving.pool.0.lock())
+    }
+}
+
+/// Tells the sender of its credit, without any lock of this end held.
+fn announce(grant: Option<(Grant, Arc<dyn Upstream>)>) {
+    if let Some((grant, upstream)) = grant {
+        upstream.granted(grant.total);
+    }
+}
+
+/// Appends to a queue in which nothing about time waits that something later makes worthless.
+///
+/// So that what costs no credit stays bounded too: between two batches at most one watermark and one `Idle`.
+pub(crate) fn push_merged(queue: &mut VecDeque<(Item, u64)>, item: Item, cost: u64) {
+    let back = |queue: &VecDeque<(Item, u64)>| match queue.back() {
+        Some((Item::Element(Element::Idle), _)) => Tail::Idle,
+        Some((Item::Element(Element::Watermark(_)), _)) => Tail::Watermark,
+        Some(_) | None => Tail::Other,
+    };
+    match &item {
+        Item::Element(Element::Idle) if back(queue) == Tail::Idle => return,
+        Item::Element(Element::Watermark(new)) => {
+            if back(queue) == Tail::Idle {
+                queue.pop_back();
+            }
+            if let Some((Item::Element(Element::Watermark(old)), _)) = queue.back_mut() {
+                *old = (*old).max(*new);
+                return;
+            }
+        }
+        Item::Element(Element::Batch(_) | Element::Barrier(_) | Element::Idle | Element::End) | Item::Encoded(_) => {}
+    }
+    queue.push_back((item, cost));
+}
+
+#[derive(PartialEq)]
+enum Tail {
+    Idle,
+    Watermark,
+    Other,
+}
+
+/// The cost of an item in credit: only batches cost.
+pub(crate) fn cost_of(element: &Element) -> u64 {
+    match element {
+        Element::Batch(batch) => credit::cost(batch),
+        Element::Watermark(_) | Element::Barrier(_) | Element::Idle | Element::End => 0,
+    }
+}
+
+/// Shows the batch an item is, at the sender where none is encoded yet.
+pub(crate) fn into_batch(item: Item) -> Option<Batch> {
+    match item {
+        Item::Element(Element::Batch(batch)) => Some(batch),
+        Item::Element(Element::Watermark(_) | Element::Barrier(_) | Element::Idle | Element::End) | Item::Encoded(_) => None,
+    }
+}
