@@ -1,1 +1,22 @@
-//! x
+//! The data plane: runs subtasks, and moves batches between them.
+//!
+//! ```text
+//!   source ─> chain ─> partition ─> channel ─> (network) ─> gate ─> chain ─> sink
+//! ```
+//!
+//! A deployment becomes tasks (`deploy`); a task is one thread with one mailbox (`task`) that drives a chain of operators
+//! (`chain`, `operators`) and takes its part in checkpoints (`checkpoint`). Rows leave by edges (`partition`, `channel`,
+//! `network`, `gate`) or into the queues of sinks (`writer`). The job manager is spoken to by `service`.
+//! This crate knows no document, no plan and no connector by name.
+
+pub(crate) mod deploy;
+pub(crate) mod task;
+pub(crate) mod chain;
+pub(crate) mod operators;
+pub mod partition;
+pub mod channel;
+pub mod network;
+pub mod gate;
+pub(crate) mod writer;
+pub mod checkpoint;
+pub(crate) mod memory;

@@ -1,0 +1,173 @@
+//! Which barriers of a subtask still wait for their sinks, and when each is acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use dataflow::contract::{Prepared, SinkState};
+use dataflow::time::Instant;
+
+use super::{SinkSnapshot, Snapshot, Uncommitted};
+
+/// What the job manager is told when a barrier is through.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Acknowledgement {
+    /// The barrier.
+    pub(crate) counter: u64,
+    /// What the subtask needs to go on from there.
+    pub(crate) snapshot: Snapshot,
+    /// From the first to the last of the barriers of its inputs.
+    pub(crate) alignment: Duration,
+    /// From there until all sinks were ready.
+    pub(crate) prepare: Duration,
+}
+
+/// The barriers that are under way in one subtask, and what its sinks have prepared.
+#[derive(Debug)]
+pub(crate) struct Acknowledgements {
+    sinks: BTreeMap<usize, SinkNode>,
+    under_way: BTreeMap<u64, Pending>,
+    latest: u64,
+    commits: BTreeMap<u64, Commit>,
+}
+
+#[derive(Debug)]
+struct SinkNode {
+    step: String,
+    uncommitted: Uncommitted,
+}
+
+#[derive(Debug)]
+struct Pending {
+    snapshot: Snapshot,
+    waits_for: BTreeSet<usize>,
+    alignment: Duration,
+    since: Instant,
+}
+
+#[derive(Debug)]
+struct Commit {
+    counter: u64,
+    waits_for: BTreeSet<usize>,
+}
+
+impl Acknowledgements {
+    /// For a chain with these sinks: node and step.
+    pub(crate) fn new(sinks: impl Iterator<Item = (usize, String)>) -> Self {
+        let sinks = sinks.map(|(node, step)| (node, SinkNode { step, uncommitted: Uncommitted::default() })).collect();
+        Self { sinks, under_way: BTreeMap::new(), latest: 0, commits: BTreeMap::new() }
+    }
+
+    /// Whether this barrier, or a later one, has come before: it is not taken twice.
+    pub(crate) fn has_seen(&self, counter: u64) -> bool {
+        counter <= self.latest
+    }
+
+    /// A barrier has passed the chain; `snapshot` holds the nodes that are not sinks.
+    pub(crate) fn begin(&mut self, counter: u64, snapshot: Snapshot, alignment: Duration, now: Instant) -> Option<Acknowledgement> {
+        self.latest = self.latest.max(counter);
+        let waits_for = self.sinks.keys().copied().collect();
+        self.under_way.insert(counter, Pending { snapshot, waits_for, alignment, since: now });
+        self.complete(counter, now)
+    }
+
+    /// A sink has prepared for a barrier.
+    pub(crate) fn prepared(&mut self, node: usize, counter: u64, prepared: Prepared, now: Instant) -> Option<Acknowledgement> {
+        let sink = self.sinks.get_mut(&node)?;
+        let Prepared { committables, state } = prepared;
+        sink.uncommitted.prepared(counter, committables);
+        let pending = self.under_way.get_mut(&counter)?;
+        let committables = sink.uncommitted.snapshot(counter);
+        if !committables.is_empty() || state != SinkState::default() {
+            let value = serde_json::to_value(SinkSnapshot { committables, state }).expect("JSON values are JSON");
+            pending.snapshot.nodes.insert(sink.step.clone(), value);
+        }
+        pending.waits_for.remove(&node);
+        self.complete(counter, now)
+    }
+
+    fn complete(&mut self, counter: u64, now: Instant) -> Option<Acknowledgement> {
+        let pending = self.under_way.get(&counter).filter(|pending| pending.waits_for.is_empty())?;
+        let (alignment, prepare) = (pending.alignment, now.since(pending.since));
+        let Pending { snapshot, .. } = self.under_way.remove(&counter)?;
+        Some(Acknowledgement { counter, snapshot, alignment, prepare })
+    }
+
+    /// A record of `epoch` covers the barrier `counter`: what each sink is to commit, and `true` if there is nothing to wait for.
+    pub(crate) fn commit(&mut self, epoch: u64, counter: u64) -> Vec<(usize, Vec<dataflow::contract::Committable>)> {
+        let covered = self.sinks.iter().map(|(node, sink)| (*node, sink.uncommitted.covered(counter)));
+        let orders: Vec<_> = covered.filter(|(_, committables)| !committables.is_empty()).collect();
+        let waits_for: BTreeSet<usize> = orders.iter().map(|(node, _)| *node).collect();
+        if !waits_for.is_empty() {
+            self.commits.insert(epoch, Commit { counter, waits_for });
+        }
+        orders
+    }
+
+    /// A sink has committed its part of `epoch`; `true` when all of them have.
+    pub(crate) fn committed(&mut self, node: usize, epoch: u64) -> bool {
+        let Some(commit) = self.commits.get_mut(&epoch) else { return false };
+        if let Some(sink) = self.sinks.get_mut(&node) {
+            sink.uncommitted.committed(commit.counter);
+        }
+        commit.waits_for.remove(&node);
+        let done = commit.waits_for.is_empty();
+        if done {
+            self.commits.remove(&epoch);
+        }
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dataflow::contract::Committable;
+    use serde_json::json;
+
+    use super::*;
+
+    fn now() -> Instant {
+        Instant::from_start(Duration::from_secs(100))
+    }
+
+    fn two_sinks() -> Acknowledgements {
+        Acknowledgements::new([(1, "left".to_owned()), (2, "right".to_owned())].into_iter())
+    }
+
+    fn prepared(number: u64) -> Prepared {
+        Prepared { committables: vec![Committable(number.into())], state: SinkState::default() }
+    }
+
+    #[test]
+    fn a_chain_without_sinks_acknowledges_at_once() {
+        let mut barriers = Acknowledgements::new(std::iter::empty());
+        assert!(barriers.begin(1, Snapshot::default(), Duration::ZERO, now()).is_some());
+        assert!(barriers.has_seen(1));
+        assert!(!barriers.has_seen(2));
+        assert_eq!(barriers.commit(1, 1), []);
+    }
+
+    #[test]
+    fn a_barrier_waits_for_every_sink() {
+        let mut barriers = two_sinks();
+        assert_eq!(barriers.begin(1, Snapshot::default(), Duration::ZERO, now()), None);
+        assert_eq!(barriers.prepared(2, 1, prepared(20), now()), None);
+        let done = barriers.prepared(1, 1, prepared(10), now() + Duration::from_secs(1)).unwrap();
+        assert_eq!(done.prepare, Duration::from_secs(1));
+        let nodes = serde_json::to_value(done.snapshot.nodes).unwrap();
+        assert_eq!(nodes, json!({"left": {"committables": [10], "state": null}, "right": {"committables": [20], "state": null}}));
+    }
+
+    #[test]
+    fn the_next_snapshot_carries_what_an_aborted_barrier_prepared() {
+        let mut barriers = two_sinks();
+        barriers.begin(1, Snapshot::default(), Duration::ZERO, now());
+        barriers.prepared(1, 1, prepared(10), now());
+        barriers.begin(2, Snapshot::default(), Duration::ZERO, now());
+        barriers.prepared(1, 2, prepared(11), now());
+        let done = barriers.prepared(2, 2, Prepared::default(), now()).unwrap();
+        assert_eq!(done.snapshot.sink("left").unwrap().committables, [Committable(10.into()), Committable(11.into())]);
+        assert_eq!(barriers.commit(7, 2), [(1, vec![Committable(10.into()), Committable(11.into())])]);
+        assert!(barriers.committed(1, 7));
+        assert_eq!(barriers.commit(7, 2), [], "a repeated commit finds nothing left to do");
+    }
+}

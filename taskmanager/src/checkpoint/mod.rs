@@ -1,0 +1,87 @@
+//! Barrier → snapshot → acknowledgement, for one subtask.
+//!
+//! Enters: barriers, what the sinks prepared, commits. Leaves: one acknowledgement for each barrier, one "committed" for
+//! each record. Who calls: the subtask's loop. Must stay true: what was prepared is in every snapshot until a record
+//! covers it; a barrier is acknowledged once. Not here: alignment (gate), the record itself (job manager).
+
+mod acknowledge;
+mod uncommitted;
+
+pub(crate) use acknowledge::{Acknowledgement, Acknowledgements};
+pub(crate) use uncommitted::Uncommitted;
+
+use std::collections::BTreeMap;
+
+use dataflow::Failure;
+use dataflow::contract::{Committable, SinkState, Split};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a subtask needs to go on from a barrier: `{"nodes": {"<step>": value}}`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The state of each node that has any, by its step.
+    pub nodes: BTreeMap<String, Value>,
+}
+
+/// What a sink's node has in a [`Snapshot`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SinkSnapshot {
+    /// Everything prepared that no record has covered yet.
+    #[serde(default)]
+    pub committables: Vec<Committable>,
+    /// What the sink goes on from.
+    #[serde(default)]
+    pub state: SinkState,
+}
+
+/// One entry of a deployment's committables.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeCommittables {
+    /// The sink's step.
+    pub node: String,
+    /// What is committed again before the first row.
+    pub committables: Vec<Committable>,
+}
+
+impl Snapshot {
+    /// Reads a snapshot; empty bytes are the empty one.
+    ///
+    /// # Errors
+    /// Bytes that no subtask wrote.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Failure> {
+        if bytes.is_empty() {
+            return Ok(Self::default());
+        }
+        serde_json::from_slice(bytes).map_err(|error| Failure::fail("a snapshot that cannot be read").because(&error))
+    }
+
+    /// The bytes of an acknowledgement.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a map of JSON values with string keys is JSON")
+    }
+
+    /// The splits of a source.
+    ///
+    /// # Errors
+    /// A value that no source wrote.
+    pub fn splits(&self, node: &str) -> Result<Vec<Split>, Failure> {
+        self.node(node).map(Option::unwrap_or_default)
+    }
+
+    /// What a sink left.
+    ///
+    /// # Errors
+    /// A value that no sink wrote.
+    pub fn sink(&self, node: &str) -> Result<SinkSnapshot, Failure> {
+        self.node(node).map(Option::unwrap_or_default)
+    }
+
+    fn node<T: for<'a> Deserialize<'a>>(&self, node: &str) -> Result<Option<T>, Failure> {
+        let value = self.nodes.get(node).map(T::deserialize);
+        value.transpose().map_err(|error| Failure::fail(format!("the state of `{node}` cannot be read")).because(&error))
+    }
+}

@@ -1,0 +1,226 @@
+//! One subtask from its plan: operators from the registry, their ways in and out, and what they are restored from.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+use dataflow::contract::{Committable, Framing, ReaderContext, SinkContext, SinkState, dead};
+use dataflow::id::EdgeId;
+use dataflow::recipe::{self, Node, Port, Recipe, Target};
+use dataflow::{Failure, Scope};
+
+use super::channels::Ends;
+use super::{Deployment, Plan, Site, sink, source};
+use crate::chain::dead::Origin;
+use crate::chain::{self, Chain, Next};
+use crate::gate::Gate;
+use crate::memory::Share;
+use crate::operators::{self, Ground, Source};
+use crate::partition::Output;
+use crate::task::gauges::Gauges;
+use crate::task::mailbox::{Mail, Mailbox};
+use crate::task::{Input, Parts};
+use crate::writer::Writer;
+
+/// Everything a subtask grows from.
+pub(super) struct Seed {
+    pub(super) site: Site,
+    pub(super) deployment: Arc<Deployment>,
+    pub(super) plan: Plan,
+    pub(super) share: Share,
+    pub(super) scope: Scope,
+    pub(super) mail: Mail,
+    pub(super) gauges: Arc<Gauges>,
+}
+
+/// Builds it. With a failure come the channels' ends, to be dropped after it was reported.
+pub(super) fn build(seed: Seed, mailbox: Mailbox, mut ends: Ends) -> Result<Parts, (Failure, Ends)> {
+    let built = seed.input(&mut ends).and_then(|input| Ok((input, seed.chain(&mut ends)?)));
+    match built {
+        Ok((input, chain)) => match seed.committables() {
+            Ok(restored) => Ok(seed.parts(mailbox, input, chain, restored)),
+            Err(failure) => Err((failure, ends)),
+        },
+        Err(failure) => Err((failure, ends)),
+    }
+}
+
+impl Seed {
+    fn parts(self, mailbox: Mailbox, input: Input, chain: Chain, restored: BTreeMap<usize, Vec<Committable>>) -> Parts {
+        let sinks = self.sinks().map(|(index, node)| (index, node.name.clone())).collect();
+        Parts {
+            identity: self.plan.identity,
+            mailbox,
+            reports: self.site.reports,
+            clock: self.site.clock,
+            gauges: self.gauges,
+            input,
+            chain,
+            sinks,
+            restored,
+        }
+    }
+
+    fn nodes(&self) -> &[Node] {
+        &self.plan.chain.nodes
+    }
+
+    fn sinks(&self) -> impl Iterator<Item = (usize, &Node)> {
+        self.nodes().iter().enumerate().filter(|(_, node)| matches!(node.recipe, Recipe::Sink(_)))
+    }
+
+    fn input(&self, ends: &mut Ends) -> Result<Input, Failure> {
+        if self.nodes().iter().skip(1).any(|node| matches!(node.recipe, Recipe::Source(_))) {
+            return Err(Failure::bug("a source behind the beginning of its chain"));
+        }
+        let first = &self.nodes()[0];
+        let inlets = std::mem::take(&mut ends.inlets);
+        match (&first.recipe, inlets.is_empty()) {
+            (Recipe::Source(recipe), true) => self.source(first, recipe).map(Input::Source),
+            (Recipe::Source(_), false) => Err(Failure::bug(format!("the source `{}` is fed by an edge", first.name))),
+            (_, true) => Err(Failure::bug(format!("nothing feeds `{}`", first.name))),
+            (_, false) => Ok(Input::Gate(Gate::new(inlets))),
+        }
+    }
+
+    fn source(&self, node: &Node, recipe: &recipe::Source) -> Result<Source, Failure> {
+        let site = &self.site;
+        let framing = match &recipe.format {
+            None => Framing::Lines,
+            Some(format) => {
+                let found = site.registry.format(&format.name);
+                let found = found.ok_or_else(|| Failure::fail(format!("this build has no format `{}`", format.name)))?;
+                let framing = found.framing(&format.options);
+                framing.map_err(|error| Failure::fail(format!("`{}` cannot be read", node.name)).because(&error))?
+            }
+        };
+        let context = ReaderContext {
+            stores: Arc::clone(&site.stores),
+            clock: Arc::clone(&site.clock),
+            scope: self.scope.clone(),
+            waker: self.mail.waker(),
+            output: Arc::clone(&node.output),
+            framing,
+            buffer_bytes: usize::try_from(self.share.reader).unwrap_or(usize::MAX),
+            subtask: (self.plan.identity.subtask.index, self.plan.parallelism),
+        };
+        let reader = source(&site.registry, recipe)?.reader(&recipe.options, context)?;
+        let restored = self.plan.restored.splits(&node.name)?;
+        Source::new(node.name.clone(), reader, restored, Arc::clone(&self.gauges))
+    }
+
+    fn chain(&self, ends: &mut Ends) -> Result<Chain, Failure> {
+        let edges: Vec<EdgeId> = self.plan.outputs.iter().map(|output| output.edge).collect();
+        let mut outputs = Vec::with_capacity(edges.len());
+        for output in &self.plan.outputs {
+            let outlets = ends.outlets.remove(&output.edge).unwrap_or_default();
+            let schema = self.schema_of(output.edge)?;
+            let timeout = self.deployment.buffer_timeout;
+            outputs.push(Output::new(output.edge, &output.partition, &schema, outlets, timeout)?);
+        }
+        let nodes = self.nodes().iter().enumerate().map(|(index, node)| self.node(index, node, &edges));
+        Ok(Chain::new(nodes.collect::<Result<_, _>>()?, outputs, Arc::clone(&self.gauges)))
+    }
+
+    /// The schema of what leaves by an edge.
+    fn schema_of(&self, edge: EdgeId) -> Result<SchemaRef, Failure> {
+        for node in self.nodes() {
+            match node.targets.iter().find(|(_, target)| *target == Target::Edge(edge)) {
+                Some((Port::Main, _)) => return Ok(Arc::clone(&node.output)),
+                Some((Port::Dead, _)) => return Ok(dead::schema()),
+                None => {}
+            }
+        }
+        Err(Failure::bug(format!("no node of {} sends by {edge}", self.plan.identity.subtask)))
+    }
+
+    fn node(&self, index: usize, node: &Node, edges: &[EdgeId]) -> Result<chain::Node, Failure> {
+        let gauges = Arc::clone(&self.gauges.nodes[index]);
+        let writer = match &node.recipe {
+            Recipe::Sink(recipe) => Some((Arc::from(node.name.as_str()), self.writer(index, node, recipe)?)),
+            Recipe::Source(_)
+            | Recipe::Decode(_)
+            | Recipe::Filter(_)
+            | Recipe::Select(_)
+            | Recipe::Drop(_)
+            | Recipe::Unnest(_)
+            | Recipe::Sample(_) => None,
+        };
+        let identity = &self.plan.identity;
+        let clock = Arc::clone(&self.site.clock);
+        let origin = Origin { job: identity.job.clone(), attempt: identity.attempt.clone(), clock };
+        let ground = Ground {
+            registry: &self.site.registry,
+            origin: &origin,
+            gauges: &gauges,
+            writer: writer.as_ref().map(|(_, writer)| writer),
+        };
+        let operator = operators::build(node, &ground)?;
+        let nexts = |port| {
+            let targets = node.targets.iter().filter(move |(from, _)| *from == port);
+            targets.map(|(_, target)| next(*target, edges)).collect::<Result<Vec<_>, _>>()
+        };
+        let (main, dead) = (nexts(Port::Main)?, nexts(Port::Dead)?);
+        Ok(chain::Node { operator, gauges, main, dead, writer })
+    }
+
+    fn writer(&self, index: usize, node: &Node, recipe: &recipe::Sink) -> Result<Writer, Failure> {
+        let site = &self.site;
+        let format = match &recipe.format {
+            None => None,
+            Some(format) => {
+                let found = site.registry.format(&format.name);
+                let found = found.ok_or_else(|| Failure::fail(format!("this build has no format `{}`", format.name)))?;
+                Some((Arc::clone(found), format.options.clone()))
+            }
+        };
+        let state = self.plan.restored.sink(&node.name)?.state;
+        let identity = &self.plan.identity;
+        let context = SinkContext {
+            job: identity.job.clone(),
+            step: node.name.clone(),
+            subtask: identity.subtask,
+            attempt: identity.attempt.clone(),
+            epoch: self.deployment.epoch,
+            stores: Arc::clone(&site.stores),
+            clock: Arc::clone(&site.clock),
+            input: Arc::clone(&node.input),
+            format,
+            restored: if state == SinkState::default() { Vec::new() } else { vec![state] },
+        };
+        let sink = sink(&site.registry, recipe)?.sink(&recipe.options, context)?;
+        let limit = usize::try_from(self.share.sink).unwrap_or(usize::MAX);
+        Ok(Writer::start(index, sink, limit, &self.scope, &self.mail))
+    }
+
+    /// What each sink commits again: what the deployment names, and what stands in the snapshot beside it.
+    fn committables(&self) -> Result<BTreeMap<usize, Vec<Committable>>, Failure> {
+        let mut restored = BTreeMap::new();
+        for (index, node) in self.sinks() {
+            let named = self.plan.committables.get(&node.name).cloned().unwrap_or_default();
+            let mut all = named;
+            for committable in self.plan.restored.sink(&node.name)?.committables {
+                if !all.contains(&committable) {
+                    all.push(committable);
+                }
+            }
+            restored.insert(index, all);
+        }
+        let nobody = self.plan.committables.keys().find(|step| !self.sinks().any(|(_, node)| node.name == **step));
+        match nobody {
+            Some(step) => Err(Failure::bug(format!("committables for `{step}`, which is no sink of this chain"))),
+            None => Ok(restored),
+        }
+    }
+}
+
+fn next(target: Target, edges: &[EdgeId]) -> Result<Next, Failure> {
+    match target {
+        Target::Node(index) => Ok(Next::Node(index)),
+        Target::Edge(edge) => {
+            let place = edges.iter().position(|known| *known == edge);
+            let place = place.ok_or_else(|| Failure::bug(format!("a chain sends by {edge}, which was not deployed")))?;
+            Ok(Next::Output(place))
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! A deployment message becomes running subtasks.
+//!
+//! Enters: [`proto::v1::Deploy`], by way of [`Deployment`]. Leaves: a [`Handle`] for each subtask, whose thread runs.
+//! Who calls: service. Must stay true: a message that makes no sense is refused whole, before anything starts; what
+//! cannot be built afterwards fails its subtask and no other. Not here: what may be deployed where (job manager).
+
+mod build;
+mod channels;
+mod wire;
+
+pub(crate) use wire::{Deployment, Fence, InEdge, OutEdge, Peer, Plan, subtask_id};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dataflow::contract::{SinkConnector, SourceConnector};
+use dataflow::id::SubtaskId;
+use dataflow::recipe::{self, Recipe};
+use dataflow::store::Stores;
+use dataflow::time::Clock;
+use dataflow::{Failure, Registry, Scope};
+use tokio::runtime;
+
+use crate::channel::SharedPool;
+use crate::memory::{Demand, Memory, Share};
+use crate::network::Exchange;
+use crate::task::gauges::Gauges;
+use crate::task::life::Status;
+use crate::task::mailbox::{Mail, Mailbox, mailbox};
+use crate::task::{Identity, Report, Reports, Task};
+
+/// What deployments are built with.
+#[derive(Clone)]
+pub(crate) struct Site {
+    /// Connectors and formats.
+    pub(crate) registry: Registry,
+    /// Object stores and folders.
+    pub(crate) stores: Arc<dyn Stores>,
+    /// The time.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Owns every job.
+    pub(crate) scope: Scope,
+    /// Where connectors do their I/O.
+    pub(crate) data_runtime: runtime::Handle,
+    /// Channels to other processes.
+    pub(crate) exchange: Exchange,
+    /// Which start of this process this is.
+    pub(crate) incarnation: String,
+    /// Its memory.
+    pub(crate) memory: Memory,
+    /// Where subtasks speak.
+    pub(crate) reports: Reports,
+}
+
+/// A subtask that was started.
+#[derive(Clone)]
+pub(crate) struct Handle {
+    /// Who it is.
+    pub(crate) identity: Identity,
+    /// The names of its vertex' steps.
+    pub(crate) name: String,
+    /// Its mailbox.
+    pub(crate) mail: Mail,
+    /// Its counts.
+    pub(crate) gauges: Arc<Gauges>,
+}
+
+/// What all subtasks of one deployment have in common.
+struct Common {
+    site: Site,
+    deployment: Arc<Deployment>,
+    share: Share,
+    pool: SharedPool,
+    job: Scope,
+}
+
+/// Starts every subtask of a deployment. What goes wrong is reported for the subtask it concerns.
+pub(crate) fn deploy(deployment: Deployment, site: &Site) -> Vec<Handle> {
+    let deployment = Arc::new(deployment);
+    let (mut handles, mut boxes) = (Vec::new(), BTreeMap::new());
+    for plan in &deployment.subtasks {
+        let (mail, mailbox) = mailbox();
+        let steps = plan.chain.nodes.iter().map(|node| node.name.clone());
+        let gauges = Arc::new(Gauges::new(steps));
+        handles.push(Handle { identity: plan.identity.clone(), name: plan.name.clone(), mail, gauges });
+        boxes.insert(plan.identity.subtask, mailbox);
+    }
+    match prepare(&deployment, site) {
+        Ok(common) => launch(&common, &handles, boxes),
+        Err(failure) => handles.iter().for_each(|handle| fail(site, &handle.identity, failure.clone())),
+    }
+    handles
+}
+
+fn prepare(deployment: &Arc<Deployment>, site: &Site) -> Result<Common, Failure> {
+    let memory = site.memory.of_deployment(deployment.slots(), deployment.memory);
+    let share = Share::split(memory, demand(deployment))?;
+    let job = site.scope.child(deployment.fence.job.to_string()).on(site.data_runtime.clone());
+    let pool = SharedPool::new(share.pool);
+    Ok(Common { site: site.clone(), deployment: Arc::clone(deployment), share, pool, job })
+}
+
+fn demand(deployment: &Deployment) -> Demand {
+    let nodes = || deployment.subtasks.iter().flat_map(|plan| &plan.chain.nodes);
+    let inputs = deployment.subtasks.iter().flat_map(|plan| &plan.inputs);
+    Demand {
+        channels: inputs.map(|edge| edge.peers.len() as u64).sum(),
+        sinks: nodes().filter(|node| matches!(node.recipe, Recipe::Sink(_))).count() as u64,
+        readers: nodes().filter(|node| matches!(node.recipe, Recipe::Source(_))).count() as u64,
+    }
+}
+
+fn fail(site: &Site, identity: &Identity, failure: Failure) {
+    (site.reports)(identity, Report::Status(Status::Failed(failure)));
+    (site.reports)(identity, Report::Left);
+}
+
+fn launch(common: &Common, handles: &[Handle], mut boxes: BTreeMap<SubtaskId, Mailbox>) {
+    let mut ends = channels::open(common, handles);
+    for (handle, plan) in handles.iter().zip(&common.deployment.subtasks) {
+        let subtask = plan.identity.subtask;
+        let (Some(mailbox), Some(ends)) = (boxes.remove(&subtask), ends.remove(&subtask)) else {
+            fail(&common.site, &plan.identity, Failure::bug("a subtask without its mailbox and channels"));
+            continue;
+        };
+        let scope = common.job.child(subtask.to_string());
+        let seed = build::Seed {
+            site: common.site.clone(),
+            deployment: Arc::clone(&common.deployment),
+            plan: plan.clone(),
+            share: common.share,
+            scope: scope.clone(),
+            mail: handle.mail.clone(),
+            gauges: Arc::clone(&handle.gauges),
+        };
+        start(seed, mailbox, ends, &scope);
+    }
+}
+
+/// Gives the subtask its thread. It is built there too: to open things may take a while.
+fn start(seed: build::Seed, mailbox: Mailbox, ends: channels::Ends, scope: &Scope) {
+    let (site, identity) = (seed.site.clone(), seed.plan.identity.clone());
+    let (told, told_identity, last, last_identity) = (site.clone(), identity.clone(), site.clone(), identity.clone());
+    let own = scope.clone();
+    let work = move || {
+        // Connectors may expect a runtime around them while they are made.
+        let _runtime = seed.site.data_runtime.enter();
+        match build::build(seed, mailbox, ends) {
+            Ok(parts) => Task::new(parts).run(),
+            Err((failure, held)) => {
+                (told.reports)(&told_identity, Report::Status(Status::Failed(failure)));
+                drop(held);
+            }
+        }
+    };
+    let done = move |outcome: Result<(), Failure>| {
+        own.cancel();
+        if let Err(failure) = outcome {
+            (last.reports)(&last_identity, Report::Status(Status::Failed(failure)));
+        }
+        (last.reports)(&last_identity, Report::Left);
+    };
+    if let Err(failure) = scope.thread(work, done) {
+        fail(&site, &identity, failure);
+    }
+}
+
+/// The source side of a connector.
+fn source<'a>(registry: &'a Registry, recipe: &recipe::Source) -> Result<&'a dyn SourceConnector, Failure> {
+    let found = registry.connector(&recipe.connector).and_then(|connector| connector.source());
+    found.ok_or_else(|| Failure::fail(format!("this build has no source `{}`", recipe.connector)))
+}
+
+/// The sink side of a connector.
+fn sink<'a>(registry: &'a Registry, recipe: &recipe::Sink) -> Result<&'a dyn SinkConnector, Failure> {
+    let found = registry.connector(&recipe.connector).and_then(|connector| connector.sink());
+    found.ok_or_else(|| Failure::fail(format!("this build has no sink `{}`", recipe.connector)))
+}

@@ -1,0 +1,107 @@
+//! Reads splits: polls the connector's reader, asks for splits when it has none, and ends when there will be no more.
+
+use std::sync::Arc;
+
+use dataflow::Failure;
+use dataflow::contract::{Polled, Reader, Split};
+use dataflow::element::Batch;
+
+use super::{Emitted, Operator, Outbox};
+use crate::task::gauges::Gauges;
+
+/// A reader, and what is known of its splits.
+pub(crate) struct Source {
+    step: String,
+    reader: Box<dyn Reader>,
+    gauges: Arc<Gauges>,
+    asked: bool,
+    complete: bool,
+    drained: bool,
+}
+
+/// What a source has to say.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Rows.
+    Batch(Batch),
+    /// A split was read to its end.
+    Finished(String),
+    /// It has no split left and wants more; said once.
+    Wanting,
+    /// Nothing until it is woken.
+    Wait,
+    /// No row will follow.
+    End,
+}
+
+impl Source {
+    /// Goes on with the splits of a snapshot.
+    pub(crate) fn new(step: String, mut reader: Box<dyn Reader>, restored: Vec<Split>, gauges: Arc<Gauges>) -> Result<Self, Failure> {
+        if !restored.is_empty() {
+            reader.assign(restored)?;
+        }
+        Ok(Self { step, reader, gauges, asked: false, complete: false, drained: false })
+    }
+
+    /// The step whose splits these are.
+    pub(crate) fn step(&self) -> &str {
+        &self.step
+    }
+
+    /// Takes more splits.
+    pub(crate) fn assign(&mut self, splits: Vec<Split>, no_more: bool) -> Result<(), Failure> {
+        self.asked = false;
+        if !splits.is_empty() {
+            self.reader.assign(splits)?;
+        }
+        if no_more && !self.complete {
+            self.complete = true;
+            self.reader.no_more_splits();
+        }
+        Ok(())
+    }
+
+    /// Ends as if the input were at its end; its splits stay at their positions.
+    pub(crate) fn drain(&mut self) {
+        self.drained = true;
+    }
+
+    /// The next thing to do.
+    pub(crate) fn poll(&mut self) -> Result<Event, Failure> {
+        if self.drained {
+            return Ok(Event::End);
+        }
+        let polled = self.reader.poll()?;
+        self.gauges.source_bytes_read.set(self.reader.progress().bytes_read);
+        Ok(match polled {
+            Polled::Batch(rows) => Event::Batch(Batch::new(rows)),
+            Polled::Finished(split) => Event::Finished(split),
+            Polled::Wait if !self.asked && !self.complete && self.reader.snapshot().is_empty() => {
+                self.asked = true;
+                Event::Wanting
+            }
+            Polled::Wait => Event::Wait,
+            Polled::End => Event::End,
+        })
+    }
+
+    /// Its splits, each behind the last row that entered the chain.
+    pub(crate) fn snapshot(&self) -> Vec<Split> {
+        self.reader.snapshot()
+    }
+}
+
+/// The source's place in its chain: rows pass.
+#[derive(Debug, Default)]
+pub(super) struct Passing(Outbox);
+
+impl Operator for Passing {
+    fn push(&mut self, batch: Batch) -> Result<(), Failure> {
+        self.0.unchanged(batch);
+        Ok(())
+    }
+
+    fn pull(&mut self) -> Result<Option<Emitted>, Failure> {
+        Ok(self.0.take())
+    }
+}

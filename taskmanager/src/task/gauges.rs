@@ -1,0 +1,204 @@
+//! What a subtask says of itself while it runs: counts, and what it waits for. Written by its thread, read by anybody.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use dataflow::time::Instant;
+use parking_lot::Mutex;
+
+/// So many dead letters of a node are kept as text, for a person to look at.
+const SAMPLES_MAX: usize = 5;
+
+/// A number that only grows. One thread writes; readers see it a little late.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    /// Adds.
+    pub(crate) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Adds a size or a number of rows.
+    pub(crate) fn add_size(&self, count: usize) {
+        self.add(count as u64);
+    }
+
+    /// Replaces what was counted elsewhere.
+    pub(crate) fn set(&self, count: u64) {
+        self.0.store(count, Ordering::Relaxed);
+    }
+
+    /// The number.
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a subtask waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Rows, or barriers on its other channels, as the gate says it: `input`, `alignment of chk-1.1.7 for …`.
+    Input(String),
+    /// Credit, as the output says it: `credit of edge-1 to sub-2.0`.
+    Credit(String),
+    /// Room in the queue of a sink, by its step.
+    Sink(Arc<str>),
+    /// The sinks' repeated commits.
+    Restore,
+    /// The record that ends the job.
+    LastRecord,
+}
+
+impl Wait {
+    /// As the heartbeat says it.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Input(name) | Self::Credit(name) => name.clone(),
+            Self::Sink(step) => format!("sink {step}"),
+            Self::Restore => "restored commits".to_owned(),
+            Self::LastRecord => "last record".to_owned(),
+        }
+    }
+
+    /// Whether somebody downstream holds it up.
+    pub(crate) fn is_backpressure(&self) -> bool {
+        matches!(self, Self::Credit(_) | Self::Sink(_))
+    }
+}
+
+/// The counts of one attempt of one subtask.
+#[derive(Debug, Default)]
+pub(crate) struct Gauges {
+    /// Rows that entered the chain.
+    pub(crate) records_in: Count,
+    /// Rows that left it, by edges and to sinks.
+    pub(crate) records_out: Count,
+    /// Bytes of rows that entered.
+    pub(crate) bytes_in: Count,
+    /// Bytes of rows that left.
+    pub(crate) bytes_out: Count,
+    /// Bytes its reader has read of the world.
+    pub(crate) source_bytes_read: Count,
+    /// Time at work, in microseconds.
+    pub(crate) busy_us: Count,
+    /// Time held up by others, in microseconds.
+    pub(crate) backpressured_us: Count,
+    /// Time without anything to do, in microseconds.
+    pub(crate) idle_us: Count,
+    waiting: Mutex<Option<(Wait, Instant)>>,
+    /// One for each node of the chain.
+    pub(crate) nodes: Vec<Arc<NodeGauges>>,
+}
+
+impl Gauges {
+    /// Gauges of a chain with these steps.
+    pub(crate) fn new(steps: impl Iterator<Item = String>) -> Self {
+        let nodes = steps.map(|step| Arc::new(NodeGauges { step, ..NodeGauges::default() })).collect();
+        Self { nodes, ..Self::default() }
+    }
+
+    /// Notes what the thread waits for from `now` on. The same wait as before goes on.
+    pub(crate) fn wait(&self, wait: &Wait, now: Instant) {
+        let mut waiting = self.waiting.lock();
+        if waiting.as_ref().is_none_or(|(other, _)| other != wait) {
+            *waiting = Some((wait.clone(), now));
+        }
+    }
+
+    /// Notes that the thread works.
+    pub(crate) fn work(&self) {
+        *self.waiting.lock() = None;
+    }
+
+    /// What it waits for, and for how long.
+    pub(crate) fn waiting(&self, now: Instant) -> Option<(String, Duration)> {
+        self.waiting.lock().as_ref().map(|(wait, since)| (wait.name(), now.since(*since)))
+    }
+
+    /// Adds time spent.
+    pub(crate) fn spend(&self, wait: Option<&Wait>, time: Duration) {
+        let count = match wait {
+            None => &self.busy_us,
+            Some(wait) if wait.is_backpressure() => &self.backpressured_us,
+            Some(_) => &self.idle_us,
+        };
+        count.add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// Dead letters of all nodes.
+    pub(crate) fn dead(&self) -> u64 {
+        self.nodes.iter().map(|node| node.dead.get()).sum()
+    }
+}
+
+/// The counts of one node.
+#[derive(Debug, Default)]
+pub(crate) struct NodeGauges {
+    /// The step's name.
+    pub(crate) step: String,
+    /// Rows that reached it.
+    pub(crate) records_in: Count,
+    /// Rows that left it.
+    pub(crate) records_out: Count,
+    /// Rows it left out on purpose: a filter, a sample.
+    pub(crate) dropped: Count,
+    /// Rows it could not take.
+    pub(crate) dead: Count,
+    samples: Mutex<Vec<String>>,
+}
+
+impl NodeGauges {
+    /// Keeps the text of one of the first dead letters; `false` when there are enough.
+    pub(crate) fn sample(&self, text: impl FnOnce() -> String) -> Option<String> {
+        let mut samples = self.samples.lock();
+        if samples.len() >= SAMPLES_MAX {
+            return None;
+        }
+        let text = text();
+        samples.push(text.clone());
+        Some(text)
+    }
+
+    /// The first dead letters, as a person reads them.
+    pub(crate) fn samples(&self) -> Vec<String> {
+        self.samples.lock().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_keeps_its_beginning_until_another_one_begins() {
+        let gauges = Gauges::new(std::iter::empty());
+        let start = Instant::from_start(Duration::from_secs(10));
+        gauges.wait(&Wait::Input("input".to_owned()), start);
+        gauges.wait(&Wait::Input("input".to_owned()), start + Duration::from_secs(2));
+        let later = start + Duration::from_secs(3);
+        assert_eq!(gauges.waiting(later), Some(("input".to_owned(), Duration::from_secs(3))));
+        gauges.wait(&Wait::Sink("out".into()), later);
+        assert_eq!(gauges.waiting(later), Some(("sink out".to_owned(), Duration::ZERO)));
+        gauges.work();
+        assert_eq!(gauges.waiting(later), None);
+    }
+
+    #[test]
+    fn time_is_busy_held_up_or_idle_and_never_two_of_them() {
+        let gauges = Gauges::new(std::iter::empty());
+        gauges.spend(None, Duration::from_micros(3));
+        gauges.spend(Some(&Wait::Credit("credit of edge-0 to sub-1.0".into())), Duration::from_micros(5));
+        gauges.spend(Some(&Wait::LastRecord), Duration::from_micros(7));
+        assert_eq!((gauges.busy_us.get(), gauges.backpressured_us.get(), gauges.idle_us.get()), (3, 5, 7));
+    }
+
+    #[test]
+    fn only_the_first_dead_letters_are_kept_as_text() {
+        let node = NodeGauges::default();
+        let kept = (0..20).filter(|number| node.sample(|| number.to_string()).is_some()).count();
+        assert_eq!(kept, SAMPLES_MAX);
+        assert_eq!(node.samples(), ["0", "1", "2", "3", "4"]);
+    }
+}

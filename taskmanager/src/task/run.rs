@@ -1,0 +1,336 @@
+//! The loop of a subtask's thread.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dataflow::Failure;
+use dataflow::contract::Committable;
+use dataflow::element::{Barrier, Element};
+use dataflow::time::{Clock, Instant};
+
+use super::gauges::{Gauges, Wait};
+use super::life::{Happened, Life, Status};
+use super::mailbox::{Control, Mailbox};
+use super::report::{Identity, Report, Reports};
+use crate::chain::Chain;
+use crate::checkpoint::{Acknowledgements, Snapshot};
+use crate::gate::{self, Gate};
+use crate::operators::{self, Source};
+use crate::writer::{Notice, Occasion};
+
+/// Where a subtask's elements come from.
+pub(crate) enum Input {
+    /// From the world.
+    Source(Source),
+    /// From other subtasks.
+    Gate(Gate),
+}
+
+/// What a task is made of.
+pub(crate) struct Parts {
+    /// Who it is.
+    pub(crate) identity: Identity,
+    /// Where it is told things.
+    pub(crate) mailbox: Mailbox,
+    /// Where it tells things.
+    pub(crate) reports: Reports,
+    /// The time.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// What it counts.
+    pub(crate) gauges: Arc<Gauges>,
+    /// Where its elements come from.
+    pub(crate) input: Input,
+    /// What it does with them.
+    pub(crate) chain: Chain,
+    /// Its sinks: node and step.
+    pub(crate) sinks: Vec<(usize, String)>,
+    /// What each sink commits again before the first row.
+    pub(crate) restored: BTreeMap<usize, Vec<Committable>>,
+}
+
+/// One subtask at work.
+pub(crate) struct Task {
+    parts: Parts,
+    life: Life,
+    barriers: Acknowledgements,
+    /// Sinks that still commit what was restored.
+    restoring: usize,
+    /// A barrier that the job manager asked for and that has not passed yet.
+    triggered: Option<Barrier>,
+    /// The input is at its end; `End` may still wait for credit.
+    ending: bool,
+    /// Up to here time is accounted for.
+    accounted: Instant,
+}
+
+impl Task {
+    /// Ready to run.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let now = parts.clock.now();
+        Self {
+            life: Life::Restoring,
+            barriers: Acknowledgements::new(parts.sinks.iter().cloned()),
+            restoring: 0,
+            triggered: None,
+            ending: false,
+            accounted: now,
+            parts,
+        }
+    }
+
+    /// Runs to the end of its life. What goes wrong is reported before the channels are dropped, so that the job
+    /// manager hears the cause before the neighbours' complaints.
+    pub(crate) fn run(mut self) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.live()));
+        let failure = match outcome {
+            Ok(Ok(())) => return,
+            Ok(Err(failure)) => failure,
+            Err(panic) => panicked(panic.as_ref()),
+        };
+        self.happened(Happened::Failed(failure));
+    }
+
+    fn live(&mut self) -> Result<(), Failure> {
+        self.restore();
+        while !self.life.is_over() {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self) {
+        for (node, committables) in std::mem::take(&mut self.parts.restored) {
+            if !committables.is_empty() {
+                self.restoring += 1;
+                self.parts.chain.commit(node, committables, Occasion::Restored);
+            }
+        }
+        if self.restoring == 0 {
+            self.happened(Happened::Restored);
+        }
+    }
+
+    fn happened(&mut self, happened: Happened) {
+        if let Some(status) = self.life.on(happened) {
+            log(&self.parts.identity, &status);
+            self.report(Report::Status(status));
+        }
+    }
+
+    fn report(&self, report: Report) {
+        (self.parts.reports)(&self.parts.identity, report);
+    }
+
+    /// Control first, then one step of data, or a sleep.
+    fn turn(&mut self) -> Result<(), Failure> {
+        while let Some(control) = self.parts.mailbox.take() {
+            self.on(control)?;
+            if self.life.is_over() {
+                return Ok(());
+            }
+        }
+        if self.parts.mailbox.has_overflown() {
+            return Err(Failure::bug("more control messages than a subtask's mailbox holds"));
+        }
+        let now = self.parts.clock.now();
+        match self.advance(now)? {
+            None => self.account(None),
+            Some(wait) => self.sleep(&wait)?,
+        }
+        Ok(())
+    }
+
+    fn account(&mut self, wait: Option<&Wait>) {
+        let now = self.parts.clock.now();
+        self.parts.gauges.spend(wait, now.since(self.accounted));
+        self.accounted = now;
+    }
+
+    fn sleep(&mut self, wait: &Wait) -> Result<(), Failure> {
+        self.parts.chain.flush()?;
+        self.account(None);
+        self.parts.gauges.wait(wait, self.accounted);
+        self.parts.mailbox.sleep(None);
+        self.account(Some(wait));
+        self.parts.gauges.work();
+        Ok(())
+    }
+
+    /// One step; or what it would have to wait for.
+    fn advance(&mut self, now: Instant) -> Result<Option<Wait>, Failure> {
+        match self.life {
+            Life::Restoring => return Ok(Some(Wait::Restore)),
+            Life::Ended => return Ok(Some(Wait::LastRecord)),
+            Life::Over => return Ok(None),
+            Life::Running => {}
+        }
+        if self.ending {
+            return self.end();
+        }
+        if let Some(wait) = self.parts.chain.blocked()? {
+            return Ok(Some(wait));
+        }
+        if self.parts.chain.step(now)? {
+            return Ok(None);
+        }
+        self.parts.chain.flush_due(now)?;
+        match &mut self.parts.input {
+            Input::Source(_) => self.read(),
+            Input::Gate(gate) => match gate.next(now)? {
+                Some(input) => self.take(input, now),
+                None => Ok(Some(Wait::Input(gate.waits_for()))),
+            },
+        }
+    }
+
+    fn take(&mut self, input: gate::Input, now: Instant) -> Result<Option<Wait>, Failure> {
+        let chain = &mut self.parts.chain;
+        match input {
+            gate::Input::Batch(batch) => chain.enter(batch)?,
+            gate::Input::Watermark(watermark) => chain.broadcast(&Element::Watermark(watermark), now)?,
+            gate::Input::Idle => chain.broadcast(&Element::Idle, now)?,
+            gate::Input::Barrier(aligned) => self.checkpoint(aligned.barrier, aligned.duration)?,
+            gate::Input::End => self.begin_end()?,
+        }
+        Ok(None)
+    }
+
+    fn read(&mut self) -> Result<Option<Wait>, Failure> {
+        if let Some(barrier) = self.triggered.take() {
+            self.checkpoint(barrier, Duration::ZERO)?;
+            return Ok(None);
+        }
+        let Input::Source(source) = &mut self.parts.input else { return Ok(None) };
+        match source.poll()? {
+            operators::Event::Batch(batch) => self.parts.chain.enter(batch)?,
+            operators::Event::Finished(split) => self.report(Report::SplitFinished(split)),
+            operators::Event::Wanting => self.report(Report::SplitsWanted),
+            operators::Event::End => self.begin_end()?,
+            operators::Event::Wait => return Ok(Some(Wait::Input("input".to_owned()))),
+        }
+        Ok(None)
+    }
+
+    fn begin_end(&mut self) -> Result<(), Failure> {
+        self.ending = true;
+        let now = self.parts.clock.now();
+        self.parts.chain.broadcast(&Element::End, now)
+    }
+
+    /// Ends once `End` has left by every output.
+    fn end(&mut self) -> Result<Option<Wait>, Failure> {
+        if let Some(wait) = self.parts.chain.pump()? {
+            return Ok(Some(wait));
+        }
+        self.happened(Happened::InputEnded);
+        match self.triggered.take() {
+            Some(barrier) => self.checkpoint(barrier, Duration::ZERO).map(|()| None),
+            None => Ok(None),
+        }
+    }
+
+    fn on(&mut self, control: Control) -> Result<(), Failure> {
+        match control {
+            Control::Cancel => self.happened(Happened::Cancel),
+            Control::Release => self.happened(Happened::Released),
+            Control::Drain => {
+                if let Input::Source(source) = &mut self.parts.input {
+                    source.drain();
+                }
+            }
+            Control::Assign { splits, no_more } => {
+                if let Input::Source(source) = &mut self.parts.input {
+                    source.assign(splits, no_more)?;
+                }
+            }
+            // Only an ended subtask answers by itself; the others wait for the barrier's place in their data.
+            Control::Trigger(barrier) if self.life == Life::Ended => self.checkpoint(barrier, Duration::ZERO)?,
+            Control::Trigger(barrier) => self.triggered = Some(barrier),
+            Control::Commit { epoch, counter } => self.commit(epoch, counter),
+            Control::Notice(node, notice) => self.noticed(node, notice)?,
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, epoch: u64, counter: u64) {
+        let orders = self.barriers.commit(epoch, counter);
+        if orders.is_empty() {
+            self.report(Report::Committed(epoch));
+        }
+        for (node, committables) in orders {
+            self.parts.chain.commit(node, committables, Occasion::Recorded { epoch });
+        }
+    }
+
+    fn noticed(&mut self, node: usize, notice: Notice) -> Result<(), Failure> {
+        match notice {
+            Notice::Failed(failure) => return Err(failure),
+            Notice::Prepared { counter, prepared } => {
+                let now = self.parts.clock.now();
+                if let Some(acknowledgement) = self.barriers.prepared(node, counter, prepared, now) {
+                    self.report(Report::Acknowledged(acknowledgement));
+                }
+            }
+            Notice::Committed { occasion: Occasion::Recorded { epoch } } => {
+                if self.barriers.committed(node, epoch) {
+                    self.report(Report::Committed(epoch));
+                }
+            }
+            Notice::Committed { occasion: Occasion::Restored } => {
+                self.restoring -= 1;
+                if self.restoring == 0 {
+                    self.happened(Happened::Restored);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The barrier passes: on to the neighbours, then into the snapshot. Nothing is under way in the chain.
+    fn checkpoint(&mut self, barrier: Barrier, alignment: Duration) -> Result<(), Failure> {
+        let counter = barrier.id.counter;
+        if self.triggered.is_some_and(|triggered| triggered.id.counter <= counter) {
+            self.triggered = None;
+        }
+        if self.barriers.has_seen(counter) {
+            return Ok(());
+        }
+        let now = self.parts.clock.now();
+        if !self.ending {
+            self.parts.chain.broadcast(&Element::Barrier(barrier), now)?;
+        }
+        let mut snapshot = Snapshot::default();
+        if let Input::Source(source) = &self.parts.input {
+            let splits = source.snapshot();
+            if !splits.is_empty() {
+                let value = serde_json::to_value(splits).expect("splits hold JSON values");
+                snapshot.nodes.insert(source.step().to_owned(), value);
+            }
+        }
+        let done = self.barriers.begin(counter, snapshot, alignment, now);
+        self.parts.chain.prepare(barrier);
+        if let Some(acknowledgement) = done {
+            self.report(Report::Acknowledged(acknowledgement));
+        }
+        Ok(())
+    }
+}
+
+fn log(identity: &Identity, status: &Status) {
+    let Identity { job, subtask, attempt, .. } = identity;
+    match status {
+        Status::Failed(failure) => tracing::warn!(%job, %subtask, attempt, %failure, "subtask failed"),
+        Status::Running | Status::Ended | Status::Cancelled => {
+            tracing::debug!(%job, %subtask, attempt, ?status, "subtask moved on");
+        }
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Failure {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    Failure::bug(format!("a subtask panicked: {text}"))
+}
