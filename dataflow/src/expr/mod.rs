@@ -1,11 +1,38 @@
 //! Expressions: DataFusion's SQL expressions, evaluated over whole Arrow batches.
 //!
+//! ```text
+//!   text --parse--> Parsed --infer--> types of open fields      (planner)
+//!                      \-----bind---> Bound: fields, types       (planner)
+//!   Expression --compile--> Evaluator --evaluate, filter--> rows (task manager)
+//! ```
+//!
 //! A path (`payload.total`) names a column or a field inside it. An [`Expression`] is inert text that was checked
-//! at planning; an evaluator is what comes alive from it, once per operator.
+//! at planning; an [`Evaluator`] is what comes alive from it, once per operator.
 
 mod path;
+mod error;
+mod functions;
+mod regexp_extract;
+mod provider;
+mod refuse;
+mod parse;
+mod types;
+mod infer;
+mod bind;
+mod text_in;
+mod physical;
+mod evaluate;
+#[cfg(test)]
+mod tests;
 
+pub use bind::{Bound, Missing, bind, find, missing};
+pub use error::{Error, Kind, nearest};
+pub use evaluate::{Evaluated, Evaluator, FailedRow, Filtered};
+pub use functions::{Function, functions};
+pub use infer::{Inference, Slot, infer};
+pub use parse::{Parsed, PathUse, TEXT_BYTES_MAX};
 pub use path::{InvalidPath, Path};
+pub use types::type_name;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,4 +42,11 @@ use serde::{Deserialize, Serialize};
 pub struct Expression {
     /// The SQL text, as the person wrote it.
     pub sql: String,
+}
+
+impl Expression {
+    /// The expression of this text.
+    pub fn new(sql: impl Into<String>) -> Self {
+        Self { sql: sql.into() }
+    }
 }
