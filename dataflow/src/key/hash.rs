@@ -6,8 +6,8 @@
 //!   each 16     : h = fold(word0 xor B, word1 xor h)   (words are little-endian; the last 16 are padded with zeros)
 //!   end         : fold(h xor C, length xor D)
 //! ```
-//! No bytes: no round. The constants are the fractional parts of the golden ratio's and the plastic number's powers,
-//! in 64 bits and odd; nothing depends on their meaning.
+//! No bytes: no round. The constants are odd and have as many ones as zeros, more or less;
+//! nothing depends on where they come from.
 
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const A: u64 = 0xc13f_a9a9_02a6_328f;
