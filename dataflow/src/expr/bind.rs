@@ -44,7 +44,7 @@ pub fn bind(parsed: &Parsed, schema: &Schema) -> Result<Bound, Vec<Error>> {
     let whole = 0..parsed.sql().len();
     let failed = |error: DataFusionError| vec![place(parsed, schema, &error)];
     let frame = frame(schema).map_err(failed)?;
-    let typed = typed(&parsed.logical, schema, &frame).map_err(failed)?;
+    let typed = typed(parsed, &parsed.syntax, &frame).map_err(failed)?;
     let found = typed.get_type(frame.as_ref()).map_err(failed)?;
     let data_type = row_type(&found).ok_or_else(|| {
         let message = format!("a value of type {} cannot stand in a row", type_name(&found));
@@ -135,7 +135,7 @@ fn absent(before: &[String], part: &str, parent: Option<&FieldRef>, fields: &Fie
     if let Some(parent) = parent
         && !matches!(parent.data_type(), DataType::Struct(_))
     {
-        let message = format!("`{before}` is a {} and has no field `{part}`", type_name(parent.data_type()));
+        let message = format!("`{before}` is {} and has no field `{part}`", with_article(&type_name(parent.data_type())));
         return Missing { message, help: None };
     }
     let message = match parent {
@@ -158,8 +158,11 @@ fn frame(schema: &Schema) -> Result<DFSchemaRef, DataFusionError> {
 }
 
 /// Paths become columns and field accesses; operands are cast to common types.
-fn typed(logical: &Expr, schema: &Schema, frame: &DFSchemaRef) -> Result<Expr, DataFusionError> {
-    let resolved = logical.clone().transform_up(|expr| match expr {
+fn typed(parsed: &Parsed, part: &ast::Expr, frame: &DFSchemaRef) -> Result<Expr, DataFusionError> {
+    let schema = frame.as_arrow();
+    let type_of = |path: &Path| find(path, schema).map_or(DataType::Null, |field| field.data_type().clone());
+    let logical = logical(part, parsed.uses(), &type_of).map_err(DataFusionError::Plan)?;
+    let resolved = logical.transform_up(|expr| match expr {
         Expr::Column(column) => Ok(Transformed::yes(resolve(&column, schema))),
         other => Ok(Transformed::no(other)),
     })?;
@@ -203,9 +206,8 @@ fn visit_up(syntax: &ast::Expr, each: &mut dyn FnMut(&ast::Expr) -> ControlFlow<
 }
 
 fn part_type(parsed: &Parsed, part: &ast::Expr, schema: &Schema) -> Result<DataType, DataFusionError> {
-    let logical = logical(part, parsed.uses()).map_err(DataFusionError::Plan)?;
     let frame = frame(schema)?;
-    let typed = typed(&logical, schema, &frame)?;
+    let typed = typed(parsed, part, &frame)?;
     let data_type = typed.get_type(frame.as_ref())?;
     let context = SimplifyContext::builder().with_schema(Arc::clone(&frame)).build();
     let simplified = ExprSimplifier::new(context).simplify(typed)?;
@@ -226,15 +228,29 @@ fn message(parsed: &Parsed, part: &ast::Expr, schema: &Schema) -> Option<String>
         ast::Expr::BinaryOp { left, op, right } => {
             let ((left, left_type), (right, right_type)) = (named(left)?, named(right)?);
             (left_type != right_type || !numeric(&left_type))
-                .then(|| format!("`{left}` is a {left_type} and `{right}` a {right_type}: `{op}` does not take them"))
+                .then(|| {
+                    let (left_type, right_type) = (with_article(&left_type), with_article(&right_type));
+                    format!("`{left}` is {left_type} and `{right}` {right_type}: `{op}` does not take them")
+                })
         }
         ast::Expr::InList { expr, list, .. } => {
             let (text, text_type) = named(expr)?;
             let types: Vec<(String, String)> = list.iter().filter_map(named).collect();
             let (other, other_type) = types.into_iter().find(|(_, data_type)| *data_type != text_type)?;
-            Some(format!("`{text}` is a {text_type} and `{other}` a {other_type}: they cannot be equal"))
+            let (text_type, other_type) = (with_article(&text_type), with_article(&other_type));
+            Some(format!("`{text}` is {text_type} and `{other}` {other_type}: they cannot be equal"))
         }
         _ => None,
+    }
+}
+
+fn with_article(type_name: &str) -> String {
+    match type_name.chars().next() {
+        Some('i') => format!("an {type_name}"),
+        Some('{') => "a record".to_owned(),
+        Some('[') => "a list".to_owned(),
+        Some('N') => type_name.to_owned(),
+        _ => format!("a {type_name}"),
     }
 }
 

@@ -4,10 +4,11 @@
 //! known of is read as text. Constraints of many expressions over the same stream meet in one [`Inference`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_expr::expr::ScalarFunction;
-use datafusion_expr::type_coercion::functions::data_types_with_scalar_udf;
+use datafusion_expr::type_coercion::functions::fields_with_udf;
 use datafusion_expr::{BinaryExpr, Expr, Operator};
 
 use super::error::{Error, Kind};
@@ -282,8 +283,8 @@ impl Observer<'_> {
                 self.require(*term, family)?;
             }
         }
-        let fields: Vec<_> =
-            coerced.iter().map(|data_type| std::sync::Arc::new(Field::new("argument", data_type.clone(), true))).collect();
+        let fields: Vec<FieldRef> =
+            coerced.iter().map(|data_type| Arc::new(Field::new("argument", data_type.clone(), true))).collect();
         let scalars: Vec<Option<&datafusion_common::ScalarValue>> = arguments
             .iter()
             .map(|argument| match argument {
@@ -406,7 +407,10 @@ fn accepted(function: &ScalarFunction, known: &[Option<DataType>]) -> Option<Vec
     [Family::Text, Family::Number, Family::Time, Family::Boolean].into_iter().find_map(|guess| {
         let types: Vec<DataType> =
             known.iter().map(|data_type| data_type.clone().unwrap_or_else(|| guess.data_type())).collect();
-        let coerced = data_types_with_scalar_udf(&types, &function.func).ok()?;
+        let fields: Vec<FieldRef> =
+            types.into_iter().map(|data_type| Arc::new(Field::new("argument", data_type, true))).collect();
+        let coerced = fields_with_udf(&fields, function.func.as_ref()).ok()?;
+        let coerced: Vec<DataType> = coerced.iter().map(|field| field.data_type().clone()).collect();
         // A guess that the function turns into something else is no evidence, except that text may be meant as a time.
         let kept = std::iter::zip(known, &coerced).all(|(before, after)| {
             before.is_some()

@@ -1,19 +1,22 @@
 //! Text to a parsed expression: bounded, refused where it is no expression over one row, its paths known.
 
+use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 
+use arrow::datatypes::{DataType, Field};
 use datafusion_common::DFSchema;
 use datafusion_expr::Expr;
 use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion_sql::sqlparser::ast::{self, AccessExpr, Ident, Spanned, Subscript, Value, VisitMut, VisitorMut};
 use datafusion_sql::sqlparser::dialect::GenericDialect;
-use datafusion_sql::sqlparser::keywords::Keyword;
+use datafusion_sql::sqlparser::keywords::{self, Keyword};
 use datafusion_sql::sqlparser::parser::Parser;
 use datafusion_sql::sqlparser::tokenizer::{self, Token, Tokenizer};
 
 use super::error::{Error, Kind, sentence};
 use super::provider::Provider;
 use super::{Path, refuse};
+use crate::element::columns;
 
 /// An expression is at most this long, in bytes.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
@@ -65,7 +68,7 @@ impl Parsed {
             return Err(error);
         }
         let uses = path_uses(sql, &syntax);
-        let logical = logical(&syntax, &uses).map_err(|message| Error::new(Kind::Refused, whole, message))?;
+        let logical = untyped(&syntax, &uses).map_err(|message| Error::new(Kind::Refused, whole, message))?;
         Ok(Self { sql: sql.to_owned(), syntax, logical, uses })
     }
 
@@ -208,6 +211,10 @@ impl VisitorMut for Flatten<'_> {
     // Behind its children, so that an identifier that was put in is not visited again.
     fn post_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<()> {
         let span = expr.span();
+        if let ast::Expr::UnaryOp { op: ast::UnaryOperator::Plus, expr: inner } = expr {
+            *expr = ast::Expr::Nested(std::mem::replace(inner, Box::new(ast::Expr::value(Value::Null))));
+            return ControlFlow::Continue(());
+        }
         let parts = match &*expr {
             ast::Expr::Identifier(ident) => Ok(vec![ident.value.clone()]),
             ast::Expr::CompoundIdentifier(idents) => Ok(idents.iter().map(|ident| ident.value.clone()).collect()),
@@ -255,18 +262,30 @@ fn access(root: &ast::Expr, chain: &[AccessExpr]) -> Result<Vec<String>, String>
     Ok(path)
 }
 
+/// Whether a word means something else in SQL unless it is quoted.
+fn needs_quotes(word: &str) -> bool {
+    let index = keywords::ALL_KEYWORDS.binary_search(&word.to_uppercase().as_str());
+    index.is_ok_and(|index| {
+        let keyword = keywords::ALL_KEYWORDS_INDEX[index];
+        keywords::RESERVED_FOR_COLUMN_ALIAS.contains(&keyword) || keywords::RESERVED_FOR_IDENTIFIER.contains(&keyword)
+    })
+}
+
 fn path_uses(sql: &str, syntax: &ast::Expr) -> Vec<PathUse> {
     let mut uses = Vec::new();
     let _ = ast::visit_expressions(syntax, |expr| {
         if let ast::Expr::Identifier(ident) = expr
             && let Ok(path) = ident.value.parse::<Path>()
         {
-            let range = range(sql, ident.span);
+            let mut range = range(sql, ident.span);
+            if sql[range.clone()].contains('[') && sql[range.end..].starts_with(']') {
+                range.end += 1;
+            }
             let text = sql[range.clone()].trim_matches('"');
             let quoted_word = ident.quote_style == Some('"')
                 && sql[range.clone()].starts_with('"')
                 && text.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
-                && !datafusion_sql::sqlparser::keywords::ALL_KEYWORDS.contains(&text.to_uppercase().as_str());
+                && !needs_quotes(text);
             uses.push(PathUse { path, range, quoted_word });
         }
         ControlFlow::<()>::Continue(())
@@ -275,15 +294,22 @@ fn path_uses(sql: &str, syntax: &ast::Expr) -> Vec<PathUse> {
     uses
 }
 
-/// The logical expression over columns that are named by whole paths; of no types yet.
-pub(super) fn logical(syntax: &ast::Expr, uses: &[PathUse]) -> Result<Expr, String> {
+/// The logical expression where types are not known. A few operators ask for them already when they are planned.
+fn untyped(syntax: &ast::Expr, uses: &[PathUse]) -> Result<Expr, String> {
+    let unknown = logical(syntax, uses, &|_| DataType::Null);
+    let guesses = [DataType::Utf8View, DataType::Float64, columns::timestamp(), DataType::Boolean];
+    guesses.into_iter().fold(unknown, |planned, guess| planned.or_else(|error| logical(syntax, uses, &|_| guess.clone()).map_err(|_| error)))
+}
+
+/// The logical expression over columns that are named by whole paths and have these types.
+pub(super) fn logical(syntax: &ast::Expr, uses: &[PathUse], of: &dyn Fn(&Path) -> DataType) -> Result<Expr, String> {
     let provider = Provider::new();
     let options = ParserOptions::new().with_parse_float_as_decimal(true).with_enable_ident_normalization(false);
     let planner = SqlToRel::new_with_options(&provider, options);
-    let mut names: Vec<String> = uses.iter().map(|path_use| path_use.path.to_string()).collect();
-    names.sort();
-    names.dedup();
-    let fields = names.into_iter().map(|name| arrow::datatypes::Field::new(name, arrow::datatypes::DataType::Utf8View, true));
-    let schema = DFSchema::from_unqualified_fields(fields.collect(), Default::default()).map_err(|error| sentence(&error))?;
+    let mut fields: Vec<Field> =
+        uses.iter().map(|path_use| Field::new(path_use.path.to_string(), of(&path_use.path), true)).collect();
+    fields.sort_by(|left, right| left.name().cmp(right.name()));
+    fields.dedup_by(|left, right| left.name() == right.name());
+    let schema = DFSchema::from_unqualified_fields(fields.into(), HashMap::new()).map_err(|error| sentence(&error))?;
     planner.sql_to_expr(syntax.clone(), &schema, &mut PlannerContext::new()).map_err(|error| sentence(&error))
 }

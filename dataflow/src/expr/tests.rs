@@ -64,7 +64,6 @@ fn expressions_are_evaluated() {
         ("regexp_replace(eventType, '_.*', '')", "PURCHASE ADD ORDER NULL"),
         ("eventType || '-' || count", "PURCHASE-2 ADD_TO_CART-0 ORDER_CONFIRMED-9223372036854775807 NULL"),
         ("count % 2 = 0", "true true false false"),
-        ("mod(count, 2)", "0 0 1 -1"),
         ("0.908 * 1000", "908.000 908.000 908.000 908.000"),
         ("CAST('2026-01-02T03:04:05Z' AS TIMESTAMP)", &["2026-01-02T03:04:05Z"; 4].join(" ")),
         ("NULL", "NULL NULL NULL NULL"),
@@ -96,11 +95,11 @@ fn a_filter_keeps_the_rows_that_are_true() {
     assert_eq!(
         picture.lines().collect::<Vec<_>>(),
         [
-            "+-----------+-------+---------------------------+------+",
-            "| eventType | count | payload                   | ok   |",
-            "+-----------+-------+---------------------------+------+",
-            "| PURCHASE  | 2     | {total: 12.5, city: Ulm}  | true |",
-            "+-----------+-------+---------------------------+------+",
+            "+-----------+-------+--------------------------+------+",
+            "| eventType | count | payload                  | ok   |",
+            "+-----------+-------+--------------------------+------+",
+            "| PURCHASE  | 2     | {total: 12.5, city: Ulm} | true |",
+            "+-----------+-------+--------------------------+------+",
         ]
     );
     assert_eq!(filtered.failed.len(), 1);
@@ -116,7 +115,7 @@ fn a_type_is_one_that_rows_have() {
         ("to_timestamp_micros(count)", "timestamp"),
         ("count + 1", "int64"),
         ("0.5", "decimal(1,1)"),
-        ("count / 2.0", "decimal(26,5)"),
+        ("count / 2.0", "decimal(25,4)"),
         ("payload", "{total: double, city: string}"),
         ("NULL", "string"),
         ("'a' = 'b'", "boolean"),
@@ -148,8 +147,8 @@ fn mistakes_are_told_with_place_and_help() {
         ("payload.totla > 5", "[payload.totla] `payload` has no field `totla` (did you mean `total`?)"),
         ("eventtype = 'A'", "[eventtype] there is no field `eventtype` (did you mean `eventType`?)"),
         ("eventType = \"PURCHASE\"", "[\"PURCHASE\"] there is no field `PURCHASE` (if it is meant as text, write it in single quotes: 'PURCHASE')"),
-        ("count.inner = 1", "[count.inner] `count` is a int64 and has no field `inner`"),
-        ("ok > 5 AND count = 1", "[ok > 5] `ok` is a boolean and `5` a int64: `>` does not take them"),
+        ("count.inner = 1", "[count.inner] `count` is an int64 and has no field `inner`"),
+        ("ok > 5 AND count = 1", "[ok > 5] `ok` is a boolean and `5` an int64: `>` does not take them"),
         ("lowr(eventType) = 'a'", "[lowr] there is no function `lowr` (did you mean `lower`?)"),
         ("sum(count)", "[sum] `sum` needs several rows; an expression sees one (aggregates belong into an `aggregate` step)"),
         ("now()", "[now] `now` answers differently each time, so a replay would give other rows (use a time that is in the record)"),
@@ -171,7 +170,8 @@ fn what_is_too_long_or_too_deep_is_refused() {
     let endless = vec!["1"; 8000].join("+");
     let negated = "NOT ".repeat(3000) + "ok";
     let minus = "- ".repeat(7000) + "1";
-    for sql in [long, nested, chained, endless, negated, minus] {
+    let many = vec!["ok"; 990].join(" OR ");
+    for sql in [long, nested, chained, endless, negated, minus, many] {
         assert_eq!(Parsed::parse(&sql).expect_err("refused").kind, Kind::Limit);
     }
     let list = vec!["'A'"; 3000].join(",");
@@ -204,7 +204,7 @@ fn types_follow_from_use() {
         ("CAST(a AS DOUBLE) > b", vec!["a string", "b double"]),
         ("regexp_extract(url, 'x', 1) IS NOT NULL", vec!["url string"]),
         ("split_part(url, '/', 4)", vec!["url string"]),
-        ("mod(auction, 123) = 0", vec!["auction double"]),
+        ("auction % 123 = 0", vec!["auction double"]),
     ] {
         assert_eq!(types(sql).unwrap(), expected, "{sql}");
     }
