@@ -56,12 +56,23 @@ fn compact_views<T: ByteViewType>(
 }
 
 fn compact_struct(column: &StructArray, wasteful: impl Fn(usize, usize) -> bool + Copy) -> Option<ArrayRef> {
-    let copies: Vec<_> = column.columns().iter().map(|child| compact_column(child, wasteful)).collect();
+    let copies: Vec<_> = column
+        .columns()
+        .iter()
+        .map(|child| compact_column(child, wasteful))
+        .collect();
     if copies.iter().all(Option::is_none) {
         return None;
     }
-    let children = copies.into_iter().zip(column.columns()).map(|(copy, child)| copy.unwrap_or_else(|| Arc::clone(child)));
-    Some(Arc::new(StructArray::new(column.fields().clone(), children.collect(), column.nulls().cloned())))
+    let children = copies
+        .into_iter()
+        .zip(column.columns())
+        .map(|(copy, child)| copy.unwrap_or_else(|| Arc::clone(child)));
+    Some(Arc::new(StructArray::new(
+        column.fields().clone(),
+        children.collect(),
+        column.nulls().cloned(),
+    )))
 }
 
 #[cfg(test)]
@@ -72,7 +83,8 @@ mod tests {
     use super::*;
 
     fn thousand_rows() -> RecordBatch {
-        let raw = BinaryViewArray::from_iter_values((0..1000).map(|i| format!("a record of some length, number {i:>5}")));
+        let raw =
+            BinaryViewArray::from_iter_values((0..1000).map(|i| format!("a record of some length, number {i:>5}")));
         let part = StructArray::new(
             vec![Field::new("inner", DataType::BinaryView, false)].into(),
             vec![Arc::new(raw.clone())],
@@ -87,7 +99,12 @@ mod tests {
 
     fn held(records: &RecordBatch) -> usize {
         let inner = records.column(1).as_struct().column(0).as_binary_view();
-        let buffers = records.column(0).as_binary_view().data_buffers().iter().chain(inner.data_buffers());
+        let buffers = records
+            .column(0)
+            .as_binary_view()
+            .data_buffers()
+            .iter()
+            .chain(inner.data_buffers());
         buffers.map(|buffer| buffer.len()).sum()
     }
 

@@ -2,19 +2,25 @@
 
 use std::sync::Arc;
 
-use dataflow::element::Element;
+use dataflow::element::{Batch, Element};
 use dataflow::error::Failure;
 
 use super::{ChannelId, Intake, Item};
+use crate::network::Reader;
 
 /// The receiving end of one channel, local or remote alike. Owned by the receiving subtask's gate.
 pub struct Inlet {
     intake: Arc<Intake>,
+    /// Reads what came from the wire, on the thread that takes it.
+    reader: Reader,
 }
 
 impl Inlet {
     pub(crate) fn new(intake: Arc<Intake>) -> Self {
-        Self { intake }
+        Self {
+            intake,
+            reader: Reader::default(),
+        }
     }
 
     /// Which channel this is.
@@ -33,10 +39,11 @@ impl Inlet {
         match self.intake.take()? {
             None => Ok(None),
             Some(Item::Element(element)) => Ok(Some(element)),
-            Some(Item::Encoded(encoded)) => match encoded.decode() {
-                Ok(batch) => Ok(Some(Element::Batch(batch))),
+            Some(Item::Encoded(encoded)) => match self.reader.read(encoded.body) {
+                Ok(records) => Ok(Some(Element::Batch(Batch::new(records)))),
                 Err(error) => {
-                    let failure = Failure::bug(format!("a batch of {} cannot be read", self.intake.id())).because(&error);
+                    let failure =
+                        Failure::bug(format!("a batch of {} cannot be read", self.intake.id())).because(&error);
                     self.intake.fail(failure.clone());
                     Err(failure)
                 }

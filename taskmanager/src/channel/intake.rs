@@ -52,7 +52,14 @@ struct State {
 
 impl Intake {
     pub(crate) fn new(id: ChannelId, receiving: Receiving) -> Self {
-        Self { id, receiving, state: Mutex::new(State { starving: true, ..State::default() }) }
+        Self {
+            id,
+            receiving,
+            state: Mutex::new(State {
+                starving: true,
+                ..State::default()
+            }),
+        }
     }
 
     pub(crate) fn id(&self) -> &ChannelId {
@@ -80,7 +87,11 @@ impl Intake {
         state.ended = matches!(item, Item::Element(Element::End));
         let batch = matches!(item, Item::Encoded(_) | Item::Element(Element::Batch(_)));
         push_merged(&mut state.queue, item, cost);
-        let grant = if batch { self.settle(&mut state, GrantsEvent::Received { cost, backlog }) } else { None };
+        let grant = if batch {
+            self.settle(&mut state, GrantsEvent::Received { cost, backlog })
+        } else {
+            None
+        };
         let starving = std::mem::take(&mut state.starving);
         let upstream = grant.and_then(|grant| Some((grant, state.upstream.clone()?)));
         drop(state);
@@ -110,7 +121,11 @@ impl Intake {
             state.starving = true;
             return Ok(None);
         };
-        let grant = if cost > 0 { self.settle(&mut state, GrantsEvent::Consumed { cost }) } else { None };
+        let grant = if cost > 0 {
+            self.settle(&mut state, GrantsEvent::Consumed { cost })
+        } else {
+            None
+        };
         let upstream = grant.and_then(|grant| Some((grant, state.upstream.clone()?)));
         drop(state);
         announce(upstream);
@@ -191,6 +206,7 @@ pub(crate) fn cost_of(element: &Element) -> u64 {
 pub(crate) fn into_batch(item: Item) -> Option<Batch> {
     match item {
         Item::Element(Element::Batch(batch)) => Some(batch),
-        Item::Element(Element::Watermark(_) | Element::Barrier(_) | Element::Idle | Element::End) | Item::Encoded(_) => None,
+        Item::Element(Element::Watermark(_) | Element::Barrier(_) | Element::Idle | Element::End)
+        | Item::Encoded(_) => None,
     }
 }

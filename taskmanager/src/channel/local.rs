@@ -15,10 +15,17 @@ use super::{ChannelId, Inlet, Intake, Item, Link, Outlet, Receiving, Upstream};
 #[must_use]
 pub fn local(id: ChannelId, receiving: Receiving, sender: Waker) -> (Outlet, Inlet) {
     let intake = Arc::new(Intake::new(id.clone(), receiving));
-    let side = Arc::new(SendingSide { id: id.clone(), state: Mutex::new(State::default()), waker: sender });
+    let side = Arc::new(SendingSide {
+        id: id.clone(),
+        state: Mutex::new(State::default()),
+        waker: sender,
+    });
     let granted = intake.attach(Arc::clone(&side) as Arc<dyn Upstream>);
     side.granted(granted);
-    let link = LocalLink { side, intake: Arc::clone(&intake) };
+    let link = LocalLink {
+        side,
+        intake: Arc::clone(&intake),
+    };
     (Outlet::new(id, Box::new(link)), Inlet::new(intake))
 }
 
@@ -86,9 +93,15 @@ impl Link for LocalLink {
 }
 
 pub(crate) fn receiver_gone(id: &ChannelId) -> Failure {
-    Failure::retry(format!("{}, which receives {} from {}, has gone away", id.to, id.edge, id.from))
+    Failure::retry(format!(
+        "{}, which receives {} from {}, has gone away",
+        id.to, id.edge, id.from
+    ))
 }
 
 pub(crate) fn sender_gone(id: &ChannelId) -> Failure {
-    Failure::retry(format!("{}, which sends {} to {}, went away before its end", id.from, id.edge, id.to))
+    Failure::retry(format!(
+        "{}, which sends {} to {}, went away before its end",
+        id.from, id.edge, id.to
+    ))
 }

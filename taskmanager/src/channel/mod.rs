@@ -30,8 +30,10 @@ pub use inlet::Inlet;
 pub use local::local;
 pub use outlet::Outlet;
 
+pub(crate) use compact::compact_for_wire;
 pub(crate) use intake::{Intake, Item, Upstream, push_merged};
-pub(crate) use outlet::Link;
+pub(crate) use local::sender_gone;
+pub(crate) use outlet::{Ended, Link};
 
 use std::fmt;
 use std::sync::Arc;

@@ -46,7 +46,13 @@ pub struct Outlet {
 
 impl Outlet {
     pub(crate) fn new(id: ChannelId, link: Box<dyn Link>) -> Self {
-        Self { id, waiting: VecDeque::new(), waiting_bytes: 0, link, ended: Ended::No }
+        Self {
+            id,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            link,
+            ended: Ended::No,
+        }
     }
 
     /// Which channel this is.

@@ -82,7 +82,13 @@ impl Alignment {
     /// The alignment of so many channels.
     #[must_use]
     pub fn new(channels: usize) -> Self {
-        Self { channels: vec![Channel::Flows; channels], live: channels, aligning: None, newest: None, dropped: 0 }
+        Self {
+            channels: vec![Channel::Flows; channels],
+            live: channels,
+            aligning: None,
+            newest: None,
+            dropped: 0,
+        }
     }
 
     /// Takes an event.
@@ -94,7 +100,10 @@ impl Alignment {
     }
 
     fn barrier(&mut self, channel: usize, barrier: Barrier, now: Instant) -> AlignAction {
-        debug_assert!(self.channels[channel] == Channel::Flows, "nothing is taken from a channel that waits or has ended");
+        debug_assert!(
+            self.channels[channel] == Channel::Flows,
+            "nothing is taken from a channel that waits or has ended"
+        );
         let current = self.aligning.map(|aligning| aligning.barrier.id);
         if current != Some(barrier.id) {
             if self.newest.is_some_and(|newest| barrier.id <= newest) {
@@ -103,7 +112,11 @@ impl Alignment {
             }
             self.release();
             self.newest = Some(barrier.id);
-            self.aligning = Some(Aligning { barrier, since: now, waiting: 0 });
+            self.aligning = Some(Aligning {
+                barrier,
+                since: now,
+                waiting: 0,
+            });
         }
         self.channels[channel] = Channel::Waits;
         if let Some(aligning) = &mut self.aligning {
@@ -113,7 +126,10 @@ impl Alignment {
     }
 
     fn end(&mut self, channel: usize, now: Instant) -> AlignAction {
-        debug_assert!(self.channels[channel] == Channel::Flows, "a channel ends once, and not while it waits");
+        debug_assert!(
+            self.channels[channel] == Channel::Flows,
+            "a channel ends once, and not while it waits"
+        );
         self.channels[channel] = Channel::Ended;
         self.live -= 1;
         if self.live == 0 {
@@ -124,9 +140,16 @@ impl Alignment {
 
     fn complete(&mut self, now: Instant) -> AlignAction {
         match self.aligning {
-            Some(Aligning { barrier, since, waiting }) if waiting == self.live => {
+            Some(Aligning {
+                barrier,
+                since,
+                waiting,
+            }) if waiting == self.live => {
                 self.release();
-                AlignAction::Aligned { barrier, duration: now.since(since) }
+                AlignAction::Aligned {
+                    barrier,
+                    duration: now.since(since),
+                }
             }
             Some(_) | None => AlignAction::None,
         }

@@ -66,7 +66,14 @@ impl Gate {
     #[must_use]
     pub fn new(inlets: Vec<Inlet>) -> Self {
         let count = inlets.len();
-        Self { inlets, alignment: Alignment::new(count), progress: Progress::new(count), turn: 0, then: None, ended: false }
+        Self {
+            inlets,
+            alignment: Alignment::new(count),
+            progress: Progress::new(count),
+            turn: 0,
+            then: None,
+            ended: false,
+        }
     }
 
     /// The next input, if there is one. Never blocks; after `None` a waker of an inlet is called once there may be more.
@@ -150,7 +157,9 @@ impl Gate {
     /// What it waits for, as people read it: `input`, or `alignment of chk-1.1.7 for edge-1 from sub-0.1`.
     #[must_use]
     pub fn waits_for(&self) -> String {
-        let Some((barrier, missing)) = self.alignment.waits_for() else { return "input".to_owned() };
+        let Some((barrier, missing)) = self.alignment.waits_for() else {
+            return "input".to_owned();
+        };
         let id = self.inlets[missing].id();
         format!("alignment of {} for {} from {}", barrier.id, id.edge, id.from)
     }

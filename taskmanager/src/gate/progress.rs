@@ -72,8 +72,15 @@ impl Progress {
     /// The progress of so many channels: active, without a watermark.
     #[must_use]
     pub fn new(channels: usize) -> Self {
-        let channel = Channel { watermark: None, state: State::Active };
-        Self { channels: vec![channel; channels], passed: None, idle: false }
+        let channel = Channel {
+            watermark: None,
+            state: State::Active,
+        };
+        Self {
+            channels: vec![channel; channels],
+            passed: None,
+            idle: false,
+        }
     }
 
     /// Takes an event.

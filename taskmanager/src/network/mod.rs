@@ -17,65 +17,96 @@
 //! refused, or answered by another incarnation, or not answered for [`GIVE_UP`].
 //! Not here: channels inside one process (`channel::local`).
 
+mod address;
+mod body;
+mod carry;
+mod codec;
+mod connection;
+mod dial;
+pub mod frame;
+mod peer;
+mod receiver;
+mod registry;
+mod sender;
+
+pub use address::{Identity, PeerAddress};
+
+pub(crate) use body::Reader;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::buffer::Buffer;
 use dataflow::contract::Waker;
 use dataflow::error::Failure;
 use dataflow::scope::Scope;
 use dataflow::time::Clock;
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 
 use crate::channel::{ChannelId, Inlet, Outlet, Receiving};
+use carry::CarryService;
+use peer::Peer;
+use registry::Registry;
 
 /// After this long without an answer a peer counts as gone.
 pub const GIVE_UP: Duration = Duration::from_secs(30);
 
-/// Which process this is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Identity {
-    /// The task manager's name.
-    pub task_manager: String,
-    /// New with every start of the process.
-    pub incarnation: String,
-}
-
-/// A task manager that channels lead to or come from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct PeerAddress {
-    /// Which process.
-    pub identity: Identity,
-    /// `host:port` of its exchange.
-    pub address: String,
-}
-
 /// One process' end of all channels to and from other processes. Cheap to clone.
 #[derive(Clone)]
 pub struct Exchange {
-    inner: Arc<Inner>,
+    me: Arc<Identity>,
+    clock: Arc<dyn Clock>,
+    scope: Scope,
+    registry: Arc<Registry>,
+    peers: Arc<Mutex<BTreeMap<PeerAddress, Arc<Peer>>>>,
 }
 
-struct Inner {
-    _identity: Identity,
-    _clock: Arc<dyn Clock>,
-    _scope: Scope,
+/// A batch as it came from the wire, to be read in its turn.
+#[derive(Debug)]
+pub(crate) struct EncodedBatch {
+    pub(crate) body: Buffer,
 }
 
 impl Exchange {
     /// An exchange whose connections live in `scope`, on a runtime that no work on data can starve.
     #[must_use]
-    pub fn new(identity: Identity, clock: Arc<dyn Clock>, scope: Scope) -> Self {
-        Self { inner: Arc::new(Inner { _identity: identity, _clock: clock, _scope: scope }) }
+    pub fn new(me: Identity, clock: Arc<dyn Clock>, scope: Scope) -> Self {
+        let (registry, peers) = (Arc::default(), Arc::default());
+        Self {
+            me: Arc::new(me),
+            clock,
+            scope,
+            registry,
+            peers,
+        }
     }
 
-    /// Serves the exchange on a listener until the scope ends; answers at once.
+    /// Serves the exchange on a listener until the scope ends; answers at once, with the address.
     ///
     /// # Errors
     /// The listener has no address.
-    pub fn serve(&self, listener: tokio::net::TcpListener) -> Result<SocketAddr, Failure> {
-        let _ = &self.inner;
-        let address = listener.local_addr();
-        address.map_err(|error| Failure::fail("the exchange has no address").because(&error))
+    pub fn serve(&self, listener: TcpListener) -> Result<SocketAddr, Failure> {
+        let unusable = |error: &std::io::Error| Failure::fail("the exchange has no address").because(error);
+        let address = listener.local_addr().map_err(|error| unusable(&error))?;
+        let service = CarryService::new(Arc::clone(&self.me), Arc::clone(&self.registry), self.scope.clone());
+        let serving = Server::builder()
+            .http2_keepalive_interval(Some(dial::PING.0))
+            .http2_keepalive_timeout(Some(dial::PING.1))
+            .initial_stream_window_size(dial::WINDOW)
+            .initial_connection_window_size(dial::WINDOW)
+            .add_service(service)
+            .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
+        self.scope.run(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the exchange no longer listens");
+            }
+        });
+        Ok(address)
     }
 
     /// The sending end of a channel to another process. Dials if there is no connection yet; answers at once.
@@ -83,24 +114,52 @@ impl Exchange {
     /// The receiving end may be made before or after, at its process. `waker` wakes the sending subtask.
     #[must_use]
     pub fn outlet(&self, id: ChannelId, peer: &PeerAddress, waker: Waker) -> Outlet {
-        let _ = (id, peer, waker);
-        unimplemented!()
+        let mut peers = self.peers.lock();
+        if let Some(peer) = peers.get(peer) {
+            return peer.outlet(id, waker);
+        }
+        let peer = Arc::new(Peer::new(peer.clone()));
+        peers.insert(peer.address.clone(), Arc::clone(&peer));
+        let outlet = peer.outlet(id, waker);
+        drop(peers);
+        self.keep(peer);
+        outlet
     }
 
-    /// The receiving end of a channel from another process, whichever connection it comes on; answers at once.
+    /// Keeps a peer connected for as long as there are channels to it.
+    fn keep(&self, peer: Arc<Peer>) {
+        let (peers, me, clock) = (
+            Arc::clone(&self.peers),
+            Identity::clone(&self.me),
+            Arc::clone(&self.clock),
+        );
+        self.scope.run(async move {
+            let retire = |peer: &Peer| {
+                let mut peers = peers.lock();
+                let unused = peer.is_unused();
+                if unused {
+                    peers.remove(&peer.address);
+                }
+                unused
+            };
+            dial::keep(Arc::clone(&peer), me, clock, retire).await;
+            peers.lock().remove(&peer.address);
+            // Channels that were made while it died.
+            peer.die("its process is gone");
+        });
+    }
+
+    /// The receiving end of a channel from another process, whichever connection it comes by; answers at once.
+    ///
+    /// What senders opened for earlier deployments of the same job and nobody took is refused from now on.
     #[must_use]
     pub fn inlet(&self, id: ChannelId, receiving: Receiving) -> Inlet {
-        let _ = (id, receiving);
-        unimplemented!()
+        self.registry.inlet(id, receiving)
     }
-}
 
-/// A batch as it came from the wire.
-#[derive(Debug)]
-pub(crate) struct EncodedBatch;
-
-impl EncodedBatch {
-    pub(crate) fn decode(self) -> Result<dataflow::element::Batch, std::io::Error> {
-        unimplemented!()
+    /// How many channels are received here, and how many senders wait for a receiver to be made.
+    #[must_use]
+    pub fn received(&self) -> (usize, usize) {
+        self.registry.counts()
     }
 }

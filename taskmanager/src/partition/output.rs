@@ -50,8 +50,21 @@ impl Output {
         // Senders begin their rounds at different targets, or the first would get every sender's first batch.
         let first = outlets[0].id().from.index as usize;
         let partitioner = Partitioner::new(partition, schema, outlets.len(), first)?;
-        let targets = outlets.into_iter().map(|outlet| Target { outlet, merge: Merge::default() }).collect();
-        Ok(Self { edge, partitioner, targets, buffer_timeout, flush_at: None, ended: false })
+        let targets = outlets
+            .into_iter()
+            .map(|outlet| Target {
+                outlet,
+                merge: Merge::default(),
+            })
+            .collect();
+        Ok(Self {
+            edge,
+            partitioner,
+            targets,
+            buffer_timeout,
+            flush_at: None,
+            ended: false,
+        })
     }
 
     /// Which edge.
@@ -95,7 +108,9 @@ impl Output {
     fn to_all(&mut self, element: &Element) -> Result<(), Failure> {
         // A watermark says nothing about rows before it, yet must not pass them: they would be late.
         self.flush()?;
-        self.targets.iter_mut().try_for_each(|target| target.outlet.send(element.clone()))
+        self.targets
+            .iter_mut()
+            .try_for_each(|target| target.outlet.send(element.clone()))
     }
 
     /// Sends what was waiting for company.
@@ -141,6 +156,9 @@ impl Output {
     /// Bytes that wait here, for company or for credit.
     #[must_use]
     pub fn waiting_bytes(&self) -> u64 {
-        self.targets.iter().map(|target| target.outlet.waiting_bytes() + target.merge.bytes()).sum()
+        self.targets
+            .iter()
+            .map(|target| target.outlet.waiting_bytes() + target.merge.bytes())
+            .sum()
     }
 }

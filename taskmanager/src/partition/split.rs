@@ -40,13 +40,20 @@ impl Partitioner {
     pub fn new(partition: &Partition, schema: &SchemaRef, targets: usize, first: usize) -> Result<Self, Failure> {
         let kind = match partition {
             Partition::Forward => Kind::Forward,
-            Partition::Rebalance => Kind::Rebalance { next: first % targets.max(1) },
+            Partition::Rebalance => Kind::Rebalance {
+                next: first % targets.max(1),
+            },
             Partition::Broadcast => Kind::Broadcast,
             Partition::Hash { keys, max_parallelism } => {
                 let keys = KeyReader::new(schema, keys)
                     .map_err(|error| Failure::fail("the rows cannot be dealt out by their key").because(&error))?;
                 let max_parallelism = *max_parallelism;
-                Kind::Hash(Box::new(Hash { keys, max_parallelism, hashes: Vec::new(), owners: Vec::new() }))
+                Kind::Hash(Box::new(Hash {
+                    keys,
+                    max_parallelism,
+                    hashes: Vec::new(),
+                    owners: Vec::new(),
+                }))
             }
         };
         Ok(Self { kind, targets })
@@ -78,12 +85,18 @@ impl Hash {
     /// A counting sort of the row numbers by target, one gather, and a slice for each target.
     fn split(&mut self, records: &RecordBatch, targets: usize) -> Result<Vec<(usize, RecordBatch)>, Failure> {
         let unfit = |error: &(dyn std::error::Error + 'static)| Failure::bug("a batch has no key").because(error);
-        self.keys.hashes(records, &mut self.hashes).map_err(|error| unfit(&error))?;
+        self.keys
+            .hashes(records, &mut self.hashes)
+            .map_err(|error| unfit(&error))?;
         let parallelism = u32::try_from(targets).map_err(|error| unfit(&error))?;
         let mut ends = vec![0u32; targets + 1];
         self.owners.clear();
         for hash in &self.hashes {
-            let owner = owner(key_group(*hash, self.max_parallelism), parallelism, self.max_parallelism);
+            let owner = owner(
+                key_group(*hash, self.max_parallelism),
+                parallelism,
+                self.max_parallelism,
+            );
             ends[owner as usize + 1] += 1;
             self.owners.push(owner);
         }
@@ -102,7 +115,11 @@ impl Hash {
         }
         let gathered = take_record_batch(records, &UInt32Array::from(order)).map_err(|error| unfit(&error))?;
         let part = |target: usize| (starts[target] as usize, (starts[target + 1] - starts[target]) as usize);
-        let parts = (0..targets).map(|target| (target, part(target))).filter(|(_, (_, rows))| *rows > 0);
-        Ok(parts.map(|(target, (start, rows))| (target, gathered.slice(start, rows))).collect())
+        let parts = (0..targets)
+            .map(|target| (target, part(target)))
+            .filter(|(_, (_, rows))| *rows > 0);
+        Ok(parts
+            .map(|(target, (start, rows))| (target, gathered.slice(start, rows)))
+            .collect())
     }
 }

@@ -167,7 +167,11 @@ impl Pace {
         if elapsed >= STRETCH {
             let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
             let measured = self.bytes.saturating_mul(1_000_000) / micros;
-            self.per_second = if self.per_second == 0 { measured } else { self.per_second / 2 + measured / 2 };
+            self.per_second = if self.per_second == 0 {
+                measured
+            } else {
+                self.per_second / 2 + measured / 2
+            };
             self.since = Some(now);
             self.bytes = 0;
         }

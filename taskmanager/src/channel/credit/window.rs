@@ -57,7 +57,11 @@ impl Window {
             WindowEvent::Asked { least } => {
                 let credit = self.credit();
                 self.blocked = credit < least.max(1);
-                if self.blocked { WindowAction::Blocked } else { WindowAction::Send { credit } }
+                if self.blocked {
+                    WindowAction::Blocked
+                } else {
+                    WindowAction::Send { credit }
+                }
             }
             WindowEvent::Sent { cost } => {
                 self.sent += cost;
@@ -65,7 +69,11 @@ impl Window {
             }
             WindowEvent::Granted { total } if total > self.granted => {
                 self.granted = total;
-                if std::mem::take(&mut self.blocked) { WindowAction::Wake } else { WindowAction::None }
+                if std::mem::take(&mut self.blocked) {
+                    WindowAction::Wake
+                } else {
+                    WindowAction::None
+                }
             }
             WindowEvent::Granted { .. } => WindowAction::None,
         }

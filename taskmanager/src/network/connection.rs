@@ -1,0 +1,142 @@
+//! One connection that frames come by: its channels, and the receipts that are to go back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use proto::v1::Granted;
+use tokio::sync::Notify;
+use tonic::{Status, Streaming};
+
+use super::frame::Frame;
+use super::receiver::{Delivered, Receiver};
+use super::registry::Registry;
+
+/// The receiving end of one connection.
+#[derive(Default)]
+pub(super) struct Connection {
+    state: Mutex<State>,
+    ready: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    channels: BTreeMap<u32, Arc<Receiver>>,
+    /// Channels whose receipt has changed. One receipt says all, however many changes it covers.
+    marked: BTreeSet<u32>,
+    refused: BTreeMap<u32, &'static str>,
+    end: Option<Result<(), Status>>,
+}
+
+impl Connection {
+    /// The receipt of a channel has changed.
+    pub(super) fn mark(&self, number: u32) {
+        let fresh = self.state.lock().marked.insert(number);
+        if fresh {
+            self.ready.notify_one();
+        }
+    }
+
+    /// A channel will not be taken.
+    pub(super) fn refuse(&self, number: u32, reason: &'static str) {
+        self.state.lock().refused.insert(number, reason);
+        self.ready.notify_one();
+    }
+
+    /// The elements of this number are for this receiver.
+    pub(super) fn attach(self: &Arc<Self>, number: u32, receiver: &Arc<Receiver>) {
+        self.state.lock().channels.insert(number, Arc::clone(receiver));
+        receiver.attach(self, number);
+    }
+
+    /// Takes frames until the connection ends. Never waits for a receiver: credit guarantees room.
+    pub(super) async fn read(self: Arc<Self>, mut frames: Streaming<Frame>, registry: Arc<Registry>) {
+        let end = loop {
+            match frames.message().await {
+                Ok(Some(frame)) => {
+                    if let Err(status) = self.take(frame, &registry) {
+                        break Err(status);
+                    }
+                }
+                Ok(None) => break Ok(()),
+                Err(status) => break Err(status),
+            }
+        };
+        if let Err(status) = &end {
+            tracing::debug!(%status, "data connection broke");
+        }
+        registry.disconnect(&self);
+        let mut state = self.state.lock();
+        state.channels.clear();
+        state.end = Some(end);
+        drop(state);
+        self.ready.notify_one();
+    }
+
+    fn take(self: &Arc<Self>, frame: Frame, registry: &Registry) -> Result<(), Status> {
+        match frame {
+            Frame::Hello(_) => Err(Status::invalid_argument("a second greeting")),
+            Frame::Open { channel, name } => {
+                registry.open(name.into(), self, channel);
+                Ok(())
+            }
+            Frame::Content {
+                channel,
+                sequence,
+                content,
+            } => {
+                let receiver = self.state.lock().channels.get(&channel).cloned();
+                let Some(receiver) = receiver else {
+                    return Err(Status::invalid_argument(format!("channel {channel} is not open")));
+                };
+                match receiver.deliver(self, sequence, content) {
+                    // Every receipt lets the sender forget frames.
+                    Delivered::Now | Delivered::Before => self.mark(channel),
+                    Delivered::Stale => {}
+                    Delivered::Gap => {
+                        return Err(Status::out_of_range(format!("a frame of channel {channel} is missing")));
+                    }
+                }
+                Ok(())
+            }
+            Frame::Close { channel } => {
+                let receiver = self.state.lock().channels.remove(&channel);
+                if let Some(receiver) = receiver {
+                    receiver.sender_gone(self);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The next receipt to go back; nothing after the end.
+    pub(super) async fn receipt(&self) -> Option<Result<Granted, Status>> {
+        loop {
+            {
+                let mut state = self.state.lock();
+                if let Some((channel, reason)) = state.refused.pop_first() {
+                    return Some(Ok(Granted {
+                        channel,
+                        refused: reason.to_owned(),
+                        ..Granted::default()
+                    }));
+                }
+                if let Some(number) = state.marked.pop_first() {
+                    let Some(receiver) = state.channels.get(&number).cloned() else {
+                        continue;
+                    };
+                    drop(state);
+                    return Some(Ok(receiver.receipt(number)));
+                }
+                match &mut state.end {
+                    Some(end) => {
+                        // The error is said once, then the stream is over.
+                        return std::mem::replace(end, Ok(())).err().map(Err);
+                    }
+                    None => {}
+                }
+            }
+            self.ready.notified().await;
+        }
+    }
+}
