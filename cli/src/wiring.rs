@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
 
-use dataflow::store::{AllowPaths, OpenStores, Stores};
+use dataflow::store::{AllowPaths, OpenStores, Store, Stores};
 use dataflow::time::{Clock, SystemClock};
 use planner::Catalog;
 use tokio::runtime::{Builder, Runtime};
@@ -65,4 +65,10 @@ pub(crate) fn loopback_only(flag: &str, address: SocketAddr) -> Result<(), Stop>
     }
     Err(Stop::new(Exit::Failed, format!("{flag} {address} would be reachable from other machines, without any protection"))
         .help("use an address of this machine, such as 127.0.0.1"))
+}
+
+/// The store at `--state`: not bound by `--allow-path`, since who starts the process names it.
+pub(crate) fn state_store(url: &str) -> Result<Arc<dyn Store>, Stop> {
+    let stores = OpenStores::new(AllowPaths::All, config::s3()?);
+    stores.open(url).map_err(|error| Stop::new(Exit::Refused, format!("--state {url}: {error}")))
 }

@@ -1,0 +1,161 @@
+//! `weir jobmanager` and `weir taskmanager`: the processes of a cluster, until they are told to end.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use dataflow::Scope;
+use jobmanager::jobs::{self, World};
+use serde_json::json;
+use taskmanager::{Surroundings, TaskManager};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Endpoint;
+
+use crate::args;
+use crate::exit::{Exit, Stop};
+use crate::output::say;
+use crate::planning::Planner;
+use crate::wiring::{self, Parts};
+
+/// What was built: processes of one cluster are of one build.
+pub(crate) const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("WEIR_BUILD"));
+
+/// A job manager that vanished without a word is noticed by these, long before TCP notices.
+const KEEP_ALIVE: Duration = Duration::from_secs(3);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(crate) fn jobmanager(arguments: &args::JobManager) -> Result<Exit, Stop> {
+    wiring::loopback_only("--listen", arguments.listen)?;
+    wiring::loopback_only("--control", arguments.control)?;
+    let parts = Parts::new(wiring::allowed(&arguments.paths))?;
+    let runtime = wiring::io_runtime()?;
+    runtime.block_on(async {
+        let scope = Scope::root("jobmanager", runtime.handle().clone());
+        let (rest, rest_address) = listen("--listen", arguments.listen).await?;
+        let (control, control_address) = listen("--control", arguments.control).await?;
+        let options = jobs::Options { address: rest_address.to_string(), ..jobmanager_options() };
+        let world = World {
+            registry: Arc::new(parts.catalog.registry().clone()),
+            store: wiring::state_store(&arguments.state)?,
+            stores: parts.stores.clone(),
+            clock: parts.clock.clone(),
+            scope: scope.clone(),
+        };
+        let leader = jobs::JobManager::start(options, world).await.map_err(refused)?;
+        leader.serve_control(TcpListenerStream::new(control));
+        leader.serve_rest(rest, Arc::new(Planner::new(parts.catalog, parts.stores)));
+        ready(arguments.ready_file.as_deref(), rest_address, control_address)?;
+        say(&format!("job manager: REST at http://{rest_address}, task managers connect to {control_address}, state in {}", arguments.state));
+        until_told().await?;
+        scope.shut_down().await;
+        Ok(Exit::Success)
+    })
+}
+
+pub(crate) fn taskmanager(arguments: args::TaskManager) -> Result<Exit, Stop> {
+    wiring::loopback_only("--listen", arguments.listen)?;
+    wiring::loopback_only("--metrics", arguments.metrics)?;
+    let parts = Parts::new(wiring::allowed(&arguments.paths))?;
+    let (control_runtime, data_runtime) = (wiring::control_runtime()?, wiring::io_runtime()?);
+    control_runtime.block_on(async {
+        let scope = Scope::root("taskmanager", control_runtime.handle().clone());
+        let (exchange, data_address) = listen("--listen", arguments.listen).await?;
+        let (metrics, metrics_address) = listen("--metrics", arguments.metrics).await?;
+        let name = arguments.name.unwrap_or_else(|| format!("tm-{}", std::process::id()));
+        let control = Endpoint::from_shared(format!("http://{}", arguments.jobmanager))
+            .map_err(|error| Stop::new(Exit::Failed, format!("--jobmanager {}: {error}", arguments.jobmanager)))?
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+            .keep_alive_while_idle(true)
+            .connect_lazy();
+        let options = taskmanager::Options {
+            name: name.clone(),
+            data_address: data_address.to_string(),
+            metrics_address: metrics_address.to_string(),
+            slots: arguments.slots,
+            memory_bytes: arguments.memory.0,
+            build: BUILD.to_owned(),
+        };
+        let surroundings = Surroundings {
+            registry: parts.catalog.registry().clone(),
+            stores: parts.stores,
+            clock: parts.clock,
+            scope: scope.clone(),
+            data_runtime: data_runtime.handle().clone(),
+            control,
+            exchange: Some(exchange),
+        };
+        let taskmanager = Arc::new(TaskManager::start(options, surroundings)?);
+        serve_metrics(&scope, metrics, &taskmanager);
+        say(&format!("task manager {name}: metrics at http://{metrics_address}/metrics, job manager at {}", arguments.jobmanager));
+        until_told().await?;
+        taskmanager.shut_down().await;
+        Ok(Exit::Success)
+    })
+}
+
+/// What a job manager of this process is told.
+pub(crate) fn jobmanager_options() -> jobs::Options {
+    jobs::Options {
+        build: BUILD.to_owned(),
+        incarnation: uuid::Uuid::new_v4().to_string(),
+        process: format!("process {}", std::process::id()),
+        address: String::new(),
+    }
+}
+
+/// What keeps a job manager from leading is a refusal: another one leads, or the folder is not to be had.
+pub(crate) fn refused(failure: dataflow::Failure) -> Stop {
+    Stop { exit: Exit::Refused, ..failure.into() }
+}
+
+/// Listens, or says what to do about a port in use.
+pub(crate) async fn listen(flag: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Stop> {
+    let cannot = |error: std::io::Error| {
+        Stop::new(Exit::Refused, format!("{flag} {address}: {error}"))
+            .help(format!("another process may use the port: name another with {flag}, or let the system choose with port 0"))
+    };
+    let listener = TcpListener::bind(address).await.map_err(cannot)?;
+    let address = listener.local_addr().map_err(cannot)?;
+    Ok((listener, address))
+}
+
+/// Tells whoever started the process where it listens: the file appears whole.
+fn ready(file: Option<&Path>, rest: SocketAddr, control: SocketAddr) -> Result<(), Stop> {
+    let Some(file) = file else { return Ok(()) };
+    let unfinished = file.with_extension("unfinished");
+    let text = json!({ "listen": rest.to_string(), "control": control.to_string() }).to_string();
+    std::fs::write(&unfinished, text)
+        .and_then(|()| std::fs::rename(&unfinished, file))
+        .map_err(|error| Stop::new(Exit::Failed, format!("--ready-file {}: {error}", file.display())))
+}
+
+fn serve_metrics(scope: &Scope, listener: TcpListener, taskmanager: &Arc<TaskManager>) {
+    let taskmanager = Arc::clone(taskmanager);
+    let page = move || {
+        let text = taskmanager.metrics();
+        async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text) }
+    };
+    let router = Router::new().route("/metrics", get(page));
+    scope.run(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "metrics are no longer served");
+        }
+    });
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub(crate) async fn until_told() -> Result<(), Stop> {
+    let no_signals = |error: std::io::Error| Stop::new(Exit::Failed, format!("no signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+    tokio::select! {
+        told = tokio::signal::ctrl_c() => told.map_err(no_signals),
+        _ = terminate.recv() => Ok(()),
+    }
+}

@@ -1,0 +1,60 @@
+//! One file a verb, or a few that belong together; this is the match.
+
+mod cluster;
+mod control;
+mod describe;
+mod doctor;
+mod documents;
+mod explain;
+mod list;
+mod run;
+mod starter;
+mod submit;
+
+use std::future::Future;
+
+use clap::CommandFactory as _;
+use dataflow::store::AllowPaths;
+
+use crate::args::{Arguments, Verb};
+use crate::exit::{Exit, Stop};
+use crate::output::print;
+use crate::wiring::{self, Parts};
+
+/// Does what was typed.
+pub(crate) fn run(arguments: Arguments) -> Result<Exit, Stop> {
+    let form = arguments.output;
+    match arguments.verb {
+        Verb::Run(verb) => return run::run(&verb, form),
+        Verb::Jobmanager(verb) => return cluster::jobmanager(&verb),
+        Verb::Taskmanager(verb) => return cluster::taskmanager(verb),
+        Verb::Validate(files) => return wait(documents::validate(&files, form)),
+        Verb::Plan(files) => wait(documents::plan(&files, form)),
+        Verb::Submit(verb) => return wait(submit::submit(&verb, form)),
+        Verb::List(cluster) => wait(list::list(&cluster, form)),
+        Verb::Describe(named) => wait(describe::describe(&named, form)),
+        Verb::Logs(named) => wait(control::logs(&named, form)),
+        Verb::Stop(verb) => wait(control::stop(&verb, form)),
+        Verb::Cancel(named) => wait(control::cancel(&named, form)),
+        Verb::Explain(verb) => wait(explain::explain(&verb, form)),
+        Verb::Schema => documents::schema(),
+        Verb::New(verb) => starter::new(&verb, &Parts::new(AllowPaths::All)?.catalog),
+        Verb::Doctor(verb) => return wait(doctor::doctor(&verb, form)),
+        Verb::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "weir", &mut text);
+            print(&String::from_utf8_lossy(&text))
+        }
+    }
+    .map(|()| Exit::Success)
+}
+
+/// Runs a short command to its end, or to Ctrl-C.
+fn wait<T>(work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    wiring::io_runtime()?.block_on(async {
+        tokio::select! {
+            outcome = work => outcome,
+            _ = tokio::signal::ctrl_c() => Err(Stop::new(Exit::Interrupted, "interrupted")),
+        }
+    })
+}
