@@ -13,6 +13,9 @@ pub const ARCHIVE: &str = "parquet";
 /// The connector that `deadLetter:` is short for. An alias of the document's language: the catalog may lack it.
 pub const DEAD_LETTER: &str = "file";
 
+/// Connectors that later versions bring: asking for one is no slip of the pen.
+pub const PLANNED_CONNECTORS: &[&str] = &["kinesisStream", "kafka", "postgres", "http", "iceberg"];
+
 /// Connectors and formats, with their options' schemas compiled.
 pub struct Catalog {
     registry: Registry,

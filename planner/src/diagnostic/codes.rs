@@ -51,7 +51,122 @@ macro_rules! codes {
 }
 
 codes! {
-    // 01: the file and its YAML
-    /// The file is too big or nested too deep.
+    // E01: the file and its YAML
+    /// The file is longer than is read.
     E0101,
+    /// A control character stands in the text.
+    E0102,
+    /// Lists and maps stand in each other too deep.
+    E0103,
+    /// The file has too many values, or its aliases repeat too much.
+    E0104,
+    /// The text is not YAML.
+    E0105,
+    /// A tab indents.
+    E0106,
+    /// The indentation fits no line above.
+    E0107,
+    /// A quote or a bracket is not closed.
+    E0108,
+    /// A key stands twice in one map.
+    E0109,
+    /// A merge key.
+    E0110,
+    /// A key is no word.
+    E0111,
+    /// An alias without its anchor.
+    E0112,
+    /// A tag.
+    E0113,
+    /// The file holds no datastream.
+    E0114,
+    /// The file holds too many documents.
+    E0115,
+    // E02: the document and its keys
+    /// The document is no map.
+    E0201,
+    /// A key that is not known there.
+    E0202,
+    /// A key is missing.
+    E0203,
+    /// A value of another kind than expected.
+    E0204,
+    /// A name that can't be one.
+    E0205,
+    /// `desiredState` is neither ON nor OFF.
+    E0206,
+    /// Not a duration.
+    E0207,
+    /// Not an amount of bytes.
+    E0208,
+    /// A number out of its range.
+    E0209,
+    /// Something that this version does not have yet.
+    E0210,
+    /// Two datastreams of one name.
+    E0211,
+    /// `restart` in none of its forms.
+    E0212,
+    /// A version of the language that this build does not know.
+    E0213,
+    /// A list or map with nothing in it.
+    E0214,
+    /// Not a path, or a reserved name.
+    E0215,
+    /// More sources, steps and sinks than fit.
+    E0217,
+    /// Inputs named in two places.
+    E0218,
+    // E03: sources, sinks, steps and formats
+    /// An item without the key of its component.
+    E0301,
+    /// An item with two components.
+    E0302,
+    /// A component that is not known.
+    E0303,
+    /// A connector on the side that it does not have.
+    E0304,
+    /// An option that the component does not have.
+    E0305,
+    /// An option is missing.
+    E0306,
+    /// An option of another kind than expected.
+    E0307,
+    /// A value that the option does not take.
+    E0308,
+    /// A key beside the component that belongs elsewhere.
+    E0309,
+    /// A format that is not known.
+    E0310,
+    /// A type that is not known.
+    E0311,
+    /// The format needs a schema.
+    E0312,
+    /// Options that each are right but can't work.
+    E0314,
+    /// A key that needs a connector which this build lacks.
+    E0315,
+    // E04: expressions
+    /// An expression longer than is read.
+    E0401,
+    /// An expression is missing.
+    E0402,
+    /// An expression without a name.
+    E0403,
+    /// Two columns or branches of one name.
+    E0404,
+    // E05: the graph
+    /// A union with fewer than two inputs.
+    E0501,
+    // W02: warnings
+    /// Nobody is named as contact.
+    W0201,
+    /// A type of events stands twice.
+    W0202,
+    /// `eventTypeField` without `eventTypeFilters`.
+    W0203,
+    /// Tests are not run yet.
+    W0204,
+    /// `retention` is not applied yet.
+    W0205,
 }

@@ -9,11 +9,25 @@
 //!   text --events--> Node (tree with places) --catalog, JSON Schemas--> Spec
 //! ```
 
-mod node;
 mod span;
+mod node;
+mod syntax;
+mod tree;
+mod quantity;
+mod reader;
+mod options;
+mod document;
+mod component;
+mod format;
+mod step;
+mod parse;
 
+pub use document::STEPS_MAX;
 pub use node::{Entry, Node, Scalar, Style, Value};
+pub use parse::{Parsed, parse};
+pub use reader::{EXPRESSION_BYTES_MAX, KEY_GROUPS_MAX, NAME_LENGTH_MAX, PARALLELISM_MAX};
 pub use span::{Span, Spanned, Text};
+pub use tree::{BYTES_MAX, DEPTH_MAX, DOCUMENTS_MAX, NODES_MAX};
 
 use std::time::Duration;
 

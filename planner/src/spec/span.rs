@@ -71,6 +71,12 @@ impl Text {
         Self { value, span, runs }
     }
 
+    /// Its first bytes.
+    pub(crate) fn prefix(self, bytes: usize) -> Self {
+        let span = self.place(0..bytes);
+        Self { value: self.value[..bytes].to_owned(), span, runs: self.runs }
+    }
+
     /// Where these bytes of the value stand in the file.
     #[must_use]
     pub fn place(&self, bytes: Range<usize>) -> Span {
