@@ -7,7 +7,7 @@
 //! | `archive` | what `archive:` or `parquet` wrote, by event time | | |
 //! | `parquet` | | the archive | exactly once |
 //! | `stdout` | | lines on the terminal | at least once |
-//! | `blackhole` | | counts | at least once |
+//! | `blackhole` | | counts | exactly once |
 //!
 //! This crate knows the contracts of `dataflow` and the world outside; it knows no plans, no tasks and no wire.
 
@@ -16,3 +16,8 @@ mod coordinates;
 pub mod format;
 pub mod generator;
 mod handoff;
+pub mod blackhole;
+mod offload;
+pub mod parquet;
+mod segments;
+pub mod stdout;

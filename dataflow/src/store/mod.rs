@@ -3,6 +3,7 @@
 //! The local form is ours because `object_store`'s never calls fsync: here file and folder are synced before anything
 //! is acknowledged, and create-if-absent is `link(2)`. Every error means "unknown": callers read back and compare.
 
+mod concat;
 mod error;
 mod local;
 pub mod open;
@@ -83,6 +84,16 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`Error::Missing`] without `from`, [`Error::Exists`] with `to`.
     async fn copy(&self, from: &str, to: &str) -> Result<(), Error>;
+
+    /// Makes `to`, which must not be there, of the bytes of all of `from`, one behind another; durable when it returns.
+    ///
+    /// Two callers who make the same name at once must make it of the same bytes.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] where one of `from` is not there, [`Error::Exists`] with `to`.
+    async fn concat(&self, from: &[String], to: &str) -> Result<(), Error> {
+        concat::through_memory(self, from, to).await
+    }
 
     /// Everything below a prefix (whole path parts), in the order of their paths. May lag behind what was made; decides nothing.
     ///

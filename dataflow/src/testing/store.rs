@@ -24,6 +24,7 @@ pub async fn check(store: Arc<dyn Store>) {
     check_ranges(store.as_ref(), &root).await;
     check_lists(store.as_ref(), &root).await;
     check_copies(store.as_ref(), &root).await;
+    check_joins(store.as_ref(), &root).await;
     check_uploads(store.as_ref(), &root).await;
     check_creators(&store, &root).await;
     check_paths(store.as_ref()).await;
@@ -105,6 +106,22 @@ async fn check_copies(store: &dyn Store, root: &str) {
     assert_eq!(store.read(&to).await.expect("reads the copy"), "bytes", "a copy does not change with its original");
     store.delete(&from).await.expect("deletes the original");
     assert_eq!(store.read(&to).await.expect("reads the copy"), "bytes", "a copy outlives its original");
+}
+
+async fn check_joins(store: &dyn Store, root: &str) {
+    let name = |name: &str| format!("{root}/joins/{name}");
+    let from = ["one", "empty", "two"].map(name);
+    for (path, bytes) in from.iter().zip(["first ", "", "second"]) {
+        store.create(path, Bytes::from_static(bytes.as_bytes())).await.expect("creates");
+    }
+    let missing = store.concat(&[name("one"), name("none")], &name("to")).await;
+    assert!(matches!(missing, Err(Error::Missing { .. })), "what is not there cannot be joined: {missing:?}");
+    assert!(matches!(store.head(&name("to")).await, Err(Error::Missing { .. })), "what cannot be joined makes nothing");
+    store.concat(&from, &name("to")).await.expect("joins");
+    assert_eq!(store.read(&name("to")).await.expect("reads"), "first second");
+    let again = store.concat(&from[..1], &name("to")).await;
+    assert!(matches!(again, Err(Error::Exists { .. })), "a join replaces nothing: {again:?}");
+    assert_eq!(store.read(&name("to")).await.expect("reads"), "first second");
 }
 
 async fn check_uploads(store: &dyn Store, root: &str) {

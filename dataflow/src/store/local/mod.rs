@@ -94,6 +94,12 @@ impl Store for Local {
         self.run(from, move |disk, from| disk.copy(from, &to)).await
     }
 
+    async fn concat(&self, from: &[String], to: &str) -> Result<(), Error> {
+        from.iter().try_for_each(|path| path::object(&self.disk.url, path))?;
+        let from = from.to_vec();
+        self.run(to, move |disk, to| disk.concat(&from, to)).await
+    }
+
     async fn list(&self, prefix: &str) -> Result<Vec<Object>, Error> {
         let prefix = path::prefix(&self.disk.url, prefix)?;
         blocking(&self.disk, prefix, Disk::list).await

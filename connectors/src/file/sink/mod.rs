@@ -1,0 +1,173 @@
+//! Lines in files: each record a line, files rolled by size and age, visible once they are committed, exactly once.
+
+mod options;
+mod pen;
+
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+use dataflow::Failure;
+use dataflow::contract::sink::Wants;
+use dataflow::contract::{Committable, Cut, InvalidOptions, Prepared, Sink, SinkConnector, SinkContext, connector};
+use dataflow::element::{Roll as Closing, columns};
+use dataflow::store::Store;
+use serde_json::Value;
+
+use crate::offload::offload;
+use crate::segments::commit::{self, Stitch};
+use crate::segments::{self, CHUNK_BYTES, File, Names, Pending, Publish, Segment, Writer};
+use options::Options;
+use pen::{Compressor, Pen};
+
+/// The sink side of `file`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileSink;
+
+impl SinkConnector for FileSink {
+    fn schema(&self) -> Value {
+        schemars::schema_for!(Options).to_value()
+    }
+
+    fn plan(&self, options: &Value, input: &SchemaRef) -> Result<Wants, InvalidOptions> {
+        connector::options::<Options>(options)?.check()?;
+        Ok(Wants { reserved: segments::reserved(input, &[columns::RAW]), paths: Vec::new(), encoded: true })
+    }
+
+    fn sink(&self, options: &Value, context: SinkContext) -> Result<Box<dyn Sink>, Failure> {
+        let options: Options = connector::options(options).map_err(|error| Failure::fail(error.message))?;
+        let (format, settings) = context.format.as_ref().ok_or_else(|| Failure::bug("the file sink was planned without a format"))?;
+        let encoder = format.encoder(settings, Arc::clone(&context.input)).map_err(|error| Failure::fail(error.message))?;
+        let extension = options.extension(format.name());
+        let store = context.stores.open(&options.path)?;
+        let names = Names::new(&context, &options.prefix, &extension);
+        let mut sink = LineSink { pen: Some(Pen::new(encoder)), kind: extension, store, names, file: None, finished: Vec::new(), options, context };
+        sink.resume()?;
+        Ok(Box::new(sink))
+    }
+}
+
+/// A file sink of one subtask.
+struct LineSink {
+    options: Options,
+    context: SinkContext,
+    store: Arc<dyn Store>,
+    names: Names,
+    /// What a file must be to be gone on with: its format and compression.
+    kind: String,
+    /// Away while it writes on another thread.
+    pen: Option<Pen>,
+    file: Option<File<Lines>>,
+    /// Finished since the last checkpoint.
+    finished: Vec<Publish>,
+}
+
+/// A segment of lines.
+struct Lines {
+    pending: Pending,
+    compressor: Compressor,
+    waiting: usize,
+    rows: u64,
+}
+
+#[async_trait]
+impl Writer for Lines {
+    fn bytes(&self) -> u64 {
+        self.pending.bytes() + self.waiting as u64
+    }
+
+    async fn seal(mut self) -> Result<Segment, Failure> {
+        let rest = offload(move || self.compressor.finish()).await?;
+        let rest = rest.map_err(|error| Failure::bug("compression to memory stopped").because(&error))?;
+        self.pending.write(rest).await?;
+        self.pending.seal(self.rows).await
+    }
+}
+
+impl LineSink {
+    /// Goes on with what earlier attempts left open: one file; others, of before a change of parallelism or of the document, are finished.
+    fn resume(&mut self) -> Result<(), Failure> {
+        for file in segments::restored(&self.context.restored)? {
+            if self.file.is_none() && file.kind == self.kind && file.root == self.options.path {
+                self.file = Some(File::resume(file, self.context.clock.as_ref()));
+            } else {
+                self.finished.push(file.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the open file's segment out, to be written to.
+    fn take_lines(&mut self, pen: &Pen) -> Result<Lines, Failure> {
+        let clock = self.context.clock.as_ref();
+        let file = self.file.get_or_insert_with(|| File::begin(&self.options.path, self.names.file(clock.wall()), &self.kind, clock));
+        if let Some(lines) = file.writer.take() {
+            return Ok(lines);
+        }
+        let compressor = Compressor::new(self.options.compression);
+        let mut compressor = compressor.map_err(|error| Failure::bug("compression cannot begin").because(&error))?;
+        if file.is_new() {
+            pen.header(&mut compressor)?;
+        }
+        Ok(Lines { pending: Pending::new(Arc::clone(&self.store), self.names.segment()), compressor, waiting: 0, rows: 0 })
+    }
+
+    async fn finish_file(&mut self) -> Result<(), Failure> {
+        if let Some(file) = self.file.take() {
+            self.finished.push(file.finish().await?);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Sink for LineSink {
+    async fn write(&mut self, batch: RecordBatch) -> Result<(), Failure> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let mut pen = self.pen.take().ok_or_else(|| Failure::bug("a sink was written to after it failed"))?;
+        let mut lines = self.take_lines(&pen)?;
+        let (pen, mut lines, written) = offload(move || {
+            let written = pen.write(&batch, &mut lines.compressor, CHUNK_BYTES);
+            lines.rows += batch.num_rows() as u64;
+            (pen, lines, written)
+        })
+        .await?;
+        let written = written?;
+        lines.waiting = written.waiting;
+        if let Some(chunk) = written.chunk {
+            lines.pending.write(chunk).await?;
+        }
+        self.pen = Some(pen);
+        if let Some(file) = &mut self.file {
+            file.writer = Some(lines);
+            if file.is_full(&self.options.roll) {
+                self.finish_file().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn prepare(&mut self, cut: Cut) -> Result<Prepared, Failure> {
+        let clock = Arc::clone(&self.context.clock);
+        let due = |file: &File<Lines>| cut.roll == Closing::All || file.is_due(&self.options.roll, clock.as_ref());
+        if self.file.as_ref().is_some_and(due) {
+            self.finish_file().await?;
+        }
+        if let Some(file) = &mut self.file {
+            file.seal().await?;
+        }
+        let open: Vec<_> = self.file.iter().map(|file| file.state(clock.as_ref())).collect();
+        let committables = self.finished.drain(..).map(|publish| publish.committable()).collect::<Result<_, _>>()?;
+        Ok(Prepared { committables, state: segments::state(&open)? })
+    }
+
+    async fn commit(&mut self, committables: Vec<Committable>) -> Result<(), Failure> {
+        commit::commit(&self.context.stores, Stitch::Concatenated, committables).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

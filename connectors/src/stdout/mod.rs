@@ -1,0 +1,158 @@
+//! `stdout`: each record a line on standard output, as it comes.
+//!
+//! What a person has read cannot be taken back, so rows are not held until their commit: after a crash
+//! some come again. Everything written before a checkpoint is flushed by it.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+use dataflow::Failure;
+use dataflow::contract::sink::Wants;
+use dataflow::contract::{
+    Committable, Connector, Cut, Description, Encoder, Example, Guarantee, InvalidOptions, Prepared, Sink, SinkConnector, SinkContext, connector,
+};
+use dataflow::element::columns;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::offload::offload;
+use crate::segments;
+
+/// The connector `stdout`.
+#[derive(Clone, Copy, Debug)]
+pub struct Stdout;
+
+/// Writes each record as a line to the standard output of the process that runs the sink. It has no options.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Options {}
+
+const EXAMPLES: &[Example] = &[Example {
+    title: "Ten purchases on the terminal",
+    document: "datastreamName: purchases-here
+contactName: eng-data
+desiredState: ON
+sources:
+  - generator: { events: shop, count: 100 }
+eventTypeFilters: [PURCHASE]
+sinks:
+  - stdout: {}
+",
+}];
+
+impl Connector for Stdout {
+    fn name(&self) -> &'static str {
+        "stdout"
+    }
+
+    fn describe(&self) -> Description {
+        Description {
+            summary: "lines on the terminal of `weir run`, or in the log of a task manager",
+            guarantee: Some(Guarantee::AtLeastOnce),
+            examples: EXAMPLES,
+        }
+    }
+
+    fn sink(&self) -> Option<&dyn SinkConnector> {
+        Some(self)
+    }
+}
+
+/// `- stdout:` with nothing behind it is as good as `stdout: {}`.
+fn read(options: &Value) -> Result<Options, InvalidOptions> {
+    if options.is_null() { Ok(Options {}) } else { connector::options(options) }
+}
+
+impl SinkConnector for Stdout {
+    fn schema(&self) -> Value {
+        schemars::schema_for!(Options).to_value()
+    }
+
+    fn plan(&self, options: &Value, input: &SchemaRef) -> Result<Wants, InvalidOptions> {
+        read(options)?;
+        Ok(Wants { reserved: segments::reserved(input, &[columns::RAW]), paths: Vec::new(), encoded: true })
+    }
+
+    fn sink(&self, _: &Value, context: SinkContext) -> Result<Box<dyn Sink>, Failure> {
+        let (format, settings) = context.format.as_ref().ok_or_else(|| Failure::bug("the sink was planned without a format"))?;
+        let encoder = format.encoder(settings, Arc::clone(&context.input)).map_err(|error| Failure::fail(error.message))?;
+        Ok(Box::new(Printer { press: Some(Press { encoder, lines: Vec::new(), begun: false, out: io::stdout() }) }))
+    }
+}
+
+/// Prints rows to an output.
+struct Printer<W> {
+    /// Away while it prints on another thread.
+    press: Option<Press<W>>,
+}
+
+/// The part that waits for the output.
+struct Press<W> {
+    encoder: Box<dyn Encoder>,
+    lines: Vec<u8>,
+    begun: bool,
+    out: W,
+}
+
+impl<W: Write> Press<W> {
+    fn print(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+        self.lines.clear();
+        if !std::mem::replace(&mut self.begun, true) {
+            self.lines.extend(self.encoder.header().unwrap_or_default());
+        }
+        let encoded = self.encoder.encode(batch, &mut self.lines);
+        encoded.map_err(|bad| Failure::fail(format!("a row cannot be written: {}", bad.error)))?;
+        self.out.write_all(&self.lines).map_err(|error| closed(&error))
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(|error| closed(&error))
+    }
+}
+
+fn closed(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::fail("nobody reads standard output any more"),
+        _ => Failure::retry("standard output takes no more").because(error),
+    }
+}
+
+impl<W: Write + Send + 'static> Printer<W> {
+    async fn with(&mut self, work: impl FnOnce(&mut Press<W>) -> Result<(), Failure> + Send + 'static) -> Result<(), Failure> {
+        let mut press = self.press.take().ok_or_else(|| Failure::bug("a sink was written to after it failed"))?;
+        let (press, outcome) = offload(move || {
+            let outcome = work(&mut press);
+            (press, outcome)
+        })
+        .await?;
+        self.press = Some(press);
+        outcome
+    }
+}
+
+#[async_trait]
+impl<W: Write + Send + 'static> Sink for Printer<W> {
+    async fn write(&mut self, batch: RecordBatch) -> Result<(), Failure> {
+        self.with(move |press| {
+            press.print(&batch)?;
+            press.flush()
+        })
+        .await
+    }
+
+    async fn prepare(&mut self, _: Cut) -> Result<Prepared, Failure> {
+        self.with(Press::flush).await?;
+        Ok(Prepared::default())
+    }
+
+    async fn commit(&mut self, _: Vec<Committable>) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
