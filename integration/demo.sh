@@ -74,15 +74,17 @@ sinks:
     parquet: { path: "$folder/archive", partitionBy: [eventType], roll: { size: 64MiB, every: 5s } }
 YAML
 cat "$folder/shop.yaml"
-"$weir" submit "$folder/shop.yaml"
+"$weir" submit "$folder/shop.yaml" --wait >"$folder/submit.log" 2>&1 &
+submitted=$!
 
-rows() { "$weir" describe shop-archive -o json | field progress.rows; }
+rows() { "$weir" describe shop-archive -o json | field summary.progress.rowsIn; }
 past_a_third() { [ "$(rows)" -gt $((events / 3)) ]; }
 await "a third of the events" past_a_third
 say "3. kill -9 of tm-2 after $(rows) events, and another one in its place"
 kill -9 "${taskmanager[tm-2]}"
 start_taskmanager tm-3
-"$weir" submit "$folder/shop.yaml" --wait
+wait "$submitted"
+cat "$folder/submit.log"
 "$weir" describe shop-archive
 
 say "4. Replay of one event type and ten seconds of event time, from the archive into a file"

@@ -44,7 +44,7 @@ def run(args, query, rep):
     if status != 0:
         sys.exit(f"{query}: weir ended with {os.waitstatus_to_exitcode(status)}")
     result = json.loads(printed)
-    rows, digest = str(result["progress"]["rowsOut"]), "-"
+    rows, digest = str(result["summary"]["progress"]["rowsOut"]), "-"
     if args.sink == "json" and args.digest:
         columns = subprocess.check_output([args.digest, "digest", str(out / "rows")], text=True).split("\t")
         rows, digest = columns[1], columns[2]

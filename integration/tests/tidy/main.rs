@@ -3,6 +3,7 @@
 mod arrows;
 mod files;
 mod functions;
+mod licences;
 mod names;
 mod operators;
 mod ratchet;
