@@ -1,0 +1,547 @@
+//! When a barrier goes out, what makes a record of it, and when the next may follow. Pure.
+//!
+//! ```text
+//!   Away ──Running──> Idle ──due, or all ended, or stop──> Collecting ──all acknowledged──> Recording
+//!    ^                 ^ ^                                     │                               │
+//!    │                 │ └──────── deadline: aborted ──────────┘                               │ Recorded
+//!    │                 └────────────── all committed (not after the last one) ── Committing <──┘
+//!    └── Lost, from everywhere; a record on its way is waited for, because nobody knows whether it exists
+//!                                                               last one committed ──> Over
+//! ```
+//!
+//! Must stay true: one barrier in flight; acknowledgements count for its id only, one for each member; the record
+//! holds one of every member; epoch numbers have no gaps; record N+1 is not made before N's commits are done, by the
+//! sinks or, after a restart, by those who were restored from N.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dataflow::element::Roll;
+use dataflow::id::{BarrierId, Epoch, Generation, SubtaskId};
+use dataflow::time::Instant;
+
+use super::commit::{Commits, Heard};
+
+/// How often, and how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// From one barrier to the next.
+    pub interval: Duration,
+    /// How long acknowledgements may take before the barrier is given up.
+    pub collect_deadline: Duration,
+    /// How long commits may take before the job is restarted, to commit again.
+    pub commit_deadline: Duration,
+}
+
+impl Config {
+    /// Checkpoints each `interval`, with time-outs that only a stuck world meets.
+    #[must_use]
+    pub fn every(interval: Duration) -> Self {
+        Self {
+            interval,
+            collect_deadline: Duration::from_secs(600),
+            commit_deadline: Duration::from_secs(600),
+        }
+    }
+}
+
+/// The subtasks of one deployment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    /// All of them; each must acknowledge.
+    pub all: BTreeSet<SubtaskId>,
+    /// Those with a sink; each must commit.
+    pub sinks: BTreeSet<SubtaskId>,
+}
+
+/// What a checkpoint is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The next one in the series.
+    Periodic,
+    /// The last one before a stop: open files are closed, the job may go on from it another day.
+    Stop,
+    /// The last one at the end of all input: after it the job is never run again.
+    Final,
+}
+
+impl Purpose {
+    /// What the sinks do with open files.
+    #[must_use]
+    pub fn roll(self) -> Roll {
+        match self {
+            Self::Periodic => Roll::Keep,
+            Self::Stop | Self::Final => Roll::All,
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// All subtasks of a deployment run; those restored from `head` have committed it again.
+    Running {
+        /// Which deployment.
+        generation: Generation,
+        /// The head of the chain that it was restored from.
+        head: Epoch,
+        /// Its subtasks.
+        members: Members,
+    },
+    /// The deployment is no more: a subtask failed, a task manager died, or the job is taken down.
+    Lost,
+    /// A subtask has met the barrier.
+    Acknowledged(Acknowledgement),
+    /// The record that was asked for exists.
+    Recorded(Epoch),
+    /// The record that was asked for does not exist and never will: it was not sent, or another one has its number.
+    Unrecordable(Epoch, String),
+    /// A subtask has committed an epoch.
+    Committed {
+        /// Which.
+        subtask: SubtaskId,
+        /// What.
+        epoch: Epoch,
+    },
+    /// A subtask is at the end of its input.
+    Ended(SubtaskId),
+    /// A person wants a last checkpoint.
+    StopAsked,
+    /// The time that [`Coordinator::deadline`] named, or any other.
+    Tick,
+}
+
+/// One subtask's answer to a barrier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// Who.
+    pub subtask: SubtaskId,
+    /// Which barrier.
+    pub barrier: BarrierId,
+    /// Its part of the snapshot.
+    pub snapshot: Bytes,
+}
+
+/// What the shell is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send the barrier out.
+    Trigger {
+        /// Its id.
+        barrier: BarrierId,
+        /// What it is for.
+        purpose: Purpose,
+    },
+    /// The barrier is given up; what was prepared for it goes into the next one.
+    Aborted {
+        /// Its id.
+        barrier: BarrierId,
+        /// Why.
+        reason: String,
+        /// When it was triggered, and so on.
+        timing: Timing,
+    },
+    /// Make the record of this epoch, and answer with [`Event::Recorded`] once it is known to exist.
+    Record {
+        /// Its number.
+        epoch: Epoch,
+        /// The barrier it is of.
+        barrier: BarrierId,
+        /// What it is for.
+        purpose: Purpose,
+        /// The snapshots, one of each member.
+        snapshots: BTreeMap<SubtaskId, Bytes>,
+    },
+    /// Tell the sinks to commit.
+    Commit {
+        /// The epoch.
+        epoch: Epoch,
+        /// The barrier it is of.
+        barrier: BarrierId,
+    },
+    /// Every sink has committed the epoch.
+    Done {
+        /// The epoch.
+        epoch: Epoch,
+        /// The barrier it is of.
+        barrier: BarrierId,
+        /// What it was for.
+        purpose: Purpose,
+        /// How long it took.
+        timing: Timing,
+    },
+    /// A record that was under way when the deployment was lost exists: the head that the next one is restored from.
+    Settled(Epoch),
+    /// The commits take too long: fail the deployment, so that they are repeated.
+    CommitsOverdue(Epoch),
+}
+
+/// When the steps of a checkpoint came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// The barrier went out.
+    pub triggered: Instant,
+    /// The last acknowledgement came.
+    pub collected: Option<Instant>,
+    /// The record was known to exist.
+    pub recorded: Option<Instant>,
+    /// It was over.
+    pub over: Instant,
+}
+
+#[derive(Clone, Debug)]
+struct Flight {
+    barrier: BarrierId,
+    purpose: Purpose,
+    triggered: Instant,
+    collected: Option<Instant>,
+    recorded: Option<Instant>,
+}
+
+impl Flight {
+    fn timing(&self, over: Instant) -> Timing {
+        Timing {
+            triggered: self.triggered,
+            collected: self.collected,
+            recorded: self.recorded,
+            over,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    Away,
+    Idle,
+    Collecting {
+        flight: Flight,
+        snapshots: BTreeMap<SubtaskId, Bytes>,
+    },
+    Recording {
+        flight: Flight,
+        epoch: Epoch,
+        lost: bool,
+    },
+    Committing {
+        flight: Flight,
+        commits: Commits,
+    },
+    Over,
+}
+
+/// What a person may see of the checkpoint under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its barrier.
+    pub barrier: BarrierId,
+    /// `collecting`, `recording`, `committing`.
+    pub phase: &'static str,
+    /// When it was triggered.
+    pub triggered: Instant,
+    /// Whose answer is awaited.
+    pub waits_for: BTreeSet<SubtaskId>,
+}
+
+/// Decides about the checkpoints of one job.
+#[derive(Clone, Debug)]
+pub struct Coordinator {
+    config: Config,
+    generation: Generation,
+    counter: u64,
+    head: Epoch,
+    members: Members,
+    ended: BTreeSet<SubtaskId>,
+    stop: bool,
+    next_at: Instant,
+    phase: Phase,
+}
+
+impl Coordinator {
+    /// A coordinator of a job whose chain ends with `head`; nothing runs yet.
+    #[must_use]
+    pub fn new(config: Config, head: Epoch) -> Self {
+        Self {
+            config,
+            generation: Generation::default(),
+            counter: 0,
+            head,
+            members: Members::default(),
+            ended: BTreeSet::new(),
+            stop: false,
+            next_at: Instant::default(),
+            phase: Phase::Away,
+        }
+    }
+
+    /// The newest epoch known to exist.
+    #[must_use]
+    pub fn head(&self) -> Epoch {
+        self.head
+    }
+
+    /// Whether it is known what the head of the chain is: no record is on its way.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        !matches!(self.phase, Phase::Recording { .. })
+    }
+
+    /// Whether a barrier is between its trigger and its record: splits must not move.
+    #[must_use]
+    pub fn is_barrier_in_flight(&self) -> bool {
+        matches!(self.phase, Phase::Collecting { .. } | Phase::Recording { .. })
+    }
+
+    /// When [`Event::Tick`] is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Idle => Some(self.next_at),
+            Phase::Collecting { flight, .. } => Some(flight.triggered + self.config.collect_deadline),
+            Phase::Committing { flight, .. } => flight.recorded.map(|at| at + self.config.commit_deadline),
+            Phase::Away | Phase::Recording { .. } | Phase::Over => None,
+        }
+    }
+
+    /// The checkpoint under way.
+    #[must_use]
+    pub fn seen(&self) -> Option<Seen> {
+        let (flight, phase, waits_for) = match &self.phase {
+            Phase::Collecting { flight, snapshots } => {
+                let silent = self
+                    .members
+                    .all
+                    .iter()
+                    .filter(|subtask| !snapshots.contains_key(subtask));
+                (flight, "collecting", silent.copied().collect())
+            }
+            Phase::Recording { flight, .. } => (flight, "recording", BTreeSet::new()),
+            Phase::Committing { flight, commits } => (flight, "committing", commits.waits_for().clone()),
+            Phase::Away | Phase::Idle | Phase::Over => return None,
+        };
+        Some(Seen {
+            barrier: flight.barrier,
+            phase,
+            triggered: flight.triggered,
+            waits_for,
+        })
+    }
+
+    /// Takes an event; says what is to be done.
+    pub fn on(&mut self, event: Event, now: Instant) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match event {
+            Event::Running {
+                generation,
+                head,
+                members,
+            } => self.running(generation, head, members, now),
+            Event::Lost => self.lost(now, &mut actions),
+            Event::Acknowledged(answer) => self.acknowledged(answer, now, &mut actions),
+            Event::Recorded(epoch) => self.recorded(epoch, now, &mut actions),
+            Event::Unrecordable(epoch, reason) => self.unrecordable(epoch, &reason, now, &mut actions),
+            Event::Committed { subtask, epoch } => self.committed(subtask, epoch, now, &mut actions),
+            Event::Ended(subtask) => {
+                if self.members.all.contains(&subtask) {
+                    self.ended.insert(subtask);
+                }
+            }
+            Event::StopAsked => self.stop = true,
+            Event::Tick => self.overdue(now, &mut actions),
+        }
+        self.trigger_if_due(now, &mut actions);
+        actions
+    }
+
+    fn running(&mut self, generation: Generation, head: Epoch, members: Members, now: Instant) {
+        // A deployment restored from anything but the head, or seen twice, must not be checkpointed.
+        if !matches!(self.phase, Phase::Away) || head != self.head || generation <= self.generation {
+            return;
+        }
+        self.generation = generation;
+        self.counter = 0;
+        self.members = members;
+        self.ended.clear();
+        self.next_at = now + self.config.interval;
+        self.phase = Phase::Idle;
+    }
+
+    fn lost(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        self.ended.clear();
+        match std::mem::replace(&mut self.phase, Phase::Away) {
+            Phase::Collecting { flight, .. } => actions.push(aborted(&flight, "its subtasks were lost", now)),
+            Phase::Recording { flight, epoch, .. } => {
+                self.phase = Phase::Recording {
+                    flight,
+                    epoch,
+                    lost: true,
+                }
+            }
+            Phase::Over => self.phase = Phase::Over,
+            Phase::Away | Phase::Idle | Phase::Committing { .. } => {}
+        }
+    }
+
+    fn acknowledged(&mut self, answer: Acknowledgement, now: Instant, actions: &mut Vec<Action>) {
+        let Phase::Collecting { flight, snapshots } = &mut self.phase else {
+            return;
+        };
+        if answer.barrier != flight.barrier || !self.members.all.contains(&answer.subtask) {
+            return;
+        }
+        // The first answer stands: a second one of the same barrier is the same message again.
+        snapshots.entry(answer.subtask).or_insert(answer.snapshot);
+        if snapshots.len() < self.members.all.len() {
+            return;
+        }
+        let mut flight = flight.clone();
+        let snapshots = std::mem::take(snapshots);
+        let epoch = Epoch(self.head.0 + 1);
+        flight.collected = Some(now);
+        actions.push(Action::Record {
+            epoch,
+            barrier: flight.barrier,
+            purpose: flight.purpose,
+            snapshots,
+        });
+        self.phase = Phase::Recording {
+            flight,
+            epoch,
+            lost: false,
+        };
+    }
+
+    fn recorded(&mut self, recorded: Epoch, now: Instant, actions: &mut Vec<Action>) {
+        let Phase::Recording { flight, epoch, lost } = &self.phase else {
+            return;
+        };
+        if recorded != *epoch {
+            return;
+        }
+        let (mut flight, epoch, lost) = (flight.clone(), *epoch, *lost);
+        flight.recorded = Some(now);
+        self.head = epoch;
+        if lost {
+            // Whoever is restored from it commits it before the first row.
+            self.phase = Phase::Away;
+            actions.push(Action::Settled(epoch));
+            return;
+        }
+        let commits = Commits::owed(epoch, self.members.sinks.clone());
+        actions.push(Action::Commit {
+            epoch,
+            barrier: flight.barrier,
+        });
+        if commits.is_done() {
+            self.done(&flight, epoch, now, actions);
+        } else {
+            self.phase = Phase::Committing { flight, commits };
+        }
+    }
+
+    fn unrecordable(&mut self, refused: Epoch, reason: &str, now: Instant, actions: &mut Vec<Action>) {
+        let Phase::Recording { flight, epoch, lost } = &self.phase else {
+            return;
+        };
+        if refused != *epoch {
+            return;
+        }
+        actions.push(aborted(flight, reason, now));
+        self.next_at = self.next_after(flight.triggered, now);
+        self.phase = if *lost { Phase::Away } else { Phase::Idle };
+    }
+
+    fn committed(&mut self, subtask: SubtaskId, epoch: Epoch, now: Instant, actions: &mut Vec<Action>) {
+        let Phase::Committing { flight, commits } = &mut self.phase else {
+            return;
+        };
+        if commits.on(subtask, epoch) == Heard::Done {
+            let flight = flight.clone();
+            self.done(&flight, epoch, now, actions);
+        }
+    }
+
+    fn done(&mut self, flight: &Flight, epoch: Epoch, now: Instant, actions: &mut Vec<Action>) {
+        let timing = flight.timing(now);
+        actions.push(Action::Done {
+            epoch,
+            barrier: flight.barrier,
+            purpose: flight.purpose,
+            timing,
+        });
+        match flight.purpose {
+            Purpose::Periodic => {
+                self.phase = Phase::Idle;
+                self.next_at = self.next_after(flight.triggered, now);
+            }
+            Purpose::Stop | Purpose::Final => self.phase = Phase::Over,
+        }
+    }
+
+    /// A checkpoint that took long leaves the stream at least half as long alone, and never less than a tenth of the interval.
+    fn next_after(&self, triggered: Instant, now: Instant) -> Instant {
+        let pause = (self.config.interval / 10).max(now.since(triggered) / 2);
+        (triggered + self.config.interval).max(now + pause)
+    }
+
+    fn overdue(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        match &mut self.phase {
+            Phase::Collecting { flight, snapshots } => {
+                let silent = self.members.all.iter().find(|subtask| !snapshots.contains_key(subtask));
+                let reason =
+                    silent.map_or_else(|| "it took too long".to_owned(), |one| format!("{one} did not answer"));
+                let flight = flight.clone();
+                actions.push(aborted(&flight, &reason, now));
+                self.phase = Phase::Idle;
+                self.next_at = self.next_after(flight.triggered, now);
+            }
+            Phase::Committing { flight, commits } => {
+                // Said once for each deadline: the shell answers with `Lost`.
+                flight.recorded = Some(now);
+                actions.push(Action::CommitsOverdue(commits.epoch()));
+            }
+            Phase::Away | Phase::Idle | Phase::Recording { .. } | Phase::Over => {}
+        }
+    }
+
+    fn trigger_if_due(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        if !matches!(self.phase, Phase::Idle) {
+            return;
+        }
+        let all_ended = !self.members.all.is_empty() && self.ended == self.members.all;
+        let purpose = match (all_ended, self.stop) {
+            (true, _) => Purpose::Final,
+            (false, true) => Purpose::Stop,
+            (false, false) if now >= self.next_at => Purpose::Periodic,
+            (false, false) => return,
+        };
+        self.counter += 1;
+        let barrier = BarrierId {
+            generation: self.generation,
+            counter: self.counter,
+        };
+        let flight = Flight {
+            barrier,
+            purpose,
+            triggered: now,
+            collected: None,
+            recorded: None,
+        };
+        actions.push(Action::Trigger { barrier, purpose });
+        self.phase = Phase::Collecting {
+            flight,
+            snapshots: BTreeMap::new(),
+        };
+    }
+}
+
+fn aborted(flight: &Flight, reason: &str, now: Instant) -> Action {
+    Action::Aborted {
+        barrier: flight.barrier,
+        reason: reason.to_owned(),
+        timing: flight.timing(now),
+    }
+}

@@ -1,0 +1,451 @@
+//! The coordinator and the commits, by hand and under random events.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dataflow::id::{BarrierId, Epoch, Generation, SubtaskId, VertexId};
+use dataflow::time::Instant;
+use proptest::prelude::*;
+
+use super::*;
+
+fn sub(vertex: u32) -> SubtaskId {
+    SubtaskId {
+        vertex: VertexId(vertex),
+        index: 0,
+    }
+}
+
+/// A source (0) and a sink (1).
+fn members() -> Members {
+    Members {
+        all: [sub(0), sub(1)].into(),
+        sinks: [sub(1)].into(),
+    }
+}
+
+fn at(ms: u64) -> Instant {
+    Instant::from_start(Duration::from_millis(ms))
+}
+
+fn generation(deployment: u32) -> Generation {
+    Generation { term: 1, deployment }
+}
+
+fn running(coordinator: &mut Coordinator, deployment: u32, now: Instant) -> Vec<Action> {
+    let head = coordinator.head();
+    coordinator.on(
+        Event::Running {
+            generation: generation(deployment),
+            head,
+            members: members(),
+        },
+        now,
+    )
+}
+
+fn acknowledge(coordinator: &mut Coordinator, vertex: u32, barrier: BarrierId, now: Instant) -> Vec<Action> {
+    let snapshot = Bytes::from(format!("{{\"nodes\":{{\"s\":{vertex}}}}}"));
+    coordinator.on(
+        Event::Acknowledged(Acknowledgement {
+            subtask: sub(vertex),
+            barrier,
+            snapshot,
+        }),
+        now,
+    )
+}
+
+fn start() -> Coordinator {
+    let mut coordinator = Coordinator::new(Config::every(Duration::from_secs(1)), Epoch(0));
+    assert_eq!(running(&mut coordinator, 1, at(0)), []);
+    coordinator
+}
+
+fn triggered(actions: &[Action]) -> (BarrierId, Purpose) {
+    match actions {
+        [Action::Trigger { barrier, purpose }] => (*barrier, *purpose),
+        other => panic!("expected one trigger, got {other:?}"),
+    }
+}
+
+fn through(coordinator: &mut Coordinator, barrier: BarrierId, now: Instant) -> Vec<Action> {
+    acknowledge(coordinator, 0, barrier, now);
+    acknowledge(coordinator, 1, barrier, now);
+    let epoch = Epoch(coordinator.head().0 + 1);
+    coordinator.on(Event::Recorded(epoch), now);
+    coordinator.on(Event::Committed { subtask: sub(1), epoch }, now)
+}
+
+#[test]
+fn a_barrier_becomes_a_record_and_its_commits_before_the_next_one_goes_out() {
+    let mut coordinator = start();
+    assert_eq!(coordinator.on(Event::Tick, at(999)), []);
+    let (barrier, purpose) = triggered(&coordinator.on(Event::Tick, at(1000)));
+    assert_eq!(purpose, Purpose::Periodic);
+    assert!(coordinator.is_barrier_in_flight());
+    assert_eq!(acknowledge(&mut coordinator, 0, barrier, at(1100)), []);
+    let actions = acknowledge(&mut coordinator, 1, barrier, at(1200));
+    assert!(matches!(&actions[..], [Action::Record { epoch: Epoch(1), snapshots, .. }] if snapshots.len() == 2));
+    assert!(!coordinator.is_settled());
+    assert_eq!(
+        coordinator.on(Event::Recorded(Epoch(1)), at(1300)),
+        [Action::Commit {
+            epoch: Epoch(1),
+            barrier
+        }]
+    );
+    assert!(
+        !coordinator.is_barrier_in_flight(),
+        "splits may move once the record is there"
+    );
+    assert_eq!(
+        coordinator.on(Event::Tick, at(9000)),
+        [],
+        "nothing goes out before the commits are done"
+    );
+    let actions = coordinator.on(
+        Event::Committed {
+            subtask: sub(1),
+            epoch: Epoch(1),
+        },
+        at(9000),
+    );
+    assert!(matches!(&actions[..], [Action::Done { epoch: Epoch(1), .. }]));
+}
+
+#[test]
+fn a_slow_checkpoint_leaves_the_stream_half_of_its_time() {
+    let mut coordinator = start();
+    let (barrier, _) = triggered(&coordinator.on(Event::Tick, at(1000)));
+    through(&mut coordinator, barrier, at(5000));
+    assert_eq!(coordinator.deadline(), Some(at(7000)));
+}
+
+#[test]
+fn answers_to_another_barrier_or_from_a_stranger_do_not_count() {
+    let mut coordinator = start();
+    let (barrier, _) = triggered(&coordinator.on(Event::Tick, at(1000)));
+    let old = BarrierId {
+        generation: generation(0),
+        ..barrier
+    };
+    let other = BarrierId {
+        counter: barrier.counter + 1,
+        ..barrier
+    };
+    for strange in [old, other] {
+        assert_eq!(acknowledge(&mut coordinator, 0, strange, at(1001)), []);
+        assert_eq!(acknowledge(&mut coordinator, 1, strange, at(1001)), []);
+    }
+    assert_eq!(acknowledge(&mut coordinator, 7, barrier, at(1001)), []);
+    assert_eq!(acknowledge(&mut coordinator, 0, barrier, at(1001)), []);
+    assert_eq!(
+        acknowledge(&mut coordinator, 0, barrier, at(1001)),
+        [],
+        "the same answer twice is one"
+    );
+}
+
+#[test]
+fn a_barrier_nobody_answers_is_given_up_and_the_next_one_has_another_id() {
+    let mut coordinator = start();
+    let (first, _) = triggered(&coordinator.on(Event::Tick, at(1000)));
+    let actions = coordinator.on(Event::Tick, at(601_000));
+    assert!(matches!(&actions[..], [Action::Aborted { reason, .. }] if reason.contains("sub-0.0")));
+    let due = coordinator.deadline().unwrap();
+    let (second, _) = triggered(&coordinator.on(Event::Tick, due));
+    assert_ne!(first, second);
+    assert_eq!(acknowledge(&mut coordinator, 0, first, due), []);
+    assert_eq!(acknowledge(&mut coordinator, 1, first, due), []);
+}
+
+#[test]
+fn a_record_under_way_when_the_subtasks_are_lost_becomes_the_head() {
+    let mut coordinator = start();
+    let (barrier, _) = triggered(&coordinator.on(Event::Tick, at(1000)));
+    acknowledge(&mut coordinator, 0, barrier, at(1001));
+    acknowledge(&mut coordinator, 1, barrier, at(1001));
+    assert_eq!(coordinator.on(Event::Lost, at(1002)), []);
+    assert!(!coordinator.is_settled());
+    assert_eq!(
+        running(&mut coordinator, 2, at(1003)),
+        [],
+        "nobody may run on before the head is known"
+    );
+    assert_eq!(coordinator.on(Event::Tick, at(9_000)), []);
+    assert_eq!(
+        coordinator.on(Event::Recorded(Epoch(1)), at(9_001)),
+        [Action::Settled(Epoch(1))]
+    );
+    running(&mut coordinator, 2, at(9_002));
+    assert!(
+        matches!(triggered(&coordinator.on(Event::Tick, at(10_002))), (barrier, _) if barrier.generation == generation(2))
+    );
+}
+
+#[test]
+fn the_end_of_all_subtasks_brings_the_last_checkpoint_at_once() {
+    let mut coordinator = start();
+    assert_eq!(coordinator.on(Event::Ended(sub(0)), at(10)), []);
+    let (barrier, purpose) = triggered(&coordinator.on(Event::Ended(sub(1)), at(11)));
+    assert_eq!(purpose, Purpose::Final);
+    let actions = through(&mut coordinator, barrier, at(12));
+    assert!(matches!(
+        &actions[..],
+        [Action::Done {
+            purpose: Purpose::Final,
+            ..
+        }]
+    ));
+    assert_eq!(coordinator.on(Event::Tick, at(99_000)), []);
+}
+
+#[test]
+fn an_end_during_a_barrier_waits_for_it() {
+    let mut coordinator = start();
+    let (barrier, _) = triggered(&coordinator.on(Event::Tick, at(1000)));
+    coordinator.on(Event::Ended(sub(0)), at(1001));
+    coordinator.on(Event::Ended(sub(1)), at(1001));
+    let actions = through(&mut coordinator, barrier, at(1002));
+    assert!(matches!(
+        &actions[..],
+        [
+            Action::Done {
+                purpose: Purpose::Periodic,
+                ..
+            },
+            Action::Trigger {
+                purpose: Purpose::Final,
+                ..
+            }
+        ]
+    ));
+}
+
+#[test]
+fn a_stop_takes_its_checkpoint_at_once_and_then_none() {
+    let mut coordinator = start();
+    let (barrier, purpose) = triggered(&coordinator.on(Event::StopAsked, at(10)));
+    assert_eq!(purpose, Purpose::Stop);
+    through(&mut coordinator, barrier, at(12));
+    assert_eq!(coordinator.deadline(), None);
+}
+
+#[test]
+fn a_stop_outlives_a_restart() {
+    let mut coordinator = start();
+    triggered(&coordinator.on(Event::StopAsked, at(10)));
+    coordinator.on(Event::Lost, at(11));
+    let (_, purpose) = triggered(&running(&mut coordinator, 2, at(12)));
+    assert_eq!(purpose, Purpose::Stop);
+}
+
+#[test]
+fn commits_that_never_come_are_reported() {
+    let mut coordinator = start();
+    let (barrier, _) = triggered(&coordinator.on(Event::Tick, at(1000)));
+    acknowledge(&mut coordinator, 0, barrier, at(1000));
+    acknowledge(&mut coordinator, 1, barrier, at(1000));
+    coordinator.on(Event::Recorded(Epoch(1)), at(1000));
+    assert_eq!(
+        coordinator.on(Event::Tick, at(601_000)),
+        [Action::CommitsOverdue(Epoch(1))]
+    );
+    assert_eq!(coordinator.on(Event::Tick, at(601_001)), []);
+}
+
+#[test]
+fn a_commit_of_another_epoch_pays_nothing() {
+    let mut commits = Commits::owed(Epoch(3), [sub(1), sub(2)].into());
+    assert_eq!(commits.on(sub(1), Epoch(2)), Heard::Stale);
+    assert_eq!(commits.on(sub(0), Epoch(3)), Heard::Stale);
+    assert_eq!(commits.on(sub(1), Epoch(3)), Heard::Paid);
+    assert_eq!(commits.on(sub(1), Epoch(3)), Heard::Stale);
+    assert_eq!(commits.on(sub(2), Epoch(3)), Heard::Done);
+}
+
+/// What may happen to a coordinator; parameters choose among what is known, so that much of it hits.
+#[derive(Clone, Debug)]
+enum Fate {
+    Run,
+    Lose,
+    Acknowledge { vertex: u32, back: u64 },
+    Record,
+    Refuse,
+    Commit { vertex: u32 },
+    End { vertex: u32 },
+    Stop,
+    Wait { ms: u64 },
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        3 => Just(Fate::Run),
+        1 => Just(Fate::Lose),
+        10 => (0..3_u32, 0..3_u64).prop_map(|(vertex, back)| Fate::Acknowledge { vertex, back: back.saturating_sub(1) }),
+        4 => Just(Fate::Record),
+        1 => Just(Fate::Refuse),
+        4 => (0..3_u32).prop_map(|vertex| Fate::Commit { vertex }),
+        1 => (0..2_u32).prop_map(|vertex| Fate::End { vertex }),
+        1 => Just(Fate::Stop),
+        6 => (1..700_000_u64).prop_map(|ms| Fate::Wait { ms }),
+    ]
+}
+
+/// The world around a coordinator, and what must stay true whatever happens.
+struct World {
+    coordinator: Coordinator,
+    now: u64,
+    deployment: u32,
+    barrier: Option<BarrierId>,
+    in_flight: bool,
+    recording: Option<Epoch>,
+    head: u64,
+    uncommitted: Option<Epoch>,
+    committed: BTreeSet<SubtaskId>,
+    answered: BTreeMap<BarrierId, BTreeSet<SubtaskId>>,
+    over: bool,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            coordinator: Coordinator::new(Config::every(Duration::from_secs(1)), Epoch(0)),
+            now: 0,
+            deployment: 0,
+            barrier: None,
+            in_flight: false,
+            recording: None,
+            head: 0,
+            uncommitted: None,
+            committed: BTreeSet::new(),
+            answered: BTreeMap::new(),
+            over: false,
+        }
+    }
+
+    fn step(&mut self, fate: Fate) {
+        let actions = match fate {
+            Fate::Run => {
+                self.deployment += 1;
+                // Whoever runs was restored from the head and has committed it.
+                if self.recording.is_none() && self.coordinator.seen().is_none() {
+                    self.uncommitted = None;
+                }
+                running(&mut self.coordinator, self.deployment, at(self.now))
+            }
+            Fate::Lose => self.coordinator.on(Event::Lost, at(self.now)),
+            Fate::Acknowledge { vertex, back } => {
+                let Some(barrier) = self.barrier else { return };
+                let barrier = BarrierId {
+                    counter: barrier.counter.saturating_sub(back),
+                    ..barrier
+                };
+                self.answered.entry(barrier).or_default().insert(sub(vertex));
+                acknowledge(&mut self.coordinator, vertex, barrier, at(self.now))
+            }
+            Fate::Record => {
+                let Some(epoch) = self.recording.take() else { return };
+                self.head = epoch.0;
+                self.in_flight = false;
+                self.uncommitted = Some(epoch);
+                self.committed.clear();
+                self.coordinator.on(Event::Recorded(epoch), at(self.now))
+            }
+            Fate::Refuse => {
+                let Some(epoch) = self.recording.take() else { return };
+                self.coordinator
+                    .on(Event::Unrecordable(epoch, "it is too large".to_owned()), at(self.now))
+            }
+            Fate::Commit { vertex } => {
+                let Some(epoch) = self.uncommitted else { return };
+                self.committed.insert(sub(vertex));
+                self.coordinator.on(
+                    Event::Committed {
+                        subtask: sub(vertex),
+                        epoch,
+                    },
+                    at(self.now),
+                )
+            }
+            Fate::End { vertex } => self.coordinator.on(Event::Ended(sub(vertex)), at(self.now)),
+            Fate::Stop => self.coordinator.on(Event::StopAsked, at(self.now)),
+            Fate::Wait { ms } => {
+                self.now += ms;
+                self.coordinator.on(Event::Tick, at(self.now))
+            }
+        };
+        for action in actions {
+            self.check(action);
+        }
+        assert_eq!(
+            self.coordinator.head().0,
+            self.head,
+            "the head is the newest record that is known to exist"
+        );
+    }
+
+    fn check(&mut self, action: Action) {
+        match action {
+            Action::Trigger { barrier, .. } => {
+                assert!(!self.in_flight, "one barrier in flight");
+                assert!(self.recording.is_none(), "no barrier while a record is on its way");
+                assert!(
+                    self.uncommitted.is_none(),
+                    "no barrier before the commits of the last epoch are done"
+                );
+                assert!(!self.over, "nothing after the last checkpoint");
+                assert!(self.barrier.is_none_or(|last| last < barrier), "barrier ids only grow");
+                self.barrier = Some(barrier);
+                self.in_flight = true;
+            }
+            Action::Aborted { barrier, .. } => {
+                assert_eq!(self.barrier, Some(barrier));
+                assert!(
+                    self.in_flight && self.recording.is_none(),
+                    "a record on its way is never given up"
+                );
+                self.in_flight = false;
+            }
+            Action::Record {
+                epoch,
+                barrier,
+                snapshots,
+                ..
+            } => {
+                assert_eq!(epoch.0, self.head + 1, "no gaps");
+                assert!(self.uncommitted.is_none(), "record N+1 never before the commits of N");
+                assert_eq!(snapshots.keys().copied().collect::<BTreeSet<_>>(), members().all);
+                assert!(
+                    self.answered[&barrier].is_superset(&members().all),
+                    "all answered this very barrier"
+                );
+                self.recording = Some(epoch);
+            }
+            Action::Commit { epoch, .. } => assert_eq!(epoch.0, self.head, "commit only what is recorded"),
+            Action::Done { epoch, purpose, .. } => {
+                assert_eq!(Some(epoch), self.uncommitted);
+                assert!(
+                    self.committed.is_superset(&members().sinks),
+                    "done means committed by all"
+                );
+                self.uncommitted = None;
+                self.over = purpose != Purpose::Periodic;
+            }
+            Action::Settled(epoch) => assert_eq!(epoch.0, self.head),
+            Action::CommitsOverdue(epoch) => assert_eq!(Some(epoch), self.uncommitted),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn whatever_happens_the_chain_has_no_gaps_and_commits_come_before_the_next_record(fates in prop::collection::vec(fate(), 1..120)) {
+        let mut world = World::new();
+        fates.into_iter().for_each(|fate| world.step(fate));
+    }
+}

@@ -1,0 +1,211 @@
+//! The list of living task managers and of who holds their slots.
+
+use std::collections::BTreeMap;
+
+use dataflow::id::{JobId, SubtaskId};
+use dataflow::time::{Instant, WallTime};
+use proto::v1::{Register, ToTaskManager};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::execution::ExecutionGraph;
+use crate::rest::types;
+use crate::schedule::{Offer, Placement, TooFewSlots, place};
+
+/// Living task managers by name.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    members: BTreeMap<String, Member>,
+}
+
+#[derive(Debug)]
+struct Member {
+    register: Register,
+    used: BTreeMap<JobId, u32>,
+    outbox: mpsc::Sender<ToTaskManager>,
+    session: CancellationToken,
+    since: WallTime,
+    heard: Instant,
+    rss_bytes: u64,
+}
+
+/// Why a task manager may not join.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What does not fit.
+    pub reason: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+/// Where a job's subtasks sit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seats {
+    /// The seat of each subtask.
+    pub subtasks: BTreeMap<SubtaskId, Seat>,
+}
+
+/// One task manager, as subtasks and messages know it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seat {
+    /// Its name.
+    pub task_manager: String,
+    /// Which start of its process.
+    pub incarnation: String,
+    /// Where its Exchange service is.
+    pub data_address: String,
+}
+
+impl Member {
+    fn free(&self) -> u32 {
+        self.register.slots.saturating_sub(self.used.values().sum())
+    }
+
+    fn seat(&self) -> Seat {
+        let Register {
+            name,
+            incarnation,
+            data_address,
+            ..
+        } = &self.register;
+        Seat {
+            task_manager: name.clone(),
+            incarnation: incarnation.clone(),
+            data_address: data_address.clone(),
+        }
+    }
+}
+
+impl Roster {
+    pub(super) fn check(&self, register: &Register, build: &str) -> Result<(), Refusal> {
+        let refused = |reason: String, help: &str| {
+            Err(Refusal {
+                reason,
+                help: help.to_owned(),
+            })
+        };
+        if register.build != build {
+            let reason = format!("task manager of build {}, job manager of build {build}", register.build);
+            return refused(reason, "run one version of Weir in all processes of a cluster");
+        }
+        if register.name.is_empty() || register.incarnation.is_empty() || register.data_address.is_empty() {
+            return refused(
+                "a task manager needs a name, an incarnation and a data address".to_owned(),
+                "start it with `weir taskmanager`",
+            );
+        }
+        if register.slots == 0 {
+            return refused(
+                format!("task manager {} has no slots", register.name),
+                "give it some with `--slots`",
+            );
+        }
+        match self.members.get(&register.name) {
+            Some(other) => {
+                let at = &other.register.data_address;
+                let reason = format!("a task manager named {} is already there, at {at}", register.name);
+                refused(
+                    reason,
+                    "give this one another name with `--name`; if the other one has just died, it is forgotten within 10 s",
+                )
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn add(
+        &mut self,
+        register: Register,
+        outbox: mpsc::Sender<ToTaskManager>,
+        session: CancellationToken,
+        (since, heard): (WallTime, Instant),
+    ) {
+        let member = Member {
+            used: BTreeMap::new(),
+            outbox,
+            session,
+            since,
+            heard,
+            rss_bytes: 0,
+            register,
+        };
+        self.members.insert(member.register.name.clone(), member);
+    }
+
+    /// Whether this incarnation was there.
+    pub(super) fn remove(&mut self, name: &str, incarnation: &str) -> bool {
+        let is_it = self
+            .members
+            .get(name)
+            .is_some_and(|member| member.register.incarnation == incarnation);
+        if is_it && let Some(member) = self.members.remove(name) {
+            member.session.cancel();
+        }
+        is_it
+    }
+
+    pub(super) fn heard(&mut self, name: &str, now: Instant, rss_bytes: Option<u64>) {
+        if let Some(member) = self.members.get_mut(name) {
+            member.heard = now;
+            member.rss_bytes = rss_bytes.unwrap_or(member.rss_bytes);
+        }
+    }
+
+    pub(super) fn send(&self, name: &str, incarnation: &str, message: ToTaskManager) {
+        let Some(member) = self
+            .members
+            .get(name)
+            .filter(|member| member.register.incarnation == incarnation)
+        else {
+            return;
+        };
+        if member.outbox.try_send(message).is_err() {
+            // It does not read: its session ends, and with it everything it does for us.
+            member.session.cancel();
+        }
+    }
+
+    pub(super) fn reserve(&mut self, job: &JobId, graph: &ExecutionGraph) -> Result<Seats, TooFewSlots> {
+        self.release(job);
+        let offer = |(name, member): (&String, &Member)| Offer {
+            task_manager: name.clone(),
+            free: member.free(),
+        };
+        let offers: Vec<_> = self.members.iter().map(offer).collect();
+        let Placement { subtasks, slots } = place(graph, &offers)?;
+        for (name, count) in slots {
+            if let Some(member) = self.members.get_mut(&name) {
+                member.used.insert(job.clone(), count);
+            }
+        }
+        let seat = |(id, name): (SubtaskId, String)| Some((id, self.members.get(&name)?.seat()));
+        Ok(Seats {
+            subtasks: subtasks.into_iter().filter_map(seat).collect(),
+        })
+    }
+
+    /// Whether it held any.
+    pub(super) fn release(&mut self, job: &JobId) -> bool {
+        let mut released = false;
+        for member in self.members.values_mut() {
+            released |= member.used.remove(job).is_some();
+        }
+        released
+    }
+
+    pub(super) fn describe(&self, now: Instant) -> Vec<types::TaskManager> {
+        let one = |member: &Member| types::TaskManager {
+            name: member.register.name.clone(),
+            data_address: member.register.data_address.clone(),
+            metrics_address: member.register.metrics_address.clone(),
+            slots: member.register.slots,
+            slots_free: member.free(),
+            jobs: member.used.keys().map(ToString::to_string).collect(),
+            memory_bytes: member.register.memory_bytes,
+            rss_bytes: member.rss_bytes,
+            since_ms: member.since.0,
+            silent_ms: u64::try_from(now.since(member.heard).as_millis()).unwrap_or(u64::MAX),
+        };
+        self.members.values().map(one).collect()
+    }
+}

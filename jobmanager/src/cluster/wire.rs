@@ -1,0 +1,298 @@
+//! Messages of task managers, as jobs take them: ids parsed, bytes kept, nothing else.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use dataflow::id::{Generation, JobId, SubtaskId, VertexId};
+use dataflow::time::WallTime;
+use dataflow::{Disposition, Failure};
+use proto::v1;
+use proto::v1::from_task_manager::Message;
+
+/// What a task manager says about one subtask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reported {
+    /// Who is allowed to say it.
+    pub generation: Generation,
+    /// Which subtask.
+    pub subtask: SubtaskId,
+    /// Which try at it.
+    pub attempt: String,
+    /// What.
+    pub report: Report,
+}
+
+/// What is said about a subtask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// Its state has changed.
+    State(SubtaskState),
+    /// It has met a barrier.
+    Acknowledged {
+        /// The barrier's counter.
+        counter: u64,
+        /// Its snapshot.
+        snapshot: Bytes,
+    },
+    /// It has committed an epoch.
+    Committed(u64),
+    /// Its reader has nothing to read.
+    SplitsWanted,
+    /// Its reader has read a split to its end.
+    SplitFinished(String),
+}
+
+/// The state of a subtask, as its task manager sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubtaskState {
+    /// Restored, committed again, and at work.
+    Running,
+    /// At the end of its input.
+    Ended,
+    /// Gone as asked.
+    Cancelled,
+    /// Gone by a failure.
+    Failed(Failure),
+}
+
+/// Counts since the start of an attempt, and what it does now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Who says so.
+    pub generation: Generation,
+    /// Rows in.
+    pub records_in: u64,
+    /// Rows out.
+    pub records_out: u64,
+    /// Bytes in.
+    pub bytes_in: u64,
+    /// Bytes out.
+    pub bytes_out: u64,
+    /// Bytes of input its source has read.
+    pub source_bytes_read: u64,
+    /// Records it sent to the dead letters.
+    pub dead_letters: u64,
+    /// Time at work.
+    pub busy: Duration,
+    /// Time waiting for those behind it.
+    pub backpressured: Duration,
+    /// Time without anything to do.
+    pub idle: Duration,
+    /// What it waits for; empty while it works.
+    pub waits_for: String,
+    /// For how long.
+    pub waits: Duration,
+    /// Its steps.
+    pub nodes: Vec<NodeGauges>,
+}
+
+/// Counts of one step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeGauges {
+    /// Its name in the document.
+    pub step: String,
+    /// Rows in.
+    pub records_in: u64,
+    /// Rows out.
+    pub records_out: u64,
+    /// Rows left out by a filter or a sample.
+    pub dropped: u64,
+    /// Rows sent to the dead letters.
+    pub dead: u64,
+    /// The first few of them, as a person reads them.
+    pub samples: Vec<String>,
+}
+
+/// A message, and whom it is for.
+pub(super) enum Routed {
+    Register(v1::Register),
+    Report(JobId, Reported),
+    Heartbeat {
+        rss_bytes: u64,
+        gauges: Vec<(JobId, SubtaskId, Gauges)>,
+    },
+    Log {
+        job: JobId,
+        at: WallTime,
+        level: String,
+        text: String,
+    },
+    /// Nothing that this build understands.
+    Malformed,
+}
+
+/// At most this many samples of dead letters are taken of one step, each at most so many bytes.
+const SAMPLES_MAX: usize = 10;
+const SAMPLE_BYTES_MAX: usize = 2 << 10;
+const TEXT_BYTES_MAX: usize = 16 << 10;
+
+pub(super) fn route(message: v1::FromTaskManager) -> Routed {
+    let Some(message) = message.message else {
+        return Routed::Malformed;
+    };
+    match message {
+        Message::Register(register) => Routed::Register(register),
+        Message::Heartbeat(v1::Heartbeat { subtasks, rss_bytes }) => Routed::Heartbeat {
+            rss_bytes,
+            gauges: subtasks.into_iter().filter_map(gauges).collect(),
+        },
+        Message::Status(v1::SubtaskStatus {
+            fence,
+            subtask,
+            attempt,
+            state,
+            failure,
+        }) => match status(state, failure) {
+            Some(state) => report(fence, subtask, attempt, Report::State(state)),
+            None => Routed::Malformed,
+        },
+        Message::Acknowledge(v1::Acknowledge {
+            fence,
+            subtask,
+            attempt,
+            counter,
+            snapshot,
+            ..
+        }) => report(fence, subtask, attempt, Report::Acknowledged { counter, snapshot }),
+        Message::Committed(v1::Committed {
+            fence,
+            subtask,
+            attempt,
+            epoch,
+        }) => report(fence, subtask, attempt, Report::Committed(epoch)),
+        Message::SplitsWanted(v1::SplitsWanted {
+            fence,
+            subtask,
+            attempt,
+        }) => report(fence, subtask, attempt, Report::SplitsWanted),
+        Message::SplitFinished(v1::SplitFinished {
+            fence,
+            subtask,
+            attempt,
+            split,
+        }) => report(fence, subtask, attempt, Report::SplitFinished(split)),
+        Message::Log(v1::LogLine {
+            job,
+            wall_ms,
+            level,
+            text,
+        }) => match job.parse() {
+            Ok(job) => Routed::Log {
+                job,
+                at: WallTime(wall_ms),
+                level: cut(level, 16),
+                text: cut(text, TEXT_BYTES_MAX),
+            },
+            Err(_) => Routed::Malformed,
+        },
+    }
+}
+
+fn report(fence: Option<v1::Fence>, subtask: Option<v1::Subtask>, attempt: String, report: Report) -> Routed {
+    let (Some((job, generation)), Some(subtask)) = (fence.and_then(fenced), subtask.map(named)) else {
+        return Routed::Malformed;
+    };
+    Routed::Report(
+        job,
+        Reported {
+            generation,
+            subtask,
+            attempt,
+            report,
+        },
+    )
+}
+
+fn fenced(fence: v1::Fence) -> Option<(JobId, Generation)> {
+    let job = fence.job.parse().ok()?;
+    Some((
+        job,
+        Generation {
+            term: fence.term,
+            deployment: fence.deployment,
+        },
+    ))
+}
+
+fn named(subtask: v1::Subtask) -> SubtaskId {
+    SubtaskId {
+        vertex: VertexId(subtask.vertex),
+        index: subtask.index,
+    }
+}
+
+fn status(state: i32, failure: Option<v1::Failure>) -> Option<SubtaskState> {
+    match v1::State::try_from(state).ok()? {
+        v1::State::Running => Some(SubtaskState::Running),
+        v1::State::Ended => Some(SubtaskState::Ended),
+        v1::State::Cancelled => Some(SubtaskState::Cancelled),
+        v1::State::Failed => Some(SubtaskState::Failed(failed(failure.unwrap_or_default()))),
+        v1::State::Unspecified => None,
+    }
+}
+
+fn failed(failure: v1::Failure) -> Failure {
+    let disposition = match failure.disposition.as_str() {
+        "retry" => Disposition::Retry,
+        "fail" => Disposition::Fail,
+        _ => Disposition::Bug,
+    };
+    let message = if failure.message.is_empty() {
+        "it did not say why".to_owned()
+    } else {
+        cut(failure.message, TEXT_BYTES_MAX)
+    };
+    let help = Some(cut(failure.help, TEXT_BYTES_MAX)).filter(|help| !help.is_empty());
+    Failure {
+        disposition,
+        message,
+        help,
+    }
+}
+
+fn gauges(gauges: v1::SubtaskGauges) -> Option<(JobId, SubtaskId, Gauges)> {
+    let (job, generation) = fenced(gauges.fence?)?;
+    let subtask = named(gauges.subtask?);
+    let node = |node: v1::NodeGauges| NodeGauges {
+        step: node.step,
+        records_in: node.records_in,
+        records_out: node.records_out,
+        dropped: node.dropped,
+        dead: node.dead,
+        samples: node
+            .dead_samples
+            .into_iter()
+            .take(SAMPLES_MAX)
+            .map(|sample| cut(sample, SAMPLE_BYTES_MAX))
+            .collect(),
+    };
+    let gauges = Gauges {
+        generation,
+        records_in: gauges.records_in,
+        records_out: gauges.records_out,
+        bytes_in: gauges.bytes_in,
+        bytes_out: gauges.bytes_out,
+        source_bytes_read: gauges.source_bytes_read,
+        dead_letters: gauges.dead_letters,
+        busy: Duration::from_micros(gauges.busy_us),
+        backpressured: Duration::from_micros(gauges.backpressured_us),
+        idle: Duration::from_micros(gauges.idle_us),
+        waits_for: gauges.waits_for,
+        waits: Duration::from_micros(gauges.waits_us),
+        nodes: gauges.nodes.into_iter().map(node).collect(),
+    };
+    Some((job, subtask, gauges))
+}
+
+/// Keeps what people read within bounds.
+fn cut(mut text: String, bytes_max: usize) -> String {
+    if text.len() > bytes_max {
+        let end = (0..=bytes_max)
+            .rev()
+            .find(|end| text.is_char_boundary(*end))
+            .unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}

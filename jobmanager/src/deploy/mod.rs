@@ -1,0 +1,134 @@
+//! What each task manager is told to start: seats and snapshots become messages.
+//!
+//! Enters: an execution graph, its seats, the head of the chain. Leaves: one `Deploy` for each task manager. Who calls:
+//! the job's actor. Must stay true: a subtask is restored from its own part of the head; attempts' tokens never repeat.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use dataflow::id::{Generation, JobId, SubtaskId};
+use planner::job::JobGraph;
+use proto::v1;
+
+use crate::cluster::{Seat, Seats};
+use crate::execution::{ExecutionGraph, Subtask};
+use crate::store::Record;
+
+/// The token of one try at one subtask. The generation never repeats, so neither does the token within a job.
+#[must_use]
+pub fn attempt(generation: Generation, subtask: SubtaskId) -> String {
+    let Generation { term, deployment } = generation;
+    format!("att-{term}.{deployment}.{}.{}", subtask.vertex.0, subtask.index)
+}
+
+/// A job as it is deployed.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// The job.
+    pub job: &'a JobId,
+    /// What runs.
+    pub graph: &'a JobGraph,
+    /// Its subtasks and channels.
+    pub execution: &'a ExecutionGraph,
+    /// Where they sit.
+    pub seats: &'a Seats,
+    /// What they are restored from.
+    pub head: &'a Record,
+}
+
+/// The fence of a job's messages.
+#[must_use]
+pub fn fence(job: &JobId, generation: Generation) -> v1::Fence {
+    v1::Fence {
+        job: job.to_string(),
+        term: generation.term,
+        deployment: generation.deployment,
+    }
+}
+
+/// One message for each task manager.
+#[must_use]
+pub fn dispatch(plan: Plan<'_>, generation: Generation) -> BTreeMap<Seat, v1::Deploy> {
+    let settings = &plan.graph.settings;
+    let mut messages = BTreeMap::new();
+    for subtask in &plan.execution.subtasks {
+        let Some(seat) = plan.seats.subtasks.get(&subtask.id) else {
+            continue;
+        };
+        let message = messages.entry(seat.clone()).or_insert_with(|| v1::Deploy {
+            fence: Some(fence(plan.job, generation)),
+            subtasks: Vec::new(),
+            memory_bytes: settings.memory_bytes.unwrap_or(0),
+            buffer_timeout_ms: u32::try_from(settings.buffer_timeout.as_millis()).unwrap_or(u32::MAX),
+            epoch: plan.head.epoch.0,
+        });
+        message.subtasks.push(deployment(plan, subtask, generation));
+    }
+    messages
+}
+
+fn deployment(plan: Plan<'_>, subtask: &Subtask, generation: Generation) -> v1::SubtaskDeployment {
+    let peers = |ids: &[SubtaskId]| ids.iter().filter_map(|id| peer(plan.seats, *id)).collect();
+    let chain = plan.graph.vertices.iter().find(|vertex| vertex.id == subtask.id.vertex);
+    let restored = plan
+        .head
+        .subtask(subtask.id)
+        .map(|snapshot| Bytes::copy_from_slice(snapshot.get().as_bytes()));
+    v1::SubtaskDeployment {
+        subtask: Some(named(subtask.id)),
+        attempt: attempt(generation, subtask.id),
+        parallelism: subtask.parallelism,
+        name: subtask.name.clone(),
+        chain: chain
+            .map(|vertex| Bytes::from(vertex.chain.encode()))
+            .unwrap_or_default(),
+        outputs: subtask
+            .outputs
+            .iter()
+            .map(|output| v1::OutEdge {
+                edge: output.edge.0,
+                partition: serde_json::to_vec(&output.partition)
+                    .expect("a partition is plain JSON")
+                    .into(),
+                peers: peers(&output.to),
+            })
+            .collect(),
+        inputs: subtask
+            .inputs
+            .iter()
+            .map(|input| v1::InEdge {
+                edge: input.edge.0,
+                peers: peers(&input.from),
+            })
+            .collect(),
+        restored: restored.unwrap_or_default(),
+        // They stand in the subtask's own snapshot, which is restored whole.
+        committables: Vec::new(),
+    }
+}
+
+/// A subtask's id on the wire.
+#[must_use]
+pub fn named(id: SubtaskId) -> v1::Subtask {
+    v1::Subtask {
+        vertex: id.vertex.0,
+        index: id.index,
+    }
+}
+
+fn peer(seats: &Seats, id: SubtaskId) -> Option<v1::Peer> {
+    let Seat {
+        task_manager,
+        incarnation,
+        data_address,
+    } = seats.subtasks.get(&id)?.clone();
+    Some(v1::Peer {
+        subtask: Some(named(id)),
+        task_manager,
+        incarnation,
+        data_address,
+    })
+}

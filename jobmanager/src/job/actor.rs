@@ -1,0 +1,525 @@
+//! The task of one job: hears events, lets the machines decide, and hands their actions to `performing`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use dataflow::id::{Generation, JobId};
+use dataflow::store::{Store, Stores};
+use dataflow::time::{Clock, Instant, WallTime};
+use dataflow::{Disposition, Failure, Registry, Scope};
+use tokio::sync::{mpsc, watch};
+
+use super::deployment::Deployment;
+use super::event::{Ask, Event, Handle};
+use super::history::{Blame, History};
+use super::life::{self, Life};
+use crate::checkpoint::{self, Config, Coordinator};
+use crate::cluster::{Cluster, Report, Reported, SubtaskState};
+use crate::execution::attempt::Event as AttemptEvent;
+use crate::execution::{ExecutionGraph, expand};
+use crate::recover::RestartPolicy;
+use crate::rest::types::{State, Summary};
+use crate::source;
+use crate::store::{Appended, Chain, Document, Error, Ledger, Reached, Record, Standing};
+
+/// Events that may wait for a job.
+const EVENTS: usize = 4 << 10;
+
+/// Longest pause between two tries at reading a chain.
+const BEGIN_PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// What all jobs of a job manager share.
+#[derive(Clone)]
+pub struct Context {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Owns the jobs' tasks.
+    pub scope: Scope,
+    /// The task managers.
+    pub cluster: Cluster,
+    /// The connectors, for their enumerators.
+    pub registry: Arc<Registry>,
+    /// Opens the stores that sources name.
+    pub stores: Arc<dyn Stores>,
+    /// The state folder.
+    pub store: Arc<dyn Store>,
+    /// What is wished of every datastream.
+    pub ledger: Arc<Ledger>,
+    /// Counts the deployments of this leader over all jobs, so that no generation repeats.
+    pub deployments: Arc<AtomicU32>,
+}
+
+impl Context {
+    /// A generation that nobody had before.
+    #[must_use]
+    pub fn next_generation(&self) -> Generation {
+        let deployment = self.deployments.fetch_add(1, Ordering::Relaxed) + 1;
+        Generation {
+            term: self.cluster.identity().term,
+            deployment,
+        }
+    }
+}
+
+/// Where a job begins.
+#[derive(Debug)]
+pub enum Begin {
+    /// Its record 0 has just been made.
+    New(Record, Document),
+    /// Its chain was read; the document is another than the chain's, where given.
+    Resume(Record, Document, Option<Document>),
+    /// Its chain is still to be read.
+    Recover,
+}
+
+/// Starts the task of a job.
+#[must_use]
+pub fn spawn(context: &Context, job: JobId, begin: Begin, standing: Standing) -> Handle {
+    let (own, events) = mpsc::channel(EVENTS);
+    let since = context.clock.wall();
+    let summary = watch::Sender::new(Summary {
+        name: job.name.clone(),
+        job: job.to_string(),
+        state: State::Created,
+        reason: None,
+        help: None,
+        since_ms: since.0,
+        subtasks_running: 0,
+        subtasks: 0,
+        restarts: 0,
+        epoch: 0,
+        progress: crate::rest::types::Progress::default(),
+    });
+    let handle = Handle {
+        job: job.clone(),
+        events: own.clone(),
+        summary: summary.subscribe(),
+    };
+    let scope = context.scope.child(job.to_string());
+    let context = Context {
+        scope: scope.clone(),
+        ..context.clone()
+    };
+    context.cluster.enroll(job.clone(), own.clone());
+    let panicked = summary.clone();
+    let work = async move {
+        let chain = Chain::new(context.store.clone(), job.clone(), context.clock.clone());
+        let (read, trouble) = read(&context, &chain, begin, &summary).await;
+        let mut actor = Actor::new(context, (job, chain), read, (events, own), summary);
+        actor.begin(trouble, &standing);
+        actor.run().await;
+    };
+    scope.spawn(work, move |outcome| {
+        if let Err(failure) = outcome {
+            tracing::error!(%failure, "the task of a job panicked");
+            panicked.send_modify(|summary| {
+                summary.state = State::Failed;
+                summary.reason = Some(failure.message);
+                summary.help = Some(
+                    "this is a defect of Weir, please report it; a restart of the job manager takes the job up again"
+                        .to_owned(),
+                );
+            });
+        }
+    });
+    handle
+}
+
+/// The head of the chain, with our fence behind it. What may pass is tried until it does.
+async fn read(
+    context: &Context,
+    chain: &Chain,
+    begin: Begin,
+    summary: &watch::Sender<Summary>,
+) -> (Option<(Record, Document)>, Option<Failure>) {
+    let (known, amended) = match begin {
+        Begin::New(head, document) => return (Some((head, document)), None),
+        Begin::Resume(head, document, amended) => (Some((head, document)), amended),
+        Begin::Recover => (None, None),
+    };
+    let generation = context.next_generation();
+    let mut pause = Duration::from_millis(200);
+    loop {
+        let error = match fenced(
+            chain,
+            generation,
+            known.clone(),
+            amended.clone(),
+            context.clock.as_ref(),
+        )
+        .await
+        {
+            Ok(found) => return (Some(found), None),
+            Err(error) => error,
+        };
+        let failure = error.into_failure();
+        if failure.disposition != Disposition::Retry {
+            return (None, Some(failure));
+        }
+        tracing::warn!(%failure, "the chain of a job cannot be read yet");
+        summary.send_modify(|summary| summary.reason = Some(failure.message));
+        context.clock.sleep(pause).await;
+        pause = (pause * 2).min(BEGIN_PAUSE_MAX);
+    }
+}
+
+async fn fenced(
+    chain: &Chain,
+    generation: Generation,
+    known: Option<(Record, Document)>,
+    amended: Option<Document>,
+    clock: &dyn Clock,
+) -> Result<(Record, Document), Error> {
+    let (head, document) = match known {
+        Some(known) => known,
+        // A job that stands in the ledger has a record 0: nothing to restore is an error, never an empty start.
+        None => chain.head().await?.ok_or_else(|| Error::gap(chain.path(0)))?,
+    };
+    let head = chain.fence(head, generation, amended.clone(), clock).await?;
+    Ok((head, amended.unwrap_or(document)))
+}
+
+/// The task's own state: machines, and what they cannot know.
+pub(super) struct Actor {
+    pub(super) context: Context,
+    pub(super) job: JobId,
+    pub(super) chain: Chain,
+    pub(super) head: Option<Record>,
+    pub(super) document: Option<Document>,
+    pub(super) execution: ExecutionGraph,
+    pub(super) life: Life,
+    pub(super) coordinator: Coordinator,
+    pub(super) deployment: Option<Deployment>,
+    pub(super) seats: crate::cluster::Seats,
+    pub(super) drain: bool,
+    pub(super) concluded: bool,
+    pub(super) last_reached: Reached,
+    pub(super) record_bytes: u64,
+    pub(super) record_trouble: Option<String>,
+    pub(super) failed_at: Option<Instant>,
+    pub(super) blame: Blame,
+    pub(super) history: History,
+    pub(super) state: State,
+    pub(super) since: WallTime,
+    pub(super) summary: watch::Sender<Summary>,
+    pub(super) own: mpsc::Sender<Event>,
+    events: mpsc::Receiver<Event>,
+}
+
+impl Actor {
+    fn new(
+        context: Context,
+        (job, chain): (JobId, Chain),
+        read: Option<(Record, Document)>,
+        (events, own): (mpsc::Receiver<Event>, mpsc::Sender<Event>),
+        summary: watch::Sender<Summary>,
+    ) -> Self {
+        let (head, document): (Option<Record>, _) = read.unzip();
+        let head_reached = head.as_ref().map(|head| head.reached).unwrap_or_default();
+        let settings = document
+            .as_ref()
+            .map(|document| document.graph.settings.clone())
+            .unwrap_or_default();
+        let execution = document.as_ref().map(|document| expand(&document.graph));
+        let epoch = head.as_ref().map(|head| head.epoch).unwrap_or_default();
+        // Jitter needs to differ between jobs and starts, nothing more.
+        let seed = u64::from(crc32fast::hash(job.to_string().as_bytes())) ^ context.clock.wall().0.unsigned_abs();
+        Self {
+            since: context.clock.wall(),
+            context,
+            job: job.clone(),
+            chain,
+            head,
+            document,
+            execution: execution.unwrap_or(ExecutionGraph {
+                name: job.name,
+                subtasks: Vec::new(),
+            }),
+            life: Life::new(RestartPolicy::new(settings.restart, seed)),
+            coordinator: Coordinator::new(Config::every(settings.checkpoint_interval), epoch),
+            deployment: None,
+            seats: crate::cluster::Seats::default(),
+            drain: false,
+            concluded: false,
+            last_reached: head_reached,
+            record_bytes: 0,
+            record_trouble: None,
+            failed_at: None,
+            blame: Blame::default(),
+            history: History::default(),
+            state: State::Created,
+            summary,
+            own,
+            events,
+        }
+    }
+
+    fn begin(&mut self, trouble: Option<Failure>, standing: &Standing) {
+        self.drain = *standing == Standing::Draining;
+        match trouble {
+            Some(failure) => self.step(life::Event::Failed(failure)),
+            None => {
+                let epoch = self.coordinator.head();
+                self.say("INFO", format!("{} begins at {epoch}", self.job));
+                self.step(life::Event::Start);
+                if *standing == Standing::Stopping {
+                    self.step(life::Event::StopAsked);
+                }
+            }
+        }
+        self.publish();
+    }
+
+    async fn run(mut self) {
+        let mut slots = self.context.cluster.changed();
+        let clock = self.context.clock.clone();
+        loop {
+            let deadline = [self.life.deadline(), self.coordinator.deadline()]
+                .into_iter()
+                .flatten()
+                .min();
+            let due = async {
+                match deadline {
+                    Some(deadline) => clock.sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let found = async {
+                match &mut self.deployment {
+                    Some(deployment) => deployment.reports.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                event = self.events.recv() => match event {
+                    Some(event) => self.hear(event),
+                    None => return,
+                },
+                Some(found) = found => self.found(found),
+                Ok(()) = slots.changed() => self.step(life::Event::SlotsChanged),
+                () = due => {}
+            }
+            self.step(life::Event::Tick);
+            self.coordinate(checkpoint::Event::Tick);
+            self.settle();
+            self.publish();
+        }
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Reported { task_manager, reported } => self.reported(task_manager, reported),
+            Event::Gauges(gauges) => {
+                let now = self.context.clock.now();
+                if let Some(deployment) = &mut self.deployment {
+                    gauges
+                        .into_iter()
+                        .for_each(|(subtask, gauges)| deployment.observe(subtask, gauges, now));
+                }
+            }
+            Event::Logged {
+                task_manager,
+                at,
+                level,
+                text,
+            } => self.history.line(at, &level, &task_manager, text),
+            Event::TaskManagerLost {
+                task_manager,
+                incarnation,
+                reason,
+            } => self.lost(&task_manager, &incarnation, &reason),
+            Event::Recorded { record, outcome } => self.recorded(*record, outcome),
+            Event::RecordTrouble(epoch, text) => {
+                if self.record_trouble.is_none() {
+                    self.say("WARN", format!("the record of {epoch} cannot be written yet: {text}"));
+                }
+                self.record_trouble = Some(text);
+            }
+            Event::Concluded(outcome) => self.concluded(outcome),
+            Event::Asked(ask) => self.asked(ask),
+        }
+    }
+
+    fn asked(&mut self, ask: Ask) {
+        match ask {
+            Ask::Cancel => self.step(life::Event::CancelAsked),
+            Ask::Stop => self.step(life::Event::StopAsked),
+            Ask::Drain => {
+                self.drain = true;
+                self.send_drain();
+            }
+            // Whoever asked may have gone.
+            Ask::Describe(reply) => drop(reply.send(Box::new(self.describe()))),
+            Ask::Logs(number, reply) => drop(reply.send(self.history.lines_after(number))),
+        }
+    }
+
+    fn reported(&mut self, task_manager: String, reported: Reported) {
+        let Reported {
+            generation,
+            subtask,
+            attempt,
+            report,
+        } = reported;
+        let current = self.deployment.as_ref().map(|deployment| deployment.generation);
+        if current != Some(generation) || attempt != crate::deploy::attempt(generation, subtask) {
+            self.context.cluster.count_dropped();
+            return;
+        }
+        match report {
+            Report::State(state) => self.changed(subtask, task_manager, state),
+            Report::Acknowledged { counter, snapshot } => {
+                let barrier = dataflow::id::BarrierId { generation, counter };
+                self.coordinate(checkpoint::Event::Acknowledged(checkpoint::Acknowledgement {
+                    subtask,
+                    barrier,
+                    snapshot,
+                }));
+            }
+            Report::Committed(epoch) => {
+                self.coordinate(checkpoint::Event::Committed {
+                    subtask,
+                    epoch: dataflow::id::Epoch(epoch),
+                });
+            }
+            Report::SplitsWanted => self.read_on(subtask, source::Event::Wanted(subtask)),
+            Report::SplitFinished(split) => self.read_on(subtask, source::Event::Finished(subtask, split)),
+        }
+    }
+
+    fn read_on(&mut self, subtask: dataflow::id::SubtaskId, event: source::Event) {
+        let actions = self
+            .deployment
+            .as_mut()
+            .map(|deployment| deployment.sources.reader(subtask, event));
+        self.assign(actions.unwrap_or_default());
+    }
+
+    fn changed(&mut self, subtask: dataflow::id::SubtaskId, task_manager: String, state: SubtaskState) {
+        let Some(deployment) = &mut self.deployment else { return };
+        match state {
+            SubtaskState::Running => {
+                deployment.on(subtask, AttemptEvent::Running);
+            }
+            SubtaskState::Ended => {
+                if deployment.on(subtask, AttemptEvent::Ended) {
+                    self.coordinate(checkpoint::Event::Ended(subtask));
+                }
+            }
+            SubtaskState::Cancelled => {
+                if deployment.on(subtask, AttemptEvent::Cancelled) {
+                    let failure = Failure::retry(format!("{subtask} was taken down by {task_manager}"));
+                    self.fail(
+                        failure,
+                        Blame {
+                            subtask: Some(subtask.to_string()),
+                            task_manager: Some(task_manager),
+                        },
+                    );
+                }
+            }
+            SubtaskState::Failed(failure) => {
+                if deployment.on(subtask, AttemptEvent::Failed) {
+                    let failure = Failure {
+                        message: format!("{subtask} on {task_manager}: {}", failure.message),
+                        ..failure
+                    };
+                    self.fail(
+                        failure,
+                        Blame {
+                            subtask: Some(subtask.to_string()),
+                            task_manager: Some(task_manager),
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    /// Lets the life decide about a failure; a job that is going down anyway does not care.
+    pub(super) fn fail(&mut self, failure: Failure, blame: Blame) {
+        self.blame = blame;
+        self.step(life::Event::Failed(failure));
+    }
+
+    fn lost(&mut self, task_manager: &str, incarnation: &str, reason: &str) {
+        let Some(deployment) = &mut self.deployment else { return };
+        let lost = deployment.lost(task_manager, incarnation);
+        if !lost.is_empty() {
+            let failure = Failure::retry(format!("task manager {task_manager} is gone: {reason}"));
+            self.fail(
+                failure,
+                Blame {
+                    subtask: None,
+                    task_manager: Some(task_manager.to_owned()),
+                },
+            );
+        }
+    }
+
+    fn found(&mut self, discovered: source::Discovered) {
+        match discovered.found {
+            Ok(found) => {
+                let actions = self
+                    .deployment
+                    .as_mut()
+                    .map(|deployment| deployment.sources.found(&discovered.source, found));
+                self.assign(actions.unwrap_or_default());
+            }
+            Err(failure) => self.fail(failure, Blame::default()),
+        }
+    }
+
+    fn recorded(&mut self, record: Record, outcome: Result<Appended, Error>) {
+        self.record_trouble = None;
+        let epoch = record.epoch;
+        let refusal = match outcome {
+            Ok(Appended::Ours) => {
+                self.head = Some(record);
+                self.coordinate(checkpoint::Event::Recorded(epoch));
+                return;
+            }
+            // Ours by another road: an earlier try that was thought to have failed.
+            Ok(Appended::Foreign(found))
+                if (found.generation, found.counter) == (record.generation, record.counter) =>
+            {
+                self.head = Some(*found);
+                self.coordinate(checkpoint::Event::Recorded(epoch));
+                return;
+            }
+            Ok(Appended::Foreign(found)) => {
+                let text = format!(
+                    "{epoch} of {} was made by {}, which is not this job manager",
+                    self.job, found.generation
+                );
+                Failure::fail(text)
+                    .help("another job manager works on this state folder; this one steps down from the job")
+            }
+            Err(error) => error.into_failure(),
+        };
+        self.coordinate(checkpoint::Event::Unrecordable(epoch, refusal.message.clone()));
+        self.fail(refusal, Blame::default());
+    }
+
+    /// What follows from where the attempts are: all run, all have ended, all are gone.
+    fn settle(&mut self) {
+        let over = self.head.as_ref().is_some_and(|head| head.last);
+        let (started, ended, gone) = match &self.deployment {
+            Some(deployment) => (deployment.has_started(), deployment.has_ended(), deployment.is_gone()),
+            None => (false, false, true),
+        };
+        if self.life.state() == State::Deploying && started {
+            self.step(life::Event::AllRunning { over });
+        }
+        if ended {
+            self.step(life::Event::AllEnded);
+        }
+        if gone && self.life.is_going_down() && self.coordinator.is_settled() {
+            self.last_reached = self.reached();
+            self.deployment = None;
+            self.context.cluster.release(&self.job);
+            self.step(life::Event::Gone);
+        }
+    }
+}

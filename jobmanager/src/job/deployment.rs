@@ -1,0 +1,155 @@
+//! One deployment of a job: its attempts, where they sit, and what they last said of themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dataflow::Scope;
+use dataflow::id::{Generation, SubtaskId};
+use dataflow::time::Instant;
+use tokio::sync::mpsc;
+
+use super::sources::Sources;
+use crate::checkpoint::Members;
+use crate::cluster::{Gauges, Seat, Seats};
+use crate::execution::attempt::{Event, State};
+use crate::execution::{Attempt, ExecutionGraph};
+use crate::source::Discovered;
+use crate::store::Reached;
+
+/// Reports of enumerators that may wait.
+const REPORTS: usize = 16;
+
+/// One try at running all subtasks of a job.
+#[derive(Debug)]
+pub(super) struct Deployment {
+    pub(super) generation: Generation,
+    pub(super) seats: Seats,
+    pub(super) attempts: BTreeMap<SubtaskId, Attempt>,
+    pub(super) observed: BTreeMap<SubtaskId, Observed>,
+    pub(super) sources: Sources,
+    /// What the job had reached at the head that it is restored from.
+    pub(super) reached: Reached,
+    /// Owns the enumerators.
+    pub(super) scope: Scope,
+    pub(super) reports: mpsc::Receiver<Discovered>,
+    /// Kept, so that the queue stays open when the last enumerator has said its last.
+    pub(super) reporter: mpsc::Sender<Discovered>,
+}
+
+/// The last two counts of a subtask, from which rates are made.
+#[derive(Clone, Debug)]
+pub(super) struct Observed {
+    pub(super) now: (Instant, Gauges),
+    pub(super) before: Option<(Instant, Gauges)>,
+}
+
+impl Deployment {
+    pub(super) fn new(
+        generation: Generation,
+        seats: Seats,
+        (sources, reached): (Sources, Reached),
+        scope: Scope,
+    ) -> Self {
+        let attempts = seats.subtasks.keys().map(|id| (*id, Attempt::default())).collect();
+        let (reporter, reports) = mpsc::channel(REPORTS);
+        Self {
+            generation,
+            seats,
+            attempts,
+            observed: BTreeMap::new(),
+            sources,
+            reached,
+            scope,
+            reports,
+            reporter,
+        }
+    }
+
+    /// The task managers it is on.
+    pub(super) fn task_managers(&self) -> BTreeSet<Seat> {
+        self.seats.subtasks.values().cloned().collect()
+    }
+
+    pub(super) fn members(&self, graph: &ExecutionGraph) -> Members {
+        let all = self.attempts.keys().copied().collect();
+        let sinks = graph
+            .subtasks
+            .iter()
+            .filter(|subtask| subtask.has_sink)
+            .map(|subtask| subtask.id)
+            .collect();
+        Members { all, sinks }
+    }
+
+    pub(super) fn on(&mut self, subtask: SubtaskId, event: Event) -> bool {
+        self.attempts.get_mut(&subtask).is_some_and(|attempt| attempt.on(event))
+    }
+
+    pub(super) fn on_all(&mut self, event: Event) {
+        for attempt in self.attempts.values_mut() {
+            attempt.on(event);
+        }
+    }
+
+    pub(super) fn has_started(&self) -> bool {
+        self.attempts.values().all(|attempt| attempt.has_started())
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.attempts.values().all(|attempt| attempt.state() == State::Ended)
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.attempts.values().all(|attempt| attempt.is_gone())
+    }
+
+    pub(super) fn ended(&self) -> Vec<SubtaskId> {
+        let ended = self
+            .attempts
+            .iter()
+            .filter(|(_, attempt)| attempt.state() == State::Ended);
+        ended.map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn running_count(&self) -> u32 {
+        let running = self.attempts.values().filter(|attempt| attempt.has_started()).count();
+        u32::try_from(running).unwrap_or(u32::MAX)
+    }
+
+    /// Counts of a subtask; those of another generation are not this deployment's.
+    pub(super) fn observe(&mut self, subtask: SubtaskId, gauges: Gauges, now: Instant) {
+        if gauges.generation != self.generation || !self.attempts.contains_key(&subtask) {
+            return;
+        }
+        let before = self.observed.remove(&subtask).map(|observed| observed.now);
+        self.observed.insert(
+            subtask,
+            Observed {
+                now: (now, gauges),
+                before,
+            },
+        );
+    }
+
+    /// The subtasks of one task manager are gone with it; says which.
+    pub(super) fn lost(&mut self, task_manager: &str, incarnation: &str) -> Vec<SubtaskId> {
+        let sits_there = |seat: &Seat| seat.task_manager == task_manager && seat.incarnation == incarnation;
+        let there: Vec<_> = self
+            .seats
+            .subtasks
+            .iter()
+            .filter(|(_, seat)| sits_there(seat))
+            .map(|(id, _)| *id)
+            .collect();
+        there.into_iter().filter(|id| self.on(*id, Event::Lost)).collect()
+    }
+}
+
+impl Observed {
+    /// The growth of a count in a second, between the last two looks.
+    pub(super) fn rate(&self, count: impl Fn(&Gauges) -> u64) -> f64 {
+        let Some((then, before)) = &self.before else { return 0.0 };
+        let seconds = self.now.0.since(*then).as_secs_f64();
+        let grown = count(&self.now.1).saturating_sub(count(before));
+        if seconds > 0.0 { grown as f64 / seconds } else { 0.0 }
+    }
+}

@@ -1,0 +1,82 @@
+//! What a job hears, and the handle by which it is reached.
+
+use dataflow::id::{Epoch, JobId, SubtaskId};
+use dataflow::time::WallTime;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::cluster::{Gauges, Reported};
+use crate::rest::types::{Datastream, LogLine, Summary};
+use crate::store::{Appended, Error, Record};
+
+/// What a job hears.
+#[derive(Debug)]
+pub enum Event {
+    /// A task manager says something about a subtask.
+    Reported {
+        /// Who.
+        task_manager: String,
+        /// What.
+        reported: Reported,
+    },
+    /// Counts of subtasks; the next ones outdate them.
+    Gauges(Vec<(SubtaskId, Gauges)>),
+    /// A line for people.
+    Logged {
+        /// Who says it.
+        task_manager: String,
+        /// When.
+        at: WallTime,
+        /// `ERROR`, `WARN`, `INFO`.
+        level: String,
+        /// What.
+        text: String,
+    },
+    /// A task manager is gone.
+    TaskManagerLost {
+        /// Its name.
+        task_manager: String,
+        /// Which start of its process.
+        incarnation: String,
+        /// How that is known.
+        reason: String,
+    },
+    /// It is known what came of a record.
+    Recorded {
+        /// The record that was to be made.
+        record: Box<Record>,
+        /// What came of it.
+        outcome: Result<Appended, Error>,
+    },
+    /// A try at a record failed; it is tried again.
+    RecordTrouble(Epoch, String),
+    /// The end of the job is written down, or cannot be.
+    Concluded(Result<(), Error>),
+    /// A person asks.
+    Asked(Ask),
+}
+
+/// What people ask of a job.
+#[derive(Debug)]
+pub enum Ask {
+    /// Cancel it.
+    Cancel,
+    /// Take a last checkpoint and stop.
+    Stop,
+    /// End the input and finish.
+    Drain,
+    /// Say everything that is known.
+    Describe(oneshot::Sender<Box<Datastream>>),
+    /// The lines of its log after this number.
+    Logs(u64, oneshot::Sender<Vec<LogLine>>),
+}
+
+/// How a job is reached.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    /// The job.
+    pub job: JobId,
+    /// Where events go.
+    pub events: mpsc::Sender<Event>,
+    /// How it is.
+    pub summary: watch::Receiver<Summary>,
+}

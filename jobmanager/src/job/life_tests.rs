@@ -1,0 +1,177 @@
+//! A job's life by hand and under random events.
+
+use std::time::Duration;
+
+use dataflow::Failure;
+use dataflow::time::Instant;
+use planner::job::Restart;
+use proptest::prelude::*;
+
+use super::life::{Action, End, Event, Life};
+use crate::checkpoint::Purpose;
+use crate::recover::RestartPolicy;
+use crate::rest::types::State;
+
+fn at(ms: u64) -> Instant {
+    Instant::from_start(Duration::from_millis(ms))
+}
+
+fn life() -> Life {
+    Life::new(RestartPolicy::new(
+        Restart::Fixed {
+            attempts: 3,
+            delay: Duration::from_millis(100),
+        },
+        1,
+    ))
+}
+
+fn running() -> Life {
+    let mut life = life();
+    assert_eq!(life.on(Event::Start, at(0)), [Action::Place]);
+    assert_eq!(life.on(Event::Placed, at(0)), [Action::Deploy]);
+    assert_eq!(life.on(Event::AllRunning { over: false }, at(0)), [Action::Arm]);
+    assert_eq!(life.state(), State::Running);
+    life
+}
+
+#[test]
+fn all_input_read_and_committed_is_finished() {
+    let mut life = running();
+    assert_eq!(life.on(Event::AllEnded, at(1)), []);
+    assert_eq!(life.state(), State::Finishing);
+    assert!(matches!(
+        life.on(Event::Committed(Purpose::Final), at(2))[..],
+        [Action::TakeDown(_)]
+    ));
+    assert_eq!(life.on(Event::Gone, at(3)), [Action::Conclude(End::Finished)]);
+}
+
+#[test]
+fn a_failure_that_may_pass_restarts_after_all_are_gone_and_the_delay_is_over() {
+    let mut life = running();
+    let actions = life.on(Event::Failed(Failure::retry("task manager tm-1 is gone")), at(10));
+    assert!(matches!(&actions[..], [Action::Answered(_, answer), Action::TakeDown(_)] if answer.contains("restart 1")));
+    assert_eq!(life.state(), State::Restarting);
+    assert_eq!(life.on(Event::Gone, at(20)), []);
+    assert_eq!(life.deadline(), Some(at(110)));
+    assert_eq!(life.on(Event::Tick, at(109)), []);
+    assert_eq!(life.on(Event::Tick, at(110)), [Action::Place]);
+}
+
+#[test]
+fn subtasks_that_do_not_answer_are_abandoned_and_the_head_is_still_waited_for() {
+    let mut life = running();
+    life.on(Event::Failed(Failure::retry("timeout")), at(0));
+    assert_eq!(life.on(Event::Tick, at(9_999)), []);
+    assert_eq!(life.on(Event::Tick, at(10_000)), [Action::Abandon]);
+    assert_eq!(
+        life.on(Event::Tick, at(10_001)),
+        [],
+        "not placed before the head of the chain is known"
+    );
+    assert_eq!(life.on(Event::Gone, at(10_002)), [Action::Place]);
+}
+
+#[test]
+fn a_failure_that_cannot_pass_fails_the_job_with_its_reason() {
+    let mut life = running();
+    life.on(
+        Event::Failed(Failure::fail("orders.jsonl changed while it was read")),
+        at(0),
+    );
+    assert_eq!(life.state(), State::Failing);
+    assert!(
+        matches!(&life.on(Event::Gone, at(1))[..], [Action::Conclude(End::Failed(failure))] if failure.message.contains("changed"))
+    );
+    assert_eq!(life.reason().unwrap().message, "orders.jsonl changed while it was read");
+}
+
+#[test]
+fn too_few_slots_wait_with_a_reason_until_slots_change() {
+    let mut life = life();
+    life.on(Event::Start, at(0));
+    assert_eq!(life.on(Event::TooFewSlots(Failure::retry("needs 2 slots")), at(0)), []);
+    assert_eq!(
+        (life.state(), life.reason().unwrap().message.as_str()),
+        (State::Scheduling, "needs 2 slots")
+    );
+    assert_eq!(life.on(Event::SlotsChanged, at(9)), [Action::Place]);
+}
+
+#[test]
+fn a_stop_takes_its_checkpoint_even_after_a_failure() {
+    let mut life = running();
+    assert_eq!(life.on(Event::StopAsked, at(0)), [Action::TakeLastCheckpoint]);
+    life.on(Event::Failed(Failure::retry("timeout")), at(1));
+    assert_eq!(life.on(Event::Gone, at(200)), [Action::Place]);
+    life.on(Event::Placed, at(200));
+    assert_eq!(
+        life.on(Event::AllRunning { over: false }, at(201)),
+        [Action::Arm, Action::TakeLastCheckpoint]
+    );
+    assert!(matches!(
+        life.on(Event::Committed(Purpose::Stop), at(202))[..],
+        [Action::TakeDown(_)]
+    ));
+    assert_eq!(life.on(Event::Gone, at(203)), [Action::Conclude(End::Stopped)]);
+}
+
+#[test]
+fn a_job_that_only_owed_commits_finishes_once_they_are_done() {
+    let mut life = life();
+    life.on(Event::Start, at(0));
+    life.on(Event::Placed, at(0));
+    assert!(matches!(
+        life.on(Event::AllRunning { over: true }, at(0))[..],
+        [Action::TakeDown(_)]
+    ));
+    assert_eq!(life.on(Event::Gone, at(1)), [Action::Conclude(End::Finished)]);
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        3 => Just(Event::Start),
+        6 => Just(Event::Placed),
+        2 => Just(Event::TooFewSlots(Failure::retry("slots"))),
+        2 => Just(Event::SlotsChanged),
+        6 => any::<bool>().prop_map(|over| Event::AllRunning { over }),
+        2 => Just(Event::AllEnded),
+        2 => prop::sample::select(vec![Purpose::Periodic, Purpose::Stop, Purpose::Final]).prop_map(Event::Committed),
+        3 => prop::sample::select(vec![Failure::retry("r"), Failure::retry("r"), Failure::fail("f"), Failure::bug("b")]).prop_map(Event::Failed),
+        6 => Just(Event::Gone),
+        1 => Just(Event::CancelAsked),
+        1 => Just(Event::StopAsked),
+        6 => Just(Event::Tick),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn nothing_is_placed_over_living_subtasks_and_what_is_over_stays_over(steps in prop::collection::vec((event(), 0..4_000_u64), 0..80)) {
+        let mut life = life();
+        let (mut now, mut deployed, mut cancelled) = (0, false, false);
+        for (event, wait) in steps {
+            now += wait;
+            // The shell says `Gone` only when it was asked to take the subtasks down.
+            cancelled |= event == Event::CancelAsked;
+            let over = life.state().is_over();
+            let gone = event == Event::Gone;
+            if gone && matches!(life.state(), State::Restarting | State::Failing | State::Cancelling | State::Stopping | State::Finishing) {
+                deployed = false;
+            }
+            for action in life.on(event, at(now)) {
+                prop_assert!(!over, "what is over stays over");
+                match action {
+                    Action::Place => prop_assert!(!deployed, "placed over living subtasks"),
+                    Action::Deploy => deployed = true,
+                    Action::Conclude(End::Cancelled) => prop_assert!(cancelled, "only a person's word cancels"),
+                    Action::Conclude(_) | Action::Arm | Action::TakeLastCheckpoint | Action::TakeDown(_) | Action::Abandon | Action::Answered(..) => {}
+                }
+            }
+            prop_assert!(!over || life.state().is_over());
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The life of one job: a machine that decides, and a task that does.
+//!
+//! ```text
+//!   Event ──> Actor ──> Life, Coordinator, Assign (pure) ──> actions ──> task managers, store, enumerators
+//! ```
+//!
+//! Enters: what task managers report, what the store answers, what people ask. Leaves: messages, records, a summary.
+//! Who calls: `jobs`. Must stay true: the task never waits for the world; what takes time runs beside it and answers
+//! with an event. Not here: any decision of the machines.
+
+pub mod life;
+mod event;
+mod history;
+mod sources;
+mod deployment;
+mod actor;
+mod performing;
+mod view;
+#[cfg(test)]
+mod life_tests;
+
+pub use actor::{Begin, Context, spawn};
+pub use event::{Ask, Event, Handle};

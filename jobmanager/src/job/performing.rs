@@ -1,0 +1,481 @@
+//! Performs what the machines decide: messages, records, enumerators, words for people.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dataflow::Failure;
+use dataflow::contract::EnumeratorContext;
+use dataflow::element::Roll;
+use dataflow::id::{BarrierId, Epoch, SubtaskId};
+use dataflow::recipe::Recipe;
+use dataflow::store::Error as StoreError;
+use proto::v1;
+use proto::v1::to_task_manager::Message;
+use serde_json::Value;
+
+use super::actor::Actor;
+use super::deployment::Deployment;
+use super::event::Event;
+use super::history::Blame;
+use super::life::{self, End};
+use super::sources::Sources;
+use crate::checkpoint::{self, Purpose, Timing};
+use crate::deploy::{Plan, dispatch, fence, named};
+use crate::execution::attempt::Event as AttemptEvent;
+use crate::rest::types::State;
+use crate::source;
+use crate::store::{Error, Kind, Record, Standing, SubtaskSnapshot};
+
+/// The hint is written this often: a probe over so few records is cheaper than a write for each.
+const HINT_EVERY: u64 = 16;
+
+impl Actor {
+    /// Takes the life one event on.
+    pub(super) fn step(&mut self, event: life::Event) {
+        for action in self.life.on(event, self.context.clock.now()) {
+            match action {
+                life::Action::Place => self.place(),
+                life::Action::Deploy => self.deploy(),
+                life::Action::Arm => self.arm(),
+                life::Action::TakeLastCheckpoint => self.coordinate(checkpoint::Event::StopAsked),
+                life::Action::TakeDown(reason) => self.take_down(&reason),
+                life::Action::Abandon => {
+                    self.say(
+                        "WARN",
+                        "subtasks did not go when asked; they are fenced off and left behind".to_owned(),
+                    );
+                    if let Some(deployment) = &mut self.deployment {
+                        deployment.on_all(AttemptEvent::Lost);
+                    }
+                }
+                life::Action::Answered(failure, answer) => self.answered(&failure, answer),
+                life::Action::Conclude(end) => self.conclude(end),
+            }
+        }
+    }
+
+    fn place(&mut self) {
+        match self.context.cluster.reserve(&self.job, &self.execution) {
+            Ok(seats) => {
+                self.seats = seats;
+                self.step(life::Event::Placed);
+            }
+            Err(few) => {
+                let failure = Failure::retry(few.to_string()).help(few.help());
+                let known = self
+                    .life
+                    .reason()
+                    .is_some_and(|reason| reason.message == failure.message);
+                if !known {
+                    self.say("WARN", format!("waits: {few}"));
+                }
+                self.step(life::Event::TooFewSlots(failure));
+            }
+        }
+    }
+
+    fn deploy(&mut self) {
+        let (Some(head), Some(document)) = (&self.head, &self.document) else {
+            return self.fail(Failure::bug("deployed without a head"), Blame::default());
+        };
+        let generation = self.context.next_generation();
+        let scope = self.context.scope.child(generation.to_string());
+        let sources = match Sources::restore(&self.execution, head) {
+            Ok(sources) => sources,
+            Err(failure) => return self.fail(failure, Blame::default()),
+        };
+        let seats = std::mem::take(&mut self.seats);
+        let plan = Plan {
+            job: &self.job,
+            graph: &document.graph,
+            execution: &self.execution,
+            seats: &seats,
+            head,
+        };
+        let messages = dispatch(plan, generation);
+        let (epoch, places, over) = (head.epoch, messages.len(), head.last);
+        let mut deployment = Deployment::new(generation, seats, (sources, head.reached), scope);
+        deployment.on_all(AttemptEvent::Deployed);
+        for (seat, message) in messages {
+            let message = v1::ToTaskManager {
+                message: Some(Message::Deploy(message)),
+            };
+            self.context
+                .cluster
+                .send(&seat.task_manager, &seat.incarnation, message);
+        }
+        let count = deployment.attempts.len();
+        self.deployment = Some(deployment);
+        self.say(
+            "INFO",
+            format!("{generation}: {count} subtasks on {places} task managers, restored from {epoch}"),
+        );
+        // A job that is over only repeats its commits: nothing is read any more.
+        if !over && let Err(failure) = self.start_enumerators() {
+            self.fail(failure, Blame::default());
+        }
+    }
+
+    fn start_enumerators(&mut self) -> Result<(), Failure> {
+        let Some(deployment) = &self.deployment else {
+            return Ok(());
+        };
+        for (step, restored) in deployment.sources.unfinished() {
+            let enumerator = self.enumerator(deployment, &step, restored)?;
+            let (clock, reports) = (self.context.clock.clone(), deployment.reporter.clone());
+            source::enumerate(&deployment.scope, step, enumerator, clock, reports);
+        }
+        Ok(())
+    }
+
+    fn enumerator(
+        &self,
+        deployment: &Deployment,
+        step: &str,
+        restored: Option<Value>,
+    ) -> Result<Box<dyn dataflow::contract::Enumerator>, Failure> {
+        let nodes = self
+            .document
+            .iter()
+            .flat_map(|document| &document.graph.vertices)
+            .flat_map(|vertex| &vertex.chain.nodes);
+        let recipe = nodes
+            .filter(|node| node.name == step)
+            .find_map(|node| match &node.recipe {
+                Recipe::Source(source) => Some(source),
+                _ => None,
+            });
+        let recipe = recipe.ok_or_else(|| Failure::bug(format!("there is no source {step}")))?;
+        let connector = self.context.registry.connector(&recipe.connector);
+        let source = connector.and_then(|connector| connector.source());
+        let source = source.ok_or_else(|| {
+            Failure::fail(format!(
+                "source {step}: this build has no source `{}`",
+                recipe.connector
+            ))
+        })?;
+        let context = EnumeratorContext {
+            stores: self.context.stores.clone(),
+            clock: self.context.clock.clone(),
+            parallelism: deployment.sources.parallelism(step),
+        };
+        source.enumerator(&recipe.options, context, restored)
+    }
+
+    fn arm(&mut self) {
+        let Some(deployment) = &mut self.deployment else { return };
+        let (generation, members, ended) = (
+            deployment.generation,
+            deployment.members(&self.execution),
+            deployment.ended(),
+        );
+        let head = self.coordinator.head();
+        self.coordinate(checkpoint::Event::Running {
+            generation,
+            head,
+            members,
+        });
+        ended
+            .into_iter()
+            .for_each(|subtask| self.coordinate(checkpoint::Event::Ended(subtask)));
+        self.thaw();
+        if self.drain {
+            self.send_drain();
+        }
+        if let Some(failed_at) = self.failed_at.take() {
+            self.history.recovered(self.context.clock.now().since(failed_at));
+        }
+        self.say("INFO", format!("all subtasks run from {head}"));
+    }
+
+    fn take_down(&mut self, reason: &str) {
+        self.coordinate(checkpoint::Event::Lost);
+        let Some(deployment) = &mut self.deployment else { return };
+        deployment.scope.cancel();
+        let (seats, fence) = (deployment.task_managers(), fence(&self.job, deployment.generation));
+        if self.head.as_ref().is_some_and(|head| head.last) {
+            // The last record says that ended subtasks may go; there is nothing to wait for.
+            for subtask in deployment.ended() {
+                deployment.on(subtask, AttemptEvent::Cancelled);
+            }
+        }
+        deployment.on_all(AttemptEvent::Cancel);
+        for seat in seats {
+            let message = Message::Cancel(v1::Cancel {
+                fence: Some(fence.clone()),
+                reason: reason.to_owned(),
+            });
+            self.context.cluster.send(
+                &seat.task_manager,
+                &seat.incarnation,
+                v1::ToTaskManager { message: Some(message) },
+            );
+        }
+    }
+
+    fn answered(&mut self, failure: &Failure, answer: String) {
+        self.failed_at.get_or_insert(self.context.clock.now());
+        self.say("ERROR", format!("{}; {answer}", failure.message));
+        let blame = std::mem::take(&mut self.blame);
+        self.history
+            .exception(failure, answer, blame, self.context.clock.wall());
+    }
+
+    fn conclude(&mut self, end: End) {
+        self.context.cluster.release(&self.job);
+        self.context.cluster.leave(&self.job);
+        let standing = match end {
+            End::Finished => Standing::Finished,
+            End::Stopped => Standing::Stopped,
+            End::Cancelled => Standing::Cancelled,
+            End::Failed(Failure { message, help, .. }) => Standing::Failed { message, help },
+        };
+        let (ledger, clock, own) = (
+            self.context.ledger.clone(),
+            self.context.clock.clone(),
+            self.own.clone(),
+        );
+        let (job, chain, head) = (self.job.clone(), self.chain.clone(), self.coordinator.head());
+        self.context.scope.run(async move {
+            chain.hint(head).await;
+            let mut pause = Duration::from_millis(200);
+            let outcome = loop {
+                match ledger.set(&job, standing.clone()).await {
+                    // The store may come back: the end of a job is not forgotten for a hiccup.
+                    Err(Error::Store(StoreError::Unknown { .. } | StoreError::Full { .. })) => {
+                        clock.sleep(pause).await;
+                        pause = (pause * 2).min(Duration::from_secs(10));
+                    }
+                    outcome => break outcome,
+                }
+            };
+            // The job is there as long as anybody asks.
+            let _ = own.send(Event::Concluded(outcome)).await;
+        });
+    }
+
+    pub(super) fn concluded(&mut self, outcome: Result<(), Error>) {
+        self.concluded = true;
+        if let Err(error) = outcome {
+            self.say(
+                "ERROR",
+                format!(
+                    "the end of the job is not written down: {}",
+                    error.into_failure().message
+                ),
+            );
+        }
+    }
+
+    /// Takes the coordinator one event on.
+    pub(super) fn coordinate(&mut self, event: checkpoint::Event) {
+        for action in self.coordinator.on(event, self.context.clock.now()) {
+            match action {
+                checkpoint::Action::Trigger { barrier, purpose } => self.trigger(barrier, purpose),
+                checkpoint::Action::Aborted {
+                    barrier,
+                    reason,
+                    timing,
+                } => {
+                    self.say("WARN", format!("{barrier} is given up: {reason}"));
+                    self.history
+                        .checkpoint(barrier, (timing, self.context.clock.wall()), 0, Err(reason));
+                    self.thaw();
+                }
+                checkpoint::Action::Record {
+                    epoch,
+                    barrier,
+                    purpose,
+                    snapshots,
+                } => {
+                    self.record(epoch, barrier, purpose, &snapshots);
+                }
+                checkpoint::Action::Commit { epoch, barrier } => {
+                    self.thaw();
+                    let fence = Some(fence(&self.job, barrier.generation));
+                    self.broadcast(&Message::Commit(v1::Commit {
+                        fence,
+                        epoch: epoch.0,
+                        counter: barrier.counter,
+                    }));
+                }
+                checkpoint::Action::Done {
+                    epoch,
+                    barrier,
+                    purpose,
+                    timing,
+                } => self.done(epoch, barrier, purpose, timing),
+                checkpoint::Action::Settled(epoch) => self.say("INFO", format!("the head of the chain is {epoch}")),
+                checkpoint::Action::CommitsOverdue(epoch) => {
+                    let failure = Failure::retry(format!("the commits of {epoch} take too long"));
+                    self.fail(failure, Blame::default());
+                }
+            }
+        }
+    }
+
+    fn trigger(&mut self, barrier: BarrierId, purpose: Purpose) {
+        // Assignments sent before stand before the trigger in the task managers' queues, and so in their snapshots.
+        if let Some(deployment) = &mut self.deployment {
+            let actions = deployment.sources.barrier(&source::Event::BarrierOut);
+            debug_assert!(actions.is_empty(), "nothing moves while a barrier is in flight");
+        }
+        let fence = Some(fence(&self.job, barrier.generation));
+        let sent = v1::Barrier {
+            counter: barrier.counter,
+            roll_all: purpose.roll() == Roll::All,
+        };
+        self.broadcast(&Message::Trigger(v1::Trigger {
+            fence,
+            barrier: Some(sent),
+        }));
+    }
+
+    fn record(&mut self, epoch: Epoch, barrier: BarrierId, purpose: Purpose, snapshots: &BTreeMap<SubtaskId, Bytes>) {
+        let record = match self.compose(epoch, barrier, purpose, snapshots) {
+            Ok(record) => record,
+            Err(failure) => {
+                self.coordinate(checkpoint::Event::Unrecordable(epoch, failure.message.clone()));
+                return self.fail(failure, Blame::default());
+            }
+        };
+        let bytes = match self.chain.encode(&record) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let failure = error.into_failure();
+                self.coordinate(checkpoint::Event::Unrecordable(epoch, failure.message.clone()));
+                return self.fail(failure, Blame::default());
+            }
+        };
+        self.record_bytes = bytes.len() as u64;
+        let (chain, own, record) = (self.chain.clone(), self.own.clone(), Box::new(record));
+        // In the job's scope, not the deployment's: its outcome must be known before anybody is restored.
+        self.context.scope.run(async move {
+            let trouble = own.clone();
+            let trouble = move |error: &Error| {
+                // Only for people; the next one says the same.
+                let _ = trouble.try_send(Event::RecordTrouble(epoch, error.to_string()));
+            };
+            let outcome = chain.append_until_known(epoch, bytes, trouble).await;
+            // The job is there as long as it runs.
+            let _ = own.send(Event::Recorded { record, outcome }).await;
+        });
+    }
+
+    fn compose(
+        &self,
+        epoch: Epoch,
+        barrier: BarrierId,
+        purpose: Purpose,
+        snapshots: &BTreeMap<SubtaskId, Bytes>,
+    ) -> Result<Record, Failure> {
+        let (Some(head), Some(deployment)) = (&self.head, &self.deployment) else {
+            return Err(Failure::bug("a record without a head or a deployment"));
+        };
+        let parts = snapshots.iter().map(|(id, bytes)| SubtaskSnapshot::new(*id, bytes));
+        Ok(Record {
+            job: self.job.clone(),
+            epoch,
+            generation: barrier.generation,
+            counter: barrier.counter,
+            kind: Kind::Checkpoint,
+            last: purpose == Purpose::Final,
+            at: self.context.clock.wall(),
+            document_in: head.document_in,
+            document: None,
+            subtasks: parts.collect::<Result<_, _>>()?,
+            sources: deployment.sources.snapshots(),
+            reached: self.reached(),
+        })
+    }
+
+    fn done(&mut self, epoch: Epoch, barrier: BarrierId, purpose: Purpose, timing: Timing) {
+        let fence = Some(fence(&self.job, barrier.generation));
+        let last = purpose == Purpose::Final;
+        self.broadcast(&Message::Recorded(v1::Recorded {
+            fence,
+            epoch: epoch.0,
+            r#final: last,
+        }));
+        self.history.checkpoint(
+            barrier,
+            (timing, self.context.clock.wall()),
+            self.record_bytes,
+            Ok(epoch),
+        );
+        if epoch.0.is_multiple_of(HINT_EVERY) {
+            let chain = self.chain.clone();
+            self.context.scope.run(async move { chain.hint(epoch).await });
+        }
+        self.step(life::Event::Committed(purpose));
+    }
+
+    /// Splits may move again.
+    fn thaw(&mut self) {
+        let actions = self
+            .deployment
+            .as_mut()
+            .map(|deployment| deployment.sources.barrier(&source::Event::BarrierOver));
+        self.assign(actions.unwrap_or_default());
+    }
+
+    /// Sends splits to their readers.
+    pub(super) fn assign(&mut self, actions: Vec<source::Action>) {
+        // Who goes down reads nothing more; what is not sent stays unassigned in the record.
+        let Some(deployment) = self.deployment.as_ref().filter(|_| !self.life.is_going_down()) else {
+            return;
+        };
+        for source::Action::Assign {
+            subtask,
+            splits,
+            no_more,
+        } in actions
+        {
+            let Some(seat) = deployment.seats.subtasks.get(&subtask) else {
+                continue;
+            };
+            let encode = |split| Bytes::from(serde_json::to_vec(&split).expect("a split is plain JSON"));
+            let message = Message::AssignSplits(v1::AssignSplits {
+                fence: Some(fence(&self.job, deployment.generation)),
+                subtask: Some(named(subtask)),
+                splits: splits.into_iter().map(encode).collect(),
+                no_more,
+            });
+            self.context.cluster.send(
+                &seat.task_manager,
+                &seat.incarnation,
+                v1::ToTaskManager { message: Some(message) },
+            );
+        }
+    }
+
+    pub(super) fn send_drain(&mut self) {
+        if let (Some(deployment), State::Running) = (&self.deployment, self.life.state()) {
+            let fence = Some(fence(&self.job, deployment.generation));
+            self.broadcast(&Message::Drain(v1::Drain { fence }));
+        }
+    }
+
+    fn broadcast(&self, message: &Message) {
+        let Some(deployment) = &self.deployment else { return };
+        for seat in deployment.task_managers() {
+            let message = v1::ToTaskManager {
+                message: Some(message.clone()),
+            };
+            self.context
+                .cluster
+                .send(&seat.task_manager, &seat.incarnation, message);
+        }
+    }
+
+    /// A line for `weir logs`, and for the log of this process.
+    pub(super) fn say(&mut self, level: &str, text: String) {
+        match level {
+            "ERROR" => tracing::error!(job = %self.job, "{text}"),
+            "WARN" => tracing::warn!(job = %self.job, "{text}"),
+            _ => tracing::info!(job = %self.job, "{text}"),
+        }
+        self.history.line(self.context.clock.wall(), level, "jobmanager", text);
+    }
+}

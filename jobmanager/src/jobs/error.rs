@@ -1,0 +1,106 @@
+//! Why something that was asked about a datastream is not done, and what to do instead.
+
+use crate::rest::types::State;
+use crate::store;
+
+/// Something is not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no datastream of that name.
+    #[error("there is no datastream `{name}`")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// Those there are.
+        known: Vec<String>,
+    },
+    /// A datastream of that name is at work.
+    #[error("datastream `{name}` is already there and {state}")]
+    AlreadyThere {
+        /// The name.
+        name: String,
+        /// Where it is in its life.
+        state: State,
+    },
+    /// It is over; there is nothing to stop or cancel.
+    #[error("datastream `{name}` is {state}; there is nothing to do")]
+    Over {
+        /// The name.
+        name: String,
+        /// How it ended.
+        state: State,
+    },
+    /// It has finished, and the new document is another one.
+    #[error("datastream `{name}` has finished, and this is another document")]
+    FinishedOther {
+        /// The name.
+        name: String,
+    },
+    /// Its state does not fit the new document.
+    #[error("datastream `{name}` has state of another document: {difference}")]
+    Incompatible {
+        /// The name.
+        name: String,
+        /// What differs.
+        difference: String,
+    },
+    /// The name cannot be one of a datastream.
+    #[error("`{name}` cannot name a datastream")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// It does not answer in time.
+    #[error("datastream `{name}` is busy and does not answer")]
+    Silent {
+        /// The name.
+        name: String,
+    },
+    /// The job manager is about to end.
+    #[error("the job manager is shutting down")]
+    ShuttingDown,
+    /// The state folder fails.
+    #[error("nothing was changed, or it is not known: {0}")]
+    Store(#[from] store::Error),
+}
+
+impl Error {
+    /// A word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown { .. } => "not-found",
+            Self::AlreadyThere { .. } => "already-running",
+            Self::Over { .. } => "over",
+            Self::FinishedOther { .. } => "finished",
+            Self::Incompatible { .. } => "incompatible",
+            Self::Name { .. } => "invalid-name",
+            Self::Silent { .. } => "busy",
+            Self::ShuttingDown => "shutting-down",
+            Self::Store(_) => "state-folder",
+        }
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::Unknown { name, known } => match planner::diagnostic::nearest(name, known.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`weir list` shows all there are".to_owned(),
+            },
+            Self::AlreadyThere { name, .. } => {
+                format!("stop it first with `weir stop {name}`; then submit again, and it goes on where it was")
+            }
+            Self::Over { name, .. } => format!("submit it again to go on; `weir describe {name}` says what became of it"),
+            Self::FinishedOther { .. } => "`--fresh` starts it anew with this document".to_owned(),
+            Self::Incompatible { .. } => {
+                "undo the change to go on where it was, give the new one another `datastreamName`, or start anew with `--fresh`".to_owned()
+            }
+            Self::Name { .. } => "use up to 100 letters, digits, `-`, `_` and `.`, and begin with a letter or digit".to_owned(),
+            Self::Silent { .. } => "try again in a moment; its log says what it is doing".to_owned(),
+            Self::ShuttingDown => "start the job manager again".to_owned(),
+            Self::Store(_) => "check that the state folder is there and can be written, then look with `weir list`".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Starts a job manager: leads, reads the ledger, takes up what is wanted, serves.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use dataflow::store::{Store, Stores};
+use dataflow::time::Clock;
+use dataflow::{Failure, Registry, Scope};
+use futures::Stream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tonic::transport::Server;
+use tonic::transport::server::Connected;
+
+use super::{Jobs, Plan};
+use crate::cluster::{Cluster, Control, Identity};
+use crate::job::Context;
+use crate::leader::{self, Candidate, Leadership, claim};
+use crate::rest;
+use crate::store::Ledger;
+
+/// What a job manager is told by whoever starts it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What was built; task managers must be of the same.
+    pub build: String,
+    /// Which start of this process: unique.
+    pub incarnation: String,
+    /// Its process id and machine, for the message of a second one.
+    pub process: String,
+    /// Where its REST interface will be; empty for none.
+    pub address: String,
+}
+
+/// The world of a job manager.
+#[derive(Clone)]
+pub struct World {
+    /// The connectors, for their enumerators.
+    pub registry: Arc<Registry>,
+    /// The state folder.
+    pub store: Arc<dyn Store>,
+    /// Opens the stores that sources name.
+    pub stores: Arc<dyn Stores>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Owns everything that is started.
+    pub scope: Scope,
+}
+
+/// A leading job manager.
+pub struct JobManager {
+    jobs: Jobs,
+    cluster: Cluster,
+    world: World,
+    _leadership: Leadership,
+}
+
+impl JobManager {
+    /// Becomes the leader of the state folder and takes up every datastream that is wanted.
+    ///
+    /// # Errors
+    /// When another one leads, or the state folder fails.
+    pub async fn start(options: Options, world: World) -> Result<Self, Failure> {
+        let Options {
+            build,
+            incarnation,
+            process,
+            address,
+        } = options;
+        let candidate = Candidate {
+            incarnation: incarnation.clone(),
+            address,
+            process,
+        };
+        let leadership = claim(&world.store, candidate, &world.clock)
+            .await
+            .map_err(not_leading)?;
+        let ledger = Ledger::open(world.store.clone(), leadership.term, world.clock.clone()).await;
+        let ledger = Arc::new(ledger.map_err(|error| error.into_failure())?);
+        let state = world.store.url().to_owned();
+        tracing::info!(term = leadership.term, state, "leading");
+        let identity = Identity {
+            term: leadership.term,
+            incarnation,
+            build,
+            state,
+        };
+        let cluster = Cluster::new(identity, world.clock.clone());
+        let context = Context {
+            clock: world.clock.clone(),
+            scope: world.scope.clone(),
+            cluster: cluster.clone(),
+            registry: world.registry.clone(),
+            stores: world.stores.clone(),
+            store: world.store.clone(),
+            ledger,
+            deployments: Arc::new(AtomicU32::new(0)),
+        };
+        let jobs = Jobs::recover(context).await;
+        Ok(Self {
+            jobs,
+            cluster,
+            world,
+            _leadership: leadership,
+        })
+    }
+
+    /// Its jobs.
+    #[must_use]
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
+    /// Its task managers.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Serves task managers on connections as they come, until the scope ends.
+    ///
+    /// In one process: `tokio_stream::once(Ok::<_, std::io::Error>(duplex_half))`.
+    pub fn serve_control<I, C, E>(&self, connections: I)
+    where
+        I: Stream<Item = Result<C, E>> + Send + 'static,
+        C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+        C::ConnectInfo: Clone + Send + Sync + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>> + Send + 'static,
+    {
+        let control = Control::new(self.cluster.clone(), self.world.scope.clone());
+        // Pings find connections that broke without a sign, long before TCP does.
+        let server = Server::builder()
+            .http2_keepalive_interval(Some(Duration::from_secs(3)))
+            .http2_keepalive_timeout(Some(Duration::from_secs(5)))
+            .add_service(control.into_service());
+        self.world.scope.run(async move {
+            if let Err(error) = server.serve_with_incoming(connections).await {
+                tracing::error!(%error, "the control service ended");
+            }
+        });
+    }
+
+    /// Serves REST, `/metrics` and `/v1/health` until the scope ends.
+    pub fn serve_rest(&self, listener: TcpListener, plan: Arc<dyn Plan>) {
+        let router = rest::router(rest::Api {
+            jobs: self.jobs.clone(),
+            cluster: self.cluster.clone(),
+            plan,
+            clock: self.world.clock.clone(),
+        });
+        self.world.scope.run(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(%error, "the REST interface ended");
+            }
+        });
+    }
+
+    /// All metrics in Prometheus' text form.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        crate::metrics::render(&self.jobs.list(), &self.cluster.describe(), self.cluster.dropped())
+    }
+}
+
+fn not_leading(error: leader::Error) -> Failure {
+    let help = error.help();
+    let failure = match &error {
+        leader::Error::Led { .. } => Failure::fail(error.to_string()),
+        leader::Error::Lock { .. } | leader::Error::Store(_) => {
+            let mut failure = Failure::fail(error.to_string());
+            if let Some(cause) = error.source() {
+                failure = failure.because(cause);
+            }
+            failure
+        }
+    };
+    failure.help(help)
+}

@@ -1,0 +1,172 @@
+//! Performs an election on a store: probes, locks, dials, creates.
+
+use std::fs::{File, TryLockError};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dataflow::store::Store;
+use dataflow::time::Clock;
+
+use super::dial::dial;
+use super::term::{Action, Claim, Election, Event, Lock};
+use crate::store::{self, Created, Numbered};
+
+/// Who wants to lead.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Which start of this process.
+    pub incarnation: String,
+    /// Where its REST interface is; empty where it has none.
+    pub address: String,
+    /// Its process id and the name of its machine.
+    pub process: String,
+}
+
+/// The term, and what holds others off while it is kept.
+#[derive(Debug)]
+pub struct Leadership {
+    /// The term.
+    pub term: u64,
+    /// The lock of a local folder; given back by the end of the process, however it ends.
+    _lock: Option<File>,
+}
+
+/// Why this process does not lead.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another one does.
+    #[error("another job manager works on {state}: {who}")]
+    Led {
+        /// The state folder.
+        state: String,
+        /// What is known of the other one.
+        who: String,
+    },
+    /// The lock cannot be taken at all.
+    #[error("{state}: no lock on `leader/lock`")]
+    Lock {
+        /// The state folder.
+        state: String,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The store failed.
+    #[error("the leader's claims cannot be read or written")]
+    Store(#[from] store::Error),
+}
+
+impl Error {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Led { .. } => "stop that one first, or give this one a state folder of its own with `--state`",
+            Self::Lock { .. } => "the user that runs Weir needs the right to write there",
+            Self::Store(_) => "check that the state folder is there and can be written",
+        }
+    }
+}
+
+/// Becomes the leader of the state folder in `store`.
+///
+/// # Errors
+/// Where another one leads, or the store fails.
+pub async fn claim(store: &Arc<dyn Store>, candidate: Candidate, clock: &Arc<dyn Clock>) -> Result<Leadership, Error> {
+    let claims = Numbered::new(store.clone(), "leader/term-", ".json", clock.clone());
+    let (mut election, mut action) = Election::begin();
+    let (mut lock, mut last) = (None, None);
+    loop {
+        let event = match action {
+            Action::Probe => {
+                last = newest(&claims).await?;
+                Event::Probed(last.clone(), take_lock(store, &mut lock)?)
+            }
+            Action::Dial(claim) => Event::Dialed(dial(&claim, clock.as_ref()).await),
+            Action::WaitUntil(until) => {
+                clock.sleep_until(until).await;
+                Event::Tick
+            }
+            Action::Create(term) => create(&claims, term, &candidate, clock).await?,
+            Action::Lead(term) => return Ok(Leadership { term, _lock: lock }),
+            Action::Refuse(claim) => return Err(led(store, claim.or(last))),
+        };
+        action = election.on(event, clock.now()).unwrap_or(Action::Probe);
+    }
+}
+
+fn led(store: &Arc<dyn Store>, claim: Option<Claim>) -> Error {
+    let who = claim.map_or_else(
+        || "it has just started".to_owned(),
+        |claim| match claim.address.as_str() {
+            "" => format!("{}, term {}", claim.process, claim.term),
+            address => format!("{} at {address}, term {}", claim.process, claim.term),
+        },
+    );
+    Error::Led {
+        state: store.url().to_owned(),
+        who,
+    }
+}
+
+async fn newest(claims: &Numbered) -> Result<Option<Claim>, Error> {
+    // Terms count from 1, and there are as many as there were starts: few enough to gallop over.
+    let Some(term) = claims.head_from(1, None).await? else {
+        return Ok(None);
+    };
+    let bytes = claims
+        .read(term)
+        .await?
+        .ok_or_else(|| store::Error::gap(claims.path(term)))?;
+    Ok(Some(store::open(&bytes, &claims.path(term))?))
+}
+
+async fn create(claims: &Numbered, term: u64, candidate: &Candidate, clock: &Arc<dyn Clock>) -> Result<Event, Error> {
+    let Candidate {
+        incarnation,
+        address,
+        process,
+    } = candidate.clone();
+    let claim = Claim {
+        term,
+        incarnation,
+        address,
+        process,
+        at: clock.wall(),
+    };
+    let bytes = Bytes::from(store::seal(&claim));
+    match claims.create(term, bytes).await? {
+        Created::Ours => Ok(Event::Created),
+        Created::Foreign(_) => Ok(Event::Exists),
+    }
+}
+
+/// Locks `leader/lock` of a local folder, once. The lock dies with the process, so a lock that is free proves that its
+/// owner is gone.
+fn take_lock(store: &Arc<dyn Store>, lock: &mut Option<File>) -> Result<Lock, Error> {
+    let Some(root) = store.local_root() else {
+        return Ok(Lock::None);
+    };
+    if lock.is_some() {
+        return Ok(Lock::Ours);
+    }
+    let folder = root.join("leader");
+    let failed = |source| Error::Lock {
+        state: store.url().to_owned(),
+        source,
+    };
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("lock"))
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {
+            *lock = Some(file);
+            Ok(Lock::Ours)
+        }
+        Err(TryLockError::WouldBlock) => Ok(Lock::Theirs),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}

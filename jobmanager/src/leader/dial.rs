@@ -1,0 +1,54 @@
+//! Asks the last leader whether it lives: one small HTTP request to its REST interface, read by hand.
+
+use std::time::Duration;
+
+use dataflow::time::Clock;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::term::{Answer, Claim};
+use crate::rest::types::Health;
+
+/// How long it may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// More than any answer of ours.
+const ANSWER_BYTES_MAX: u64 = 64 << 10;
+
+/// Dials the address of `claim`. It lives only if the very process that made the claim answers.
+pub(super) async fn dial(claim: &Claim, clock: &dyn Clock) -> Answer {
+    tokio::select! {
+        answer = ask(claim) => answer,
+        () = clock.sleep(PATIENCE) => Answer::Silent,
+    }
+}
+
+async fn ask(claim: &Claim) -> Answer {
+    let Ok(mut connection) = TcpStream::connect(&claim.address).await else {
+        return Answer::Gone;
+    };
+    let request = format!(
+        "GET /v1/health HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+        claim.address
+    );
+    let mut answer = Vec::new();
+    let asked = async {
+        connection.write_all(request.as_bytes()).await?;
+        connection.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await
+    };
+    if asked.await.is_err() {
+        return Answer::Gone;
+    }
+    // The body is the one JSON object in the answer, whatever the framing around it.
+    let (begin, end) = (
+        answer.iter().position(|byte| *byte == b'{'),
+        answer.iter().rposition(|byte| *byte == b'}'),
+    );
+    let (Some(begin), Some(end)) = (begin, end) else {
+        return Answer::Gone;
+    };
+    match serde_json::from_slice::<Health>(answer.get(begin..=end).unwrap_or_default()) {
+        Ok(health) if health.incarnation == claim.incarnation => Answer::Lives,
+        Ok(_) | Err(_) => Answer::Gone,
+    }
+}

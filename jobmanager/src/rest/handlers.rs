@@ -1,0 +1,132 @@
+//! One function for each path and method.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, StringRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use serde::Deserialize;
+
+use super::Api;
+use super::problem::problem;
+use super::types::{Cluster, Datastream, Health, LogLine, Problem, Stop, Submitted, Summary};
+use crate::jobs::Fresh;
+
+type Answer<T> = Result<Json<T>, Problem>;
+
+/// Options of a submission.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Submission {
+    /// Whether the datastreams begin anew.
+    #[serde(default)]
+    fresh: bool,
+}
+
+/// Which lines of a log.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct After {
+    /// The number of the last line that is known.
+    #[serde(default)]
+    after: u64,
+}
+
+pub(super) async fn list(State(api): State<Api>) -> Json<Vec<Summary>> {
+    Json(api.jobs.list())
+}
+
+/// Plans the whole text first: one mistake in it and nothing of it is submitted.
+pub(super) async fn submit(
+    State(api): State<Api>,
+    options: Result<Query<Submission>, axum::extract::rejection::QueryRejection>,
+    text: Result<String, StringRejection>,
+) -> Result<(StatusCode, Json<Vec<Submitted>>), Problem> {
+    let Query(Submission { fresh }) = options.map_err(|error| problem(error.status(), "query", error.body_text()))?;
+    let text = text.map_err(|error| problem(error.status(), "body", error.body_text()))?;
+    let planned = api.plan.plan(&text).await?;
+    if planned.is_empty() {
+        return Err(problem(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "empty",
+            "there is no datastream in this text",
+        ));
+    }
+    let fresh = if fresh { Fresh::Anew } else { Fresh::Resume };
+    let mut submitted = Vec::new();
+    for one in planned {
+        submitted.push(api.jobs.submit(one, fresh).await?);
+    }
+    Ok((StatusCode::CREATED, Json(submitted)))
+}
+
+pub(super) async fn describe(State(api): State<Api>, Path(name): Path<String>) -> Answer<Datastream> {
+    Ok(Json(api.jobs.describe(&name).await?))
+}
+
+pub(super) async fn logs(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    after: Result<Query<After>, axum::extract::rejection::QueryRejection>,
+) -> Answer<Vec<LogLine>> {
+    let Query(After { after }) = after.map_err(|error| problem(error.status(), "query", error.body_text()))?;
+    Ok(Json(api.jobs.logs(&name, after).await?))
+}
+
+/// Stops with a last checkpoint, or drains.
+pub(super) async fn stop(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    stop: Result<Json<Stop>, JsonRejection>,
+) -> Result<(StatusCode, Json<Summary>), Problem> {
+    let stop = match stop {
+        Ok(Json(stop)) => stop,
+        // Without a body: as it is by default.
+        Err(JsonRejection::MissingJsonContentType(_)) => Stop::default(),
+        Err(error) => return Err(problem(error.status(), "body", error.body_text())),
+    };
+    api.jobs.stop(&name, stop).await?;
+    Ok((StatusCode::ACCEPTED, Json(api.jobs.summary(&name)?)))
+}
+
+pub(super) async fn cancel(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<(StatusCode, Json<Summary>), Problem> {
+    api.jobs.cancel(&name).await?;
+    Ok((StatusCode::ACCEPTED, Json(api.jobs.summary(&name)?)))
+}
+
+pub(super) async fn cluster(State(api): State<Api>) -> Json<Cluster> {
+    Json(api.cluster.describe())
+}
+
+pub(super) async fn health(State(api): State<Api>) -> Json<Health> {
+    let identity = api.cluster.identity().clone();
+    Json(Health {
+        term: identity.term,
+        incarnation: identity.incarnation,
+        build: identity.build,
+    })
+}
+
+pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
+    let text = crate::metrics::render(&api.jobs.list(), &api.cluster.describe(), api.cluster.dropped());
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+}
+
+pub(super) async fn nothing_here() -> Problem {
+    problem(StatusCode::NOT_FOUND, "no-such-path", "there is nothing at this path")
+        .help("/v1/datastreams, /v1/cluster, /v1/health, /metrics")
+}
+
+pub(super) async fn not_that_way() -> Problem {
+    problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "no-such-method",
+        "this path does not take that method",
+    )
+}

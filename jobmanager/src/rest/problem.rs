@@ -1,0 +1,71 @@
+//! Errors as problem details (RFC 9457).
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::types::Problem;
+use crate::jobs::{Error, Rejected};
+
+/// A problem with a code for programs and a sentence for people.
+pub(super) fn problem(status: StatusCode, code: &str, detail: impl Into<String>) -> Problem {
+    Problem {
+        status: status.as_u16(),
+        code: code.to_owned(),
+        title: status.canonical_reason().unwrap_or_default().to_owned(),
+        detail: detail.into(),
+        ..Problem::default()
+    }
+}
+
+impl Problem {
+    /// Adds what a person can do about it.
+    #[must_use]
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        response
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let status = match &error {
+            Error::Unknown { .. } => StatusCode::NOT_FOUND,
+            Error::AlreadyThere { .. }
+            | Error::Over { .. }
+            | Error::FinishedOther { .. }
+            | Error::Incompatible { .. } => StatusCode::CONFLICT,
+            Error::Name { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::Silent { .. } | Error::ShuttingDown | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        problem(status, error.code(), error.to_string()).help(error.help())
+    }
+}
+
+impl From<Rejected> for Problem {
+    fn from(rejected: Rejected) -> Self {
+        let Rejected {
+            diagnostics,
+            rendered,
+            summary,
+        } = rejected;
+        let problem = problem(StatusCode::UNPROCESSABLE_ENTITY, "diagnostics", summary);
+        Self {
+            diagnostics: Some(diagnostics),
+            rendered: Some(rendered),
+            ..problem
+        }
+    }
+}

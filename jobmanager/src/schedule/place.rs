@@ -1,0 +1,101 @@
+//! Slots and who sits in them. Pure.
+//!
+//! ```text
+//!   slot 0: sub-0.0 sub-1.0 sub-2.0      slot 1: sub-0.1 sub-1.1      …as many slots as the largest parallelism
+//! ```
+//!
+//! One slot holds one subtask of each vertex, so that a job needs as many slots as its widest vertex has subtasks, and
+//! equal indexes, which forward edges join, are in one process. Slots are spread: each goes to the task manager with
+//! the most free ones. Must stay true: nobody gets more than it offered; same input, same placement.
+
+use std::collections::BTreeMap;
+
+use dataflow::id::SubtaskId;
+
+use crate::execution::ExecutionGraph;
+
+/// A task manager's free slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Its name.
+    pub task_manager: String,
+    /// How many are free.
+    pub free: u32,
+}
+
+/// A task manager for each subtask.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// Who goes where.
+    pub subtasks: BTreeMap<SubtaskId, String>,
+    /// How many slots of whom are taken.
+    pub slots: BTreeMap<String, u32>,
+}
+
+/// The cluster has not enough free slots.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("needs {needed} slots, {free} are free on {task_managers} task managers")]
+pub struct TooFewSlots {
+    /// How many the job needs.
+    pub needed: u32,
+    /// How many are free.
+    pub free: u32,
+    /// How many task managers there are.
+    pub task_managers: usize,
+}
+
+impl TooFewSlots {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self.task_managers {
+            0 => "start one with `weir taskmanager`; the job starts as soon as it is there".to_owned(),
+            _ => format!(
+                "start another task manager, give one {} more slots, stop another datastream, or lower `parallelism`; the job starts by itself",
+                self.needed - self.free
+            ),
+        }
+    }
+}
+
+/// Gives every subtask a place.
+///
+/// # Errors
+/// Where fewer slots are free than the widest vertex has subtasks.
+pub fn place(graph: &ExecutionGraph, offers: &[Offer]) -> Result<Placement, TooFewSlots> {
+    let needed = graph
+        .subtasks
+        .iter()
+        .map(|subtask| subtask.parallelism)
+        .max()
+        .unwrap_or(0);
+    let free = offers.iter().map(|offer| offer.free).fold(0, u32::saturating_add);
+    if free < needed {
+        return Err(TooFewSlots {
+            needed,
+            free,
+            task_managers: offers.len(),
+        });
+    }
+    let mut left: BTreeMap<&str, u32> = offers
+        .iter()
+        .map(|offer| (offer.task_manager.as_str(), offer.free))
+        .collect();
+    let mut placement = Placement::default();
+    let mut slots = Vec::new();
+    for _ in 0..needed {
+        // Of equals the first by name: the order of offers must not matter.
+        let best = left.iter_mut().rev().max_by_key(|(_, free)| **free);
+        let (name, free) = best.expect("the sum of free slots was checked above");
+        *free -= 1;
+        slots.push((*name).to_owned());
+        *placement.slots.entry((*name).to_owned()).or_default() += 1;
+    }
+    let seat = |id: SubtaskId| slots[id.index as usize].clone();
+    placement.subtasks = graph
+        .subtasks
+        .iter()
+        .map(|subtask| (subtask.id, seat(subtask.id)))
+        .collect();
+    Ok(placement)
+}

@@ -1,0 +1,134 @@
+//! Split assignment under random events, and the cases that matter by hand.
+
+use std::collections::BTreeSet;
+
+use dataflow::contract::Split;
+use dataflow::id::{SubtaskId, VertexId};
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+
+fn reader(index: u32) -> SubtaskId {
+    SubtaskId {
+        vertex: VertexId(0),
+        index,
+    }
+}
+
+fn split(number: usize) -> Split {
+    Split {
+        id: format!("file-{number}"),
+        spec: Value::from(number),
+        position: Value::Null,
+    }
+}
+
+fn readers(count: u32) -> BTreeSet<SubtaskId> {
+    (0..count).map(reader).collect()
+}
+
+fn given(actions: &[Action]) -> Vec<(SubtaskId, Vec<String>, bool)> {
+    let ids = |splits: &[Split]| splits.iter().map(|split| split.id.clone()).collect();
+    let one = |Action::Assign {
+                   subtask,
+                   splits,
+                   no_more,
+               }: &Action| (*subtask, ids(splits), *no_more);
+    actions.iter().map(one).collect()
+}
+
+#[test]
+fn a_reader_that_wants_waits_until_something_is_found() {
+    let mut assign = Assign::new(readers(1), Restored::default());
+    assert_eq!(assign.on(Event::Wanted(reader(0))), []);
+    let actions = assign.on(Event::Discovered {
+        splits: vec![split(1)],
+        complete: false,
+    });
+    assert_eq!(given(&actions), [(reader(0), vec!["file-1".to_owned()], false)]);
+}
+
+#[test]
+fn nothing_moves_while_a_barrier_is_in_flight() {
+    let mut assign = Assign::new(readers(1), Restored::default());
+    assign.on(Event::BarrierOut);
+    assert_eq!(
+        assign.on(Event::Discovered {
+            splits: vec![split(1)],
+            complete: true
+        }),
+        []
+    );
+    assert_eq!(assign.on(Event::Wanted(reader(0))), []);
+    let actions = assign.on(Event::BarrierOver);
+    assert_eq!(
+        given(&actions),
+        [(reader(0), vec!["file-1".to_owned()], false), (reader(0), vec![], true)]
+    );
+}
+
+#[test]
+fn an_empty_source_sends_everybody_home_once() {
+    let mut assign = Assign::new(readers(2), Restored::default());
+    let actions = assign.on(Event::Discovered {
+        splits: vec![],
+        complete: true,
+    });
+    assert_eq!(given(&actions), [(reader(0), vec![], true), (reader(1), vec![], true)]);
+    assert_eq!(assign.on(Event::Wanted(reader(1))), []);
+}
+
+#[derive(Clone, Debug)]
+enum Fate {
+    Discover { count: usize, complete: bool },
+    Want(u32),
+    Finish { reader: u32, split: usize },
+    Barrier,
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        2 => (0..40_usize, prop::bool::weighted(0.1)).prop_map(|(count, complete)| Fate::Discover { count, complete }),
+        8 => (0..4_u32).prop_map(Fate::Want),
+        4 => (0..3_u32, 0..60_usize).prop_map(|(reader, split)| Fate::Finish { reader, split }),
+        3 => Just(Fate::Barrier),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_split_goes_to_one_reader_in_order_and_none_during_a_barrier(fates in prop::collection::vec(fate(), 1..100)) {
+        let mut assign = Assign::new(readers(3), Restored::default());
+        let (mut found, mut next, mut frozen, mut complete) = (0, 0, false, false);
+        let mut dismissed = BTreeSet::new();
+        for fate in fates {
+            let event = match fate {
+                Fate::Discover { count, complete: last } => {
+                    // An enumerator that has said its last says nothing more.
+                    let splits = if complete { Vec::new() } else { (found..found + count).map(split).collect() };
+                    found += splits.len();
+                    complete |= last;
+                    Event::Discovered { splits, complete: last }
+                }
+                Fate::Want(index) => Event::Wanted(reader(index)),
+                Fate::Finish { reader: index, split: number } => Event::Finished(reader(index), format!("file-{number}")),
+                Fate::Barrier => {
+                    frozen = !frozen;
+                    if frozen { Event::BarrierOut } else { Event::BarrierOver }
+                }
+            };
+            for Action::Assign { subtask, splits, no_more } in assign.on(event) {
+                prop_assert!(!frozen, "nothing moves during a barrier");
+                prop_assert!(readers(3).contains(&subtask));
+                for one in splits {
+                    prop_assert_eq!(one, split(next), "each once, in the order in which they were found");
+                    next += 1;
+                }
+                prop_assert!(!no_more || (complete && next == found), "no more only when there are no more");
+                prop_assert!(!no_more || dismissed.insert(subtask), "said once");
+            }
+            prop_assert_eq!(assign.unassigned().count(), found - next, "unassigned is discovered less held and finished");
+        }
+    }
+}

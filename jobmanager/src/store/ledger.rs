@@ -1,0 +1,169 @@
+//! What is wished of every datastream: one small table, written anew as the next numbered object with every change.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dataflow::id::JobId;
+use dataflow::store::Store;
+use dataflow::time::{Clock, WallTime};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use super::{Created, Error, Numbered, open, seal};
+
+/// What is wished of a datastream, or what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Standing {
+    /// It shall run.
+    Running,
+    /// It shall come to its end as if its input were over.
+    Draining,
+    /// It shall take a last checkpoint and stop.
+    Stopping,
+    /// It has stopped, or is not to run at all.
+    Stopped,
+    /// A person cancelled it.
+    Cancelled,
+    /// Its input is over and everything is committed.
+    Finished,
+    /// It failed, for this reason, and shall not be tried again by itself.
+    Failed {
+        /// What happened.
+        message: String,
+        /// What a person can do about it.
+        help: Option<String>,
+    },
+}
+
+impl Standing {
+    /// Whether a job manager that starts takes it up.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        matches!(self, Self::Running | Self::Draining | Self::Stopping)
+    }
+}
+
+/// One datastream in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Which life it is in.
+    pub life: u32,
+    /// What is wished of it.
+    pub standing: Standing,
+    /// Since when.
+    pub at: WallTime,
+}
+
+impl Entry {
+    /// The job of this entry.
+    #[must_use]
+    pub fn job(&self, name: &str) -> JobId {
+        JobId {
+            name: name.to_owned(),
+            life: self.life,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Page {
+    term: u64,
+    datastreams: BTreeMap<String, Entry>,
+}
+
+/// The ledger, as its one leader writes it.
+#[derive(Debug)]
+pub struct Ledger {
+    pages: Numbered,
+    store: Arc<dyn Store>,
+    term: u64,
+    clock: Arc<dyn Clock>,
+    head: Mutex<(Option<u64>, Page)>,
+}
+
+/// Where the last page was, only a hint.
+const HINT: &str = "datastreams/ledger/hint";
+
+impl Ledger {
+    /// Reads the newest page and puts one of `term` behind it, so that no older leader can write on.
+    ///
+    /// # Errors
+    /// When the store fails or a later leader has written.
+    pub async fn open(store: Arc<dyn Store>, term: u64, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let pages = Numbered::new(store.clone(), "datastreams/ledger/", ".json", clock.clone());
+        let hint = store.read(HINT).await.ok();
+        let hint = hint.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.trim().parse().ok());
+        let number = pages.head_from(0, hint).await?;
+        let page = match number {
+            None => Page::default(),
+            Some(number) => {
+                let path = pages.path(number);
+                let bytes = pages.read(number).await?.ok_or_else(|| Error::gap(path.clone()))?;
+                open(&bytes, &path)?
+            }
+        };
+        let ledger = Self {
+            pages,
+            store,
+            term,
+            clock,
+            head: Mutex::new((number, page)),
+        };
+        ledger.write(|_| {}).await?;
+        Ok(ledger)
+    }
+
+    /// Everything in it.
+    pub async fn entries(&self) -> BTreeMap<String, Entry> {
+        self.head.lock().await.1.datastreams.clone()
+    }
+
+    /// The entry of one datastream.
+    pub async fn entry(&self, name: &str) -> Option<Entry> {
+        self.head.lock().await.1.datastreams.get(name).cloned()
+    }
+
+    /// Writes what is wished of one datastream; durable when it returns.
+    ///
+    /// # Errors
+    /// When the store fails or a later leader has written.
+    pub async fn set(&self, job: &JobId, standing: Standing) -> Result<(), Error> {
+        let entry = Entry {
+            life: job.life,
+            standing,
+            at: self.clock.wall(),
+        };
+        self.write(|page| drop(page.datastreams.insert(job.name.clone(), entry.clone())))
+            .await
+    }
+
+    async fn write(&self, change: impl Fn(&mut Page)) -> Result<(), Error> {
+        // Held across the write on purpose: pages are numbered, so there is one writer at a time.
+        let mut head = self.head.lock().await;
+        loop {
+            let number = head.0.map_or(0, |number| number + 1);
+            let mut page = head.1.clone();
+            page.term = self.term;
+            change(&mut page);
+            match self.pages.create(number, Bytes::from(seal(&page))).await? {
+                Created::Ours => {
+                    *head = (Some(number), page);
+                    // Only a hint: what comes of it is not looked at.
+                    let _ = self.store.put(HINT, Bytes::from(number.to_string())).await;
+                    return Ok(());
+                }
+                Created::Foreign(bytes) => {
+                    let path = self.pages.path(number);
+                    let found: Page = open(&bytes, &path)?;
+                    if found.term > self.term {
+                        return Err(Error::Deposed { path, term: found.term });
+                    }
+                    // Ours from a try that seemed to fail, or the last word of an older leader: go on from it.
+                    *head = (Some(number), found);
+                }
+            }
+        }
+    }
+}

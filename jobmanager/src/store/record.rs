@@ -1,0 +1,210 @@
+//! One record of a chain of epochs: the whole snapshot of a job, and whom it is of.
+
+use bytes::Bytes;
+use dataflow::Failure;
+use dataflow::contract::Split;
+use dataflow::id::{Epoch, Generation, JobId, SubtaskId, VertexId};
+use dataflow::time::WallTime;
+use planner::job::JobGraph;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// An epoch: what everybody restores from. Its creation is the moment at which the checkpoint has happened.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The job it belongs to; a record found under another name is not used.
+    pub job: JobId,
+    /// Its number.
+    pub epoch: Epoch,
+    /// Who made it.
+    pub generation: Generation,
+    /// The barrier's counter; 0 where it was made without a barrier.
+    pub counter: u64,
+    /// Why it was made.
+    pub kind: Kind,
+    /// Whether the job is over: all input was read, and after the commits it is never run again.
+    #[serde(rename = "final")]
+    pub last: bool,
+    /// When.
+    pub at: WallTime,
+    /// The record that holds the document in force.
+    pub document_in: Epoch,
+    /// The document, where it changed with this record.
+    pub document: Option<Document>,
+    /// One snapshot of each subtask, committables among it.
+    pub subtasks: Vec<SubtaskSnapshot>,
+    /// The sources' enumerators, and what nobody holds.
+    pub sources: Vec<SourceSnapshot>,
+    /// How far the job has come, for people.
+    pub reached: Reached,
+}
+
+/// Why a record was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// The beginning: number 0.
+    Start,
+    /// A barrier was acknowledged by everybody.
+    Checkpoint,
+    /// A job manager took the job: the same snapshot again, which nobody of an older generation can follow.
+    Fence,
+}
+
+/// What a job runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// As it was submitted.
+    pub text: String,
+    /// What became of it.
+    pub graph: JobGraph,
+}
+
+/// One subtask's part.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SubtaskSnapshot {
+    /// The vertex.
+    pub vertex: VertexId,
+    /// Which instance.
+    pub index: u32,
+    /// As the task manager wrote it.
+    pub snapshot: Box<RawValue>,
+}
+
+/// One source's part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceSnapshot {
+    /// The source's step name.
+    pub step: String,
+    /// The enumerator's own snapshot.
+    pub snapshot: Value,
+    /// Discovered, and neither held by a reader nor finished.
+    pub unassigned: Vec<Split>,
+    /// Whether the enumerator has said that there will be no more.
+    pub complete: bool,
+    /// How many splits were read to their ends.
+    pub finished: u64,
+    /// Bytes of input discovered, where known.
+    pub bytes: Option<u64>,
+}
+
+/// How far a job has come, in this life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reached {
+    /// Rows that its sources gave.
+    pub rows_in: u64,
+    /// Rows that reached its sinks.
+    pub rows_out: u64,
+    /// Bytes of input read.
+    pub bytes_read: u64,
+    /// Records that went to the dead letters.
+    pub dead_letters: u64,
+}
+
+impl Record {
+    /// Record 0 of a job.
+    #[must_use]
+    pub fn start(job: JobId, generation: Generation, document: Document, at: WallTime) -> Self {
+        Self {
+            job,
+            epoch: Epoch(0),
+            generation,
+            counter: 0,
+            kind: Kind::Start,
+            last: false,
+            at,
+            document_in: Epoch(0),
+            document: Some(document),
+            subtasks: Vec::new(),
+            sources: Vec::new(),
+            reached: Reached::default(),
+        }
+    }
+
+    /// The record after this one that says the same, by another generation.
+    #[must_use]
+    pub fn fenced(&self, generation: Generation, document: Option<Document>, at: WallTime) -> Self {
+        let epoch = Epoch(self.epoch.0 + 1);
+        let document_in = if document.is_some() { epoch } else { self.document_in };
+        Self {
+            epoch,
+            generation,
+            counter: 0,
+            kind: Kind::Fence,
+            at,
+            document_in,
+            document,
+            ..self.clone()
+        }
+    }
+
+    /// The snapshot of one subtask.
+    #[must_use]
+    pub fn subtask(&self, id: SubtaskId) -> Option<&RawValue> {
+        let found = self
+            .subtasks
+            .iter()
+            .find(|part| part.vertex == id.vertex && part.index == id.index);
+        found.map(|part| part.snapshot.as_ref())
+    }
+
+    /// The snapshot of one source.
+    #[must_use]
+    pub fn source(&self, step: &str) -> Option<&SourceSnapshot> {
+        self.sources.iter().find(|part| part.step == step)
+    }
+}
+
+impl SubtaskSnapshot {
+    /// What a task manager sent for a subtask.
+    ///
+    /// # Errors
+    /// Where it is not JSON: a defect of the task manager.
+    pub fn new(id: SubtaskId, bytes: &Bytes) -> Result<Self, Failure> {
+        let snapshot = if bytes.is_empty() {
+            serde_json::from_str("{}")
+        } else {
+            serde_json::from_slice(bytes)
+        };
+        let snapshot =
+            snapshot.map_err(|error| Failure::bug(format!("the snapshot of {id} is not JSON")).because(&error))?;
+        Ok(Self {
+            vertex: id.vertex,
+            index: id.index,
+            snapshot,
+        })
+    }
+
+    /// The ids of the splits that the source of this name holds.
+    ///
+    /// # Errors
+    /// Where the snapshot does not hold a list of splits there.
+    pub fn splits(&self, step: &str) -> Result<Vec<String>, Failure> {
+        #[derive(Deserialize)]
+        struct Parts {
+            #[serde(default)]
+            nodes: std::collections::BTreeMap<String, Box<RawValue>>,
+        }
+        #[derive(Deserialize)]
+        struct Held {
+            id: String,
+        }
+        let malformed = |error: serde_json::Error| {
+            Failure::fail(format!(
+                "the snapshot of source {step} in vertex {} cannot be read",
+                self.vertex
+            ))
+            .because(&error)
+        };
+        let parts: Parts = serde_json::from_str(self.snapshot.get()).map_err(malformed)?;
+        let Some(part) = parts.nodes.get(step) else {
+            return Ok(Vec::new());
+        };
+        let held: Vec<Held> = serde_json::from_str(part.get()).map_err(malformed)?;
+        Ok(held.into_iter().map(|held| held.id).collect())
+    }
+}

@@ -1,0 +1,305 @@
+//! Numbered objects, chains and the ledger on a store in memory that fails when told to.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use dataflow::id::{Epoch, Generation, JobId};
+use dataflow::recipe::Partition;
+use dataflow::store::{Error as StoreError, Object, Store, Stores, Upload};
+use dataflow::time::{SystemClock, WallTime};
+use parking_lot::Mutex;
+
+use super::*;
+use crate::execution::tests::two_vertices;
+
+/// What happens to the next `create`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It fails, and nothing was done.
+    NotDone,
+    /// It fails, and yet it was done.
+    Done,
+}
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) objects: Mutex<BTreeMap<String, Bytes>>,
+    pub(crate) faults: Mutex<VecDeque<Fault>>,
+    pub(crate) reads: Mutex<u64>,
+}
+
+impl Memory {
+    fn missing(path: &str) -> StoreError {
+        StoreError::Missing {
+            url: "memory://".to_owned(),
+            path: path.to_owned(),
+        }
+    }
+
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.objects.lock().keys().cloned().collect()
+    }
+}
+
+/// Opens one store whatever the URL.
+pub(crate) struct Always(pub(crate) Arc<dyn Store>);
+
+impl Stores for Always {
+    fn open(&self, _url: &str) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(self.0.clone())
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    fn url(&self) -> &str {
+        "memory://"
+    }
+
+    fn local_root(&self) -> Option<&Path> {
+        None
+    }
+
+    async fn create(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
+        let fault = self.faults.lock().pop_front();
+        let unknown = || StoreError::Unknown {
+            url: "memory://".to_owned(),
+            path: path.to_owned(),
+            source: "the answer got lost".into(),
+        };
+        if fault == Some(Fault::NotDone) {
+            return Err(unknown());
+        }
+        let mut objects = self.objects.lock();
+        if objects.contains_key(path) {
+            return Err(StoreError::Exists {
+                url: "memory://".to_owned(),
+                path: path.to_owned(),
+            });
+        }
+        objects.insert(path.to_owned(), bytes);
+        if fault == Some(Fault::Done) {
+            Err(unknown())
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn put(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
+        self.objects.lock().insert(path.to_owned(), bytes);
+        Ok(())
+    }
+
+    async fn upload(&self, path: &str) -> Result<Box<dyn Upload>, StoreError> {
+        Err(Self::missing(path))
+    }
+
+    async fn read(&self, path: &str) -> Result<Bytes, StoreError> {
+        self.objects
+            .lock()
+            .get(path)
+            .cloned()
+            .ok_or_else(|| Self::missing(path))
+    }
+
+    async fn read_range(&self, path: &str, _range: Range<u64>) -> Result<Bytes, StoreError> {
+        self.read(path).await
+    }
+
+    async fn head(&self, path: &str) -> Result<Object, StoreError> {
+        *self.reads.lock() += 1;
+        let size = self.read(path).await?.len() as u64;
+        Ok(Object {
+            path: path.to_owned(),
+            size,
+            version: String::new(),
+        })
+    }
+
+    async fn copy(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        let bytes = self.read(from).await?;
+        self.create(to, bytes).await
+    }
+
+    async fn list(&self, _prefix: &str) -> Result<Vec<Object>, StoreError> {
+        panic!("nothing depends on listing");
+    }
+
+    async fn delete(&self, path: &str) -> Result<(), StoreError> {
+        self.objects.lock().remove(path);
+        Ok(())
+    }
+}
+
+fn clock() -> Arc<SystemClock> {
+    Arc::new(SystemClock::start())
+}
+
+fn job() -> JobId {
+    JobId {
+        name: "orders".to_owned(),
+        life: 1,
+    }
+}
+
+fn generation(term: u64, deployment: u32) -> Generation {
+    Generation { term, deployment }
+}
+
+fn document() -> Document {
+    Document {
+        text: "datastreamName: orders".to_owned(),
+        graph: two_vertices(1, 1, Partition::Forward),
+    }
+}
+
+fn start() -> Record {
+    Record::start(job(), generation(1, 1), document(), WallTime(5))
+}
+
+fn chain(store: &Arc<Memory>) -> Chain {
+    Chain::new(store.clone(), job(), clock())
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_found_out_by_reading_back() {
+    let store = Arc::new(Memory::default());
+    store.faults.lock().extend([Fault::Done, Fault::NotDone, Fault::Done]);
+    let numbered = Numbered::new(store.clone(), "n/", "", clock());
+    assert_eq!(numbered.create(0, Bytes::from("a")).await.unwrap(), Created::Ours);
+    assert_eq!(numbered.create(1, Bytes::from("b")).await.unwrap(), Created::Ours);
+    assert_eq!(
+        numbered.create(0, Bytes::from("b")).await.unwrap(),
+        Created::Foreign(Bytes::from("a"))
+    );
+}
+
+#[tokio::test]
+async fn the_head_is_found_from_any_hint_and_a_hint_beyond_it_is_an_error() {
+    let store = Arc::new(Memory::default());
+    let numbered = Numbered::new(store.clone(), "n/", "", clock());
+    assert_eq!(numbered.head_from(0, None).await.unwrap(), None);
+    for length in 1..70_u64 {
+        numbered.create(length - 1, Bytes::from("x")).await.unwrap();
+        for hint in [None, Some(0), Some(length / 2), Some(length - 1)] {
+            assert_eq!(
+                numbered.head_from(0, hint).await.unwrap(),
+                Some(length - 1),
+                "{length} {hint:?}"
+            );
+        }
+    }
+    *store.reads.lock() = 0;
+    numbered.head_from(0, Some(68)).await.unwrap();
+    assert_eq!(*store.reads.lock(), 2, "a good hint is cheap");
+    assert!(matches!(numbered.head_from(0, Some(69)).await, Err(Error::Gap { .. })));
+}
+
+#[tokio::test]
+async fn a_record_is_read_back_as_it_was_written() {
+    let store = Arc::new(Memory::default());
+    let chain = chain(&store);
+    assert!(chain.head().await.unwrap().is_none());
+    assert!(matches!(chain.append(&start()).await.unwrap(), Appended::Ours));
+    let (head, found) = chain.head().await.unwrap().unwrap();
+    assert_eq!((head.epoch, head.kind, found), (Epoch(0), Kind::Start, document()));
+}
+
+#[tokio::test]
+async fn a_flipped_bit_is_found_wherever_it_is() {
+    let store = Arc::new(Memory::default());
+    let chain = chain(&store);
+    chain.append(&start()).await.unwrap();
+    let path = "jobs/orders@1/epochs/0.record";
+    let bytes = store.objects.lock()[path].clone();
+    for place in (0..bytes.len()).step_by(7) {
+        let mut flipped = bytes.to_vec();
+        flipped[place] ^= 1;
+        store.objects.lock().insert(path.to_owned(), flipped.into());
+        let found = chain.head().await;
+        assert!(
+            matches!(found, Err(Error::Damaged { .. } | Error::Version { .. })),
+            "byte {place}: {found:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_fence_moves_past_what_an_old_leader_still_wrote_and_stops_it() {
+    let store = Arc::new(Memory::default());
+    let chain = chain(&store);
+    chain.append(&start()).await.unwrap();
+    let (head, _) = chain.head().await.unwrap().unwrap();
+    // The old leader makes record 1 after the new one has read the head.
+    let late = Record {
+        counter: 4,
+        kind: Kind::Checkpoint,
+        ..start().fenced(generation(1, 1), None, WallTime(6))
+    };
+    chain.append(&late).await.unwrap();
+    let fence = chain
+        .fence(head, generation(2, 1), None, clock().as_ref())
+        .await
+        .unwrap();
+    assert_eq!(
+        (fence.epoch, fence.kind, fence.document_in),
+        (Epoch(2), Kind::Fence, Epoch(0))
+    );
+    let zombie = Record {
+        kind: Kind::Checkpoint,
+        ..late.fenced(generation(1, 1), None, WallTime(7))
+    };
+    match chain.append(&zombie).await.unwrap() {
+        Appended::Foreign(found) => assert_eq!(found.generation, generation(2, 1)),
+        Appended::Ours => panic!("the zombie wrote on"),
+    }
+    let back = chain
+        .fence(*Box::new(fence), generation(1, 9), None, clock().as_ref())
+        .await;
+    assert!(matches!(back, Err(Error::Deposed { term: 2, .. })));
+}
+
+#[tokio::test]
+async fn a_changed_document_is_found_from_any_later_record() {
+    let store = Arc::new(Memory::default());
+    let chain = chain(&store);
+    chain.append(&start()).await.unwrap();
+    let (head, _) = chain.head().await.unwrap().unwrap();
+    let changed = Document {
+        text: "# changed".to_owned(),
+        ..document()
+    };
+    let fence = chain
+        .fence(head, generation(2, 1), Some(changed.clone()), clock().as_ref())
+        .await
+        .unwrap();
+    chain
+        .append(&fence.fenced(generation(2, 2), None, WallTime(8)))
+        .await
+        .unwrap();
+    chain.hint(Epoch(1)).await;
+    let (head, found) = chain.head().await.unwrap().unwrap();
+    assert_eq!((head.epoch, found), (Epoch(2), changed));
+}
+
+#[tokio::test]
+async fn the_ledger_outlives_its_writer_and_shuts_out_older_ones() {
+    let store = Arc::new(Memory::default());
+    let first = Ledger::open(store.clone(), 1, clock()).await.unwrap();
+    store.faults.lock().push_back(Fault::Done);
+    first.set(&job(), Standing::Running).await.unwrap();
+    let second = Ledger::open(store.clone(), 2, clock()).await.unwrap();
+    assert_eq!(second.entry("orders").await.unwrap().standing, Standing::Running);
+    assert!(matches!(
+        first.set(&job(), Standing::Cancelled).await,
+        Err(Error::Deposed { term: 2, .. })
+    ));
+    second.set(&job(), Standing::Finished).await.unwrap();
+    let third = Ledger::open(store, 3, clock()).await.unwrap();
+    assert_eq!(third.entry("orders").await.unwrap().standing, Standing::Finished);
+}
