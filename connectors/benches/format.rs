@@ -26,14 +26,30 @@ fn events() -> Vec<u8> {
     #[expect(clippy::disallowed_methods, reason = "a bench has no configuration to get it from")]
     if let Ok(path) = std::env::var("WEIR_BENCH_EVENTS") {
         let text = std::fs::read(&path).expect("WEIR_BENCH_EVENTS names a file that can be read");
-        let end = memchr::memchr_iter(b'\n', &text).nth(8191).map_or(text.len(), |end| end + 1);
+        let end = memchr::memchr_iter(b'\n', &text)
+            .nth(8191)
+            .map_or(text.len(), |end| end + 1);
         return text[..end].to_vec();
     }
     let mut text = String::new();
     for n in 0..ROWS {
-        let kind = ["PAGE_VIEW", "ADD_TO_CART", "ORDER_CONFIRMED", "PURCHASE", "EMAIL_OPENED"][usize::try_from(n * n % 5).expect("below 5")];
+        let kind = [
+            "PAGE_VIEW",
+            "ADD_TO_CART",
+            "ORDER_CONFIRMED",
+            "PURCHASE",
+            "EMAIL_OPENED",
+        ][usize::try_from(n * n % 5).expect("below 5")];
         let items: Vec<String> = (0..=n % 3)
-            .map(|item| format!(r#"{{"sku":"sku-{}","qty":{},"price":{}.{}}}"#, n * 7919 % 100_000, item + 1, n % 977, 10 + n % 90))
+            .map(|item| {
+                format!(
+                    r#"{{"sku":"sku-{}","qty":{},"price":{}.{}}}"#,
+                    n * 7919 % 100_000,
+                    item + 1,
+                    n % 977,
+                    10 + n % 90
+                )
+            })
             .collect();
         text.push_str(&format!(
             r#"{{"eventId":"{:016x}-{:016x}","eventType":"{kind}","subscriberId":{},"companyId":{},"eventTime":{},"payload":{{"sessionId":"s{:011x}","url":"https://shop{}.example.com/category/product{n}","country":"NL","device":"ios","currency":"USD","total":{}.{},"items":[{}]}}}}"#,
@@ -52,7 +68,9 @@ fn records(text: &[u8]) -> BinaryViewArray {
     let mut from = 0;
     for end in memchr::memchr_iter(b'\n', text) {
         let place = |at: usize| u32::try_from(at).expect("the buffer is small");
-        builder.try_append_view(block, place(from), place(end - from)).expect("the line is in the buffer");
+        builder
+            .try_append_view(block, place(from), place(end - from))
+            .expect("the line is in the buffer");
         from = end + 1;
     }
     builder.finish()
@@ -67,20 +85,47 @@ fn double(name: &str) -> Field {
 }
 
 fn cases() -> Vec<(&'static str, Vec<Field>)> {
-    let item = Field::new("item", DataType::Struct(Fields::from(vec![text("sku"), Field::new("qty", DataType::Int64, true), double("price")])), true);
+    let item = Field::new(
+        "item",
+        DataType::Struct(Fields::from(vec![
+            text("sku"),
+            Field::new("qty", DataType::Int64, true),
+            double("price"),
+        ])),
+        true,
+    );
     let payload = |members: Vec<Field>| Field::new("payload", DataType::Struct(Fields::from(members)), true);
     let long = |name| Field::new(name, DataType::Int64, true);
     vec![
         ("check", vec![]),
         ("event_type", vec![text("eventType")]),
-        ("type_time_total", vec![text("eventType"), Field::new("eventTime", columns::timestamp(), true), payload(vec![double("total")])]),
-        ("all", vec![
-            text("eventId"), text("eventType"), long("subscriberId"), long("companyId"), Field::new("eventTime", columns::timestamp(), true),
-            payload(vec![
-                text("sessionId"), text("url"), text("country"), text("device"), text("currency"), double("total"),
-                Field::new("items", DataType::List(Arc::new(item)), true),
-            ]),
-        ]),
+        (
+            "type_time_total",
+            vec![
+                text("eventType"),
+                Field::new("eventTime", columns::timestamp(), true),
+                payload(vec![double("total")]),
+            ],
+        ),
+        (
+            "all",
+            vec![
+                text("eventId"),
+                text("eventType"),
+                long("subscriberId"),
+                long("companyId"),
+                Field::new("eventTime", columns::timestamp(), true),
+                payload(vec![
+                    text("sessionId"),
+                    text("url"),
+                    text("country"),
+                    text("device"),
+                    text("currency"),
+                    double("total"),
+                    Field::new("items", DataType::List(Arc::new(item)), true),
+                ]),
+            ],
+        ),
     ]
 }
 
@@ -90,7 +135,9 @@ fn decode(c: &mut Criterion) {
     let mut group = c.benchmark_group("json");
     group.throughput(Throughput::Elements(records.views().len() as u64));
     for (name, fields) in cases() {
-        let mut decoder = format::json::Json.decoder(&Value::Null, Arc::new(Schema::new(fields))).expect("types of a schema");
+        let mut decoder = format::json::Json
+            .decoder(&Value::Null, Arc::new(Schema::new(fields)))
+            .expect("types of a schema");
         assert_eq!(decoder.decode(&records).bad, []);
         group.bench_function(name, |b| b.iter(|| decoder.decode(black_box(&records))));
     }
@@ -100,7 +147,9 @@ fn decode(c: &mut Criterion) {
             let mut found = 0;
             for line in black_box(&records).iter().flatten() {
                 let Some(at) = find.find(line) else { continue };
-                let Some(len) = memchr::memchr(b'"', &line[at + 13..]) else { continue };
+                let Some(len) = memchr::memchr(b'"', &line[at + 13..]) else {
+                    continue;
+                };
                 if sonic_rs::from_slice::<sonic_rs::LazyValue<'_>>(line).is_ok() {
                     found += len;
                 }
@@ -109,7 +158,9 @@ fn decode(c: &mut Criterion) {
         });
     });
     let schema = Arc::new(Schema::new(vec![columns::raw()]));
-    let mut encoder = format::json::Json.encoder(&Value::Null, Arc::clone(&schema)).expect("bytes");
+    let mut encoder = format::json::Json
+        .encoder(&Value::Null, Arc::clone(&schema))
+        .expect("bytes");
     let rows = RecordBatch::try_new(schema, vec![Arc::new(records.clone())]).expect("one column");
     let mut out = Vec::new();
     group.bench_function("encode_raw", |b| {
@@ -120,7 +171,10 @@ fn decode(c: &mut Criterion) {
     });
     let (_, fields) = cases().remove(3);
     let schema = Arc::new(Schema::new(fields));
-    let decoded = format::json::Json.decoder(&Value::Null, Arc::clone(&schema)).expect("types").decode(&records);
+    let decoded = format::json::Json
+        .decoder(&Value::Null, Arc::clone(&schema))
+        .expect("types")
+        .decode(&records);
     let rows = RecordBatch::try_new(Arc::clone(&schema), decoded.columns).expect("the columns of the schema");
     let mut encoder = format::json::Json.encoder(&Value::Null, schema).expect("columns");
     group.bench_function("encode_all", |b| {

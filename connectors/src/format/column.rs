@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, BooleanBufferBuilder, Date32Array, Decimal128Array, Float32Array, Float64Array, Int32Array,
-    Int64Array, ListArray, NullBufferBuilder, StructArray, TimestampMillisecondArray,
+    ArrayRef, BinaryArray, BooleanArray, BooleanBufferBuilder, Date32Array, Decimal128Array, Float32Array,
+    Float64Array, Int32Array, Int64Array, ListArray, NullBufferBuilder, StructArray, TimestampMillisecondArray,
 };
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
@@ -24,13 +24,23 @@ pub(super) enum Values {
     Int64(Vec<i64>),
     Float(Vec<f32>),
     Double(Vec<f64>),
-    Decimal { values: Vec<i128>, precision: u8, scale: i8 },
+    Decimal {
+        values: Vec<i128>,
+        precision: u8,
+        scale: i8,
+    },
     Date(Vec<i32>),
     Timestamp(Vec<i64>),
     Text(Text),
-    Binary { bytes: Vec<u8>, offsets: Vec<i32> },
+    Binary {
+        bytes: Vec<u8>,
+        offsets: Vec<i32>,
+    },
     Record(Vec<Column>),
-    List { item: Box<Column>, offsets: Vec<i32> },
+    List {
+        item: Box<Column>,
+        offsets: Vec<i32>,
+    },
 }
 
 /// Strings as views over the buffers of the records, and over one buffer of their own for what had to be rewritten.
@@ -88,24 +98,39 @@ impl Column {
             DataType::Int64 => Values::Int64(Vec::new()),
             DataType::Float32 => Values::Float(Vec::new()),
             DataType::Float64 => Values::Double(Vec::new()),
-            DataType::Decimal128(precision, scale @ 0..) => {
-                Values::Decimal { values: Vec::new(), precision: *precision, scale: *scale }
-            }
+            DataType::Decimal128(precision, scale @ 0..) => Values::Decimal {
+                values: Vec::new(),
+                precision: *precision,
+                scale: *scale,
+            },
             DataType::Date32 => Values::Date(Vec::new()),
             DataType::Timestamp(TimeUnit::Millisecond, Some(_)) => Values::Timestamp(Vec::new()),
             DataType::Utf8View => Values::Text(Text::default()),
-            DataType::Binary => Values::Binary { bytes: Vec::new(), offsets: vec![0] },
+            DataType::Binary => Values::Binary {
+                bytes: Vec::new(),
+                offsets: vec![0],
+            },
             DataType::Struct(members) => Values::Record(columns(members)?),
-            DataType::List(item) => Values::List { item: Box::new(Self::new(item)?), offsets: vec![0] },
+            DataType::List(item) => Values::List {
+                item: Box::new(Self::new(item)?),
+                offsets: vec![0],
+            },
             other => {
                 return Err(InvalidOptions {
                     pointer: String::new(),
-                    message: format!("the column `{}` has a type that records cannot give: {other}", field.name()),
+                    message: format!(
+                        "the column `{}` has a type that records cannot give: {other}",
+                        field.name()
+                    ),
                     help: None,
                 });
             }
         };
-        Ok(Self { field: Arc::clone(field), nulls: NullBufferBuilder::new(0), values })
+        Ok(Self {
+            field: Arc::clone(field),
+            nulls: NullBufferBuilder::new(0),
+            values,
+        })
     }
 
     /// How many rows it has.
@@ -155,23 +180,31 @@ impl Column {
                 Arc::new(Decimal128Array::new(taken(values), nulls).with_data_type(self.field.data_type().clone()))
             }
             Values::Date(values) => Arc::new(Date32Array::new(taken(values), nulls)),
-            Values::Timestamp(values) => {
-                Arc::new(TimestampMillisecondArray::new(taken(values), nulls).with_data_type(self.field.data_type().clone()))
-            }
+            Values::Timestamp(values) => Arc::new(
+                TimestampMillisecondArray::new(taken(values), nulls).with_data_type(self.field.data_type().clone()),
+            ),
             Values::Text(text) => finish_text(text, shared, nulls),
-            Values::Binary { bytes, offsets } => {
-                Arc::new(BinaryArray::new(finish_offsets(offsets), Buffer::from_vec(std::mem::take(bytes)), nulls))
-            }
+            Values::Binary { bytes, offsets } => Arc::new(BinaryArray::new(
+                finish_offsets(offsets),
+                Buffer::from_vec(std::mem::take(bytes)),
+                nulls,
+            )),
             Values::Record(members) => {
                 let arrays = members.iter_mut().map(|member| member.finish(shared)).collect();
                 let fields: Fields = members.iter().map(|member| Arc::clone(&member.field)).collect();
                 Arc::new(
-                    StructArray::try_new_with_length(fields, arrays, nulls, rows).expect("each member was filled to the row"),
+                    StructArray::try_new_with_length(fields, arrays, nulls, rows)
+                        .expect("each member was filled to the row"),
                 )
             }
             Values::List { item, offsets } => {
                 let items = item.finish(shared);
-                Arc::new(ListArray::new(Arc::clone(&item.field), finish_offsets(offsets), items, nulls))
+                Arc::new(ListArray::new(
+                    Arc::clone(&item.field),
+                    finish_offsets(offsets),
+                    items,
+                    nulls,
+                ))
             }
         }
     }

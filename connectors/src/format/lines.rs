@@ -25,7 +25,10 @@ impl Encoder for RawEncoder {
         if records.null_count() > 0 {
             let row = (0..records.len()).find(|row| records.is_null(*row)).unwrap_or(0);
             append(&records.slice(0, row), out);
-            return Err(BadRecord { row, error: "there are no bytes of this record".to_owned() });
+            return Err(BadRecord {
+                row,
+                error: "there are no bytes of this record".to_owned(),
+            });
         }
         append(records, out);
         Ok(())
@@ -59,7 +62,11 @@ fn append(records: &BinaryViewArray, out: &mut Vec<u8>) {
                     run.to = end + 1;
                 } else {
                     flush(run, out);
-                    run = Run { buffer, from: offset, to: end + 1 };
+                    run = Run {
+                        buffer,
+                        from: offset,
+                        to: end + 1,
+                    };
                 }
                 continue;
             }
@@ -75,7 +82,12 @@ fn append(records: &BinaryViewArray, out: &mut Vec<u8>) {
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "a view is four parts of 32 bits")]
 pub(super) fn parts(view: u128) -> [usize; 4] {
-    [view as u32 as usize, (view >> 32) as u32 as usize, (view >> 64) as u32 as usize, (view >> 96) as u32 as usize]
+    [
+        view as u32 as usize,
+        (view >> 32) as u32 as usize,
+        (view >> 64) as u32 as usize,
+        (view >> 96) as u32 as usize,
+    ]
 }
 
 #[cfg(test)]
@@ -92,7 +104,12 @@ mod tests {
         let schema = Arc::new(Schema::new(vec![columns::raw()]));
         let mut encoder = RawEncoder::new(&schema).unwrap();
         let mut out = Vec::new();
-        encoder.encode(&RecordBatch::try_new(schema, vec![Arc::new(records)]).unwrap(), &mut out).unwrap();
+        encoder
+            .encode(
+                &RecordBatch::try_new(schema, vec![Arc::new(records)]).unwrap(),
+                &mut out,
+            )
+            .unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -107,7 +124,9 @@ mod tests {
         let mut from = 0;
         for line in text.split('\n') {
             let kept = line.trim_end_matches('\r');
-            builder.try_append_view(block, from, u32::try_from(kept.len()).unwrap()).unwrap();
+            builder
+                .try_append_view(block, from, u32::try_from(kept.len()).unwrap())
+                .unwrap();
             lines.push(kept);
             from += u32::try_from(line.len()).unwrap() + 1;
         }

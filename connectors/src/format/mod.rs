@@ -28,5 +28,12 @@ pub fn all() -> Vec<Arc<dyn Format>> {
 
 /// Reads a format's options; `format: json` alone has none.
 fn options<T: serde::de::DeserializeOwned + Default>(value: &Value) -> Result<T, InvalidOptions> {
-    if value.is_null() { Ok(T::default()) } else { dataflow::contract::connector::options(value) }
+    if value.is_null() {
+        Ok(T::default())
+    } else {
+        dataflow::contract::connector::options(value)
+    }
 }
+
+#[cfg(test)]
+mod tests;

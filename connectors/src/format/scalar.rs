@@ -21,7 +21,11 @@ pub(super) fn integer(text: &[u8]) -> Option<i64> {
         // 19 digits are below 2^64.
         value = value * 10 + u64::from(digit);
     }
-    if is_negative { 0_i64.checked_sub_unsigned(value) } else { i64::try_from(value).ok() }
+    if is_negative {
+        0_i64.checked_sub_unsigned(value)
+    } else {
+        i64::try_from(value).ok()
+    }
 }
 
 /// The number that is nearest to this text; none if it is too great.
@@ -29,13 +33,19 @@ pub(super) fn double(text: &[u8]) -> Option<f64> {
     if let Some(value) = short_double(text) {
         return Some(value);
     }
-    std::str::from_utf8(text).ok()?.parse().ok().filter(|value: &f64| value.is_finite())
+    std::str::from_utf8(text)
+        .ok()?
+        .parse()
+        .ok()
+        .filter(|value: &f64| value.is_finite())
 }
 
 /// A number of few digits without an exponent: both the digits and the power of ten are exact, so their quotient is the
 /// nearest number.
 fn short_double(text: &[u8]) -> Option<f64> {
-    const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    const POWERS: [f64; 16] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ];
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     // 15 digits and a point: below 2^53.
     if digits.is_empty() || digits.len() > 16 {
@@ -55,7 +65,10 @@ fn short_double(text: &[u8]) -> Option<f64> {
     if places.is_none() && digits.len() > 15 {
         return None;
     }
-    #[expect(clippy::cast_precision_loss, reason = "at most 15 digits, which a double holds exactly")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "at most 15 digits, which a double holds exactly"
+    )]
     let value = value as f64 / POWERS[places.unwrap_or(0)];
     Some(if digits.len() < text.len() { -value } else { value })
 }
@@ -93,7 +106,12 @@ pub(super) fn decimal(text: &[u8], precision: u8, scale: i8) -> Option<i128> {
     if value == 0 {
         return Some(0);
     }
-    let shift = i64::try_from(places).ok().and_then(|places| i64::from(scale).checked_add(exponent.ok()?)?.checked_add(zeros)?.checked_sub(places))?;
+    let shift = i64::try_from(places).ok().and_then(|places| {
+        i64::from(scale)
+            .checked_add(exponent.ok()?)?
+            .checked_add(zeros)?
+            .checked_sub(places)
+    })?;
     let value = shifted(value, shift)?;
     (value < 10_i128.checked_pow(u32::from(precision))?).then_some(if is_negative { -value } else { value })
 }
@@ -108,7 +126,9 @@ fn shifted(value: i128, zeros: i64) -> Option<i128> {
 
 /// The day of `YYYY-MM-DD`, counted from 1970.
 pub(super) fn date(text: &[u8]) -> Option<i32> {
-    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = text else { return None };
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = text else {
+        return None;
+    };
     let day = NaiveDate::from_ymd_opt(
         i32::try_from(number(&[*y0, *y1, *y2, *y3])?).ok()?,
         number(&[*m0, *m1])?,
@@ -122,13 +142,17 @@ pub(super) fn instant(text: &[u8]) -> Option<i64> {
     if let Some(instant) = plain_instant(text) {
         return Some(instant);
     }
-    DateTime::parse_from_rfc3339(std::str::from_utf8(text).ok()?).ok().map(|instant| instant.timestamp_millis())
+    DateTime::parse_from_rfc3339(std::str::from_utf8(text).ok()?)
+        .ok()
+        .map(|instant| instant.timestamp_millis())
 }
 
 /// The form that nearly all have, `2026-01-31T12:30:00.250Z`, without the general parser.
 fn plain_instant(text: &[u8]) -> Option<i64> {
     let (day, time) = text.split_at_checked(10)?;
-    let [b'T', h0, h1, b':', m0, m1, b':', s0, s1, rest @ ..] = time else { return None };
+    let [b'T', h0, h1, b':', m0, m1, b':', s0, s1, rest @ ..] = time else {
+        return None;
+    };
     let (hour, minute, second) = (number(&[*h0, *h1])?, number(&[*m0, *m1])?, number(&[*s0, *s1])?);
     let millis = match rest {
         [b'Z'] => 0,
@@ -144,7 +168,9 @@ fn plain_instant(text: &[u8]) -> Option<i64> {
 
 /// A few digits.
 fn number(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |value, digit| digit.is_ascii_digit().then(|| value * 10 + u32::from(digit - b'0')))
+    digits.iter().try_fold(0, |value, digit| {
+        digit.is_ascii_digit().then(|| value * 10 + u32::from(digit - b'0'))
+    })
 }
 
 /// Writes a decimal: its text with all its places.
@@ -164,9 +190,12 @@ pub(super) fn write_decimal(value: i128, scale: i8, out: &mut Vec<u8>) {
 
 /// Writes a day as `YYYY-MM-DD`; false if the calendar does not reach there.
 pub(super) fn write_date(days: i32, out: &mut Vec<u8>) -> bool {
-    let day = chrono::TimeDelta::try_days(i64::from(days)).and_then(|days| NaiveDate::default().checked_add_signed(days));
+    let day =
+        chrono::TimeDelta::try_days(i64::from(days)).and_then(|days| NaiveDate::default().checked_add_signed(days));
     // Years of other than four digits could not be read again.
-    let Some(day) = day.filter(|day| (0..10_000).contains(&chrono::Datelike::year(day))) else { return false };
+    let Some(day) = day.filter(|day| (0..10_000).contains(&chrono::Datelike::year(day))) else {
+        return false;
+    };
     out.extend_from_slice(day.format("%Y-%m-%d").to_string().as_bytes());
     true
 }
@@ -189,7 +218,16 @@ mod tests {
         for value in [0, 1, -1, 42, i64::MAX, i64::MIN] {
             assert_eq!(integer(value.to_string().as_bytes()), Some(value));
         }
-        for text in ["", "-", "9223372036854775808", "-9223372036854775809", "99999999999999999999", "1.5", "1e3", "+1"] {
+        for text in [
+            "",
+            "-",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "99999999999999999999",
+            "1.5",
+            "1e3",
+            "+1",
+        ] {
             assert_eq!(integer(text.as_bytes()), None, "{text}");
         }
     }
@@ -227,7 +265,14 @@ mod tests {
         assert_eq!(instant(b"2023-11-14T22:13:20.123Z"), Some(1_700_000_000_123));
         assert_eq!(instant(b"2023-11-14T23:13:20.123456+01:00"), Some(1_700_000_000_123));
         assert_eq!(instant(b"1969-12-31T23:59:59.999Z"), Some(-1));
-        for text in ["2023-11-14", "2023-11-14T22:13:20", "2023-02-30T00:00:00Z", "2023-11-14T24:00:00Z", "", "x"] {
+        for text in [
+            "2023-11-14",
+            "2023-11-14T22:13:20",
+            "2023-02-30T00:00:00Z",
+            "2023-11-14T24:00:00Z",
+            "",
+            "x",
+        ] {
             assert_eq!(instant(text.as_bytes()), None, "{text}");
         }
         assert_eq!(date(b"1970-01-02"), Some(1));

@@ -34,7 +34,9 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn bad(fields: Vec<Field>, records: &BinaryViewArray) -> bool {
-    let mut decoder = Json.decoder(&Value::Null, Arc::new(Schema::new(fields))).expect("types of a schema");
+    let mut decoder = Json
+        .decoder(&Value::Null, Arc::new(Schema::new(fields)))
+        .expect("types of a schema");
     !decoder.decode(records).bad.is_empty()
 }
 
@@ -50,14 +52,22 @@ fn among(data: &[u8]) -> BinaryViewArray {
     text.resize(text.len() + 64, b' ');
     let mut builder = BinaryViewBuilder::new();
     let block = builder.append_block(Buffer::from_vec(text));
-    builder.try_append_view(block, 0, u32::try_from(data.len()).expect("inputs are small")).expect("in the buffer");
+    builder
+        .try_append_view(block, 0, u32::try_from(data.len()).expect("inputs are small"))
+        .expect("in the buffer");
     builder.finish()
 }
 
 fn fields() -> Vec<Field> {
-    let item = Fields::from(vec![Field::new("sku", DataType::Utf8View, true), Field::new("price", DataType::Decimal128(18, 2), true)]);
+    let item = Fields::from(vec![
+        Field::new("sku", DataType::Utf8View, true),
+        Field::new("price", DataType::Decimal128(18, 2), true),
+    ]);
     let items = DataType::new_list(DataType::Struct(item), true);
-    let payload = Fields::from(vec![Field::new("total", DataType::Float64, true), Field::new("items", items, true)]);
+    let payload = Fields::from(vec![
+        Field::new("total", DataType::Float64, true),
+        Field::new("items", items, true),
+    ]);
     vec![
         Field::new("eventType", DataType::Utf8View, true),
         Field::new("id", DataType::Int64, true),

@@ -32,18 +32,33 @@ struct Field<'a> {
 }
 
 impl CsvDecoder {
-    pub(super) fn new(dialect: Dialect, schema: &Map<String, Value>, wanted: &SchemaRef) -> Result<Self, InvalidOptions> {
+    pub(super) fn new(
+        dialect: Dialect,
+        schema: &Map<String, Value>,
+        wanted: &SchemaRef,
+    ) -> Result<Self, InvalidOptions> {
         let columns = columns(wanted.fields())?;
         // Without the document's schema the columns are all there are.
         if schema.is_empty() {
             let wanted = (0..columns.len()).map(Some).collect();
-            return Ok(Self { dialect, columns, wanted });
+            return Ok(Self {
+                dialect,
+                columns,
+                wanted,
+            });
         }
         if let Some(column) = columns.iter().find(|column| !schema.contains_key(column.name())) {
             return Err(invalid("/schema", &format!("it has no field `{}`", column.name())));
         }
-        let wanted = schema.keys().map(|name| columns.iter().position(|column| column.name() == name)).collect();
-        Ok(Self { dialect, columns, wanted })
+        let wanted = schema
+            .keys()
+            .map(|name| columns.iter().position(|column| column.name() == name))
+            .collect();
+        Ok(Self {
+            dialect,
+            columns,
+            wanted,
+        })
     }
 
     fn row(&mut self, record: &[u8], (buffer, start): (usize, usize), own: usize) -> Result<(), String> {
@@ -64,7 +79,10 @@ impl CsvDecoder {
                 None => return Err(format!("expected {} fields, found {}", self.wanted.len(), index + 1)),
             };
         }
-        Err(format!("expected {} fields, found more from byte {at} on", self.wanted.len()))
+        Err(format!(
+            "expected {} fields, found more from byte {at} on",
+            self.wanted.len()
+        ))
     }
 }
 
@@ -81,7 +99,10 @@ impl Decoder for CsvDecoder {
                 column.fill(row + 1);
             }
         }
-        Decoded { columns: self.columns.iter_mut().map(|column| column.finish(shared)).collect(), bad }
+        Decoded {
+            columns: self.columns.iter_mut().map(|column| column.finish(shared)).collect(),
+            bad,
+        }
     }
 }
 
@@ -90,14 +111,21 @@ fn field<'a>(record: &'a [u8], at: usize, dialect: &Dialect) -> Result<(Field<'a
     let rest = &record[at..];
     if rest.first() != Some(&dialect.quote) {
         let end = memchr::memchr(dialect.delimiter, rest).unwrap_or(rest.len());
-        let field = Field { text: &rest[..end], from: at, is_quoted: false, has_doubled_quotes: false };
+        let field = Field {
+            text: &rest[..end],
+            from: at,
+            is_quoted: false,
+            has_doubled_quotes: false,
+        };
         return Ok((field, (end < rest.len()).then_some(at + end + 1)));
     }
     let mut from = 1;
     let mut has_doubled_quotes = false;
     loop {
         let Some(found) = memchr::memchr(dialect.quote, &rest[from..]) else {
-            return Err(format!("the row is cut off inside the quoted field that begins at byte {at}"));
+            return Err(format!(
+                "the row is cut off inside the quoted field that begins at byte {at}"
+            ));
         };
         let end = from + found;
         let next = match rest.get(end + 1) {
@@ -110,7 +138,15 @@ fn field<'a>(record: &'a [u8], at: usize, dialect: &Dialect) -> Result<(Field<'a
             Some(byte) if *byte == dialect.delimiter => Some(at + end + 2),
             Some(_) => return Err(format!("text behind the closing quote at byte {}", at + end)),
         };
-        return Ok((Field { text: &rest[1..end], from: at + 1, is_quoted: true, has_doubled_quotes }, next));
+        return Ok((
+            Field {
+                text: &rest[1..end],
+                from: at + 1,
+                is_quoted: true,
+                has_doubled_quotes,
+            },
+            next,
+        ));
     }
 }
 
@@ -166,7 +202,11 @@ fn scalar_value(values: &mut Values, text: &[u8]) -> Option<()> {
             values.push(Some(value).filter(|value| value.is_finite())?);
         }
         Values::Double(values) => values.push(scalar::double(text)?),
-        Values::Decimal { values, precision, scale } => values.push(scalar::decimal(text, *precision, *scale)?),
+        Values::Decimal {
+            values,
+            precision,
+            scale,
+        } => values.push(scalar::decimal(text, *precision, *scale)?),
         Values::Date(values) => values.push(scalar::date(text)?),
         Values::Timestamp(values) => values.push(scalar::integer(text).or_else(|| scalar::instant(text))?),
         Values::Binary { bytes, offsets } => {
@@ -185,7 +225,11 @@ fn scalar_value(values: &mut Values, text: &[u8]) -> Option<()> {
 
 fn boolean(text: &[u8]) -> Option<bool> {
     let is = |word: &str| text.eq_ignore_ascii_case(word.as_bytes());
-    if is("true") { Some(true) } else { is("false").then_some(false) }
+    if is("true") {
+        Some(true)
+    } else {
+        is("false").then_some(false)
+    }
 }
 
 fn wanted(values: &Values) -> String {

@@ -19,17 +19,28 @@ pub(super) struct CsvEncoder {
 impl CsvEncoder {
     pub(super) fn new(dialect: Dialect, has_header: bool, columns: &SchemaRef) -> Result<Self, InvalidOptions> {
         flat(columns)?;
-        let names: Vec<&str> =
-            columns.fields().iter().map(|field| field.name().as_str()).filter(|name| !columns::is_reserved(name)).collect();
+        let names: Vec<&str> = columns
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .filter(|name| !columns::is_reserved(name))
+            .collect();
         if names.is_empty() {
-            return Err(invalid("/schema", "`format: csv` writes columns, but these rows have none: give the source a `schema`"));
+            return Err(invalid(
+                "/schema",
+                "`format: csv` writes columns, but these rows have none: give the source a `schema`",
+            ));
         }
         let header = has_header.then(|| {
             let mut line = dialect.header(names.into_iter());
             line.push(b'\n');
             line
         });
-        Ok(Self { dialect, header, written: Written::new(columns)? })
+        Ok(Self {
+            dialect,
+            header,
+            written: Written::new(columns)?,
+        })
     }
 }
 
@@ -40,7 +51,10 @@ impl Encoder for CsvEncoder {
 
     fn encode(&mut self, rows: &RecordBatch, out: &mut Vec<u8>) -> Result<(), BadRecord> {
         let arrays = self.written.arrays(rows)?;
-        let members: Vec<Member<'_>> = arrays.iter().map(|(name, array)| Member::new(name, array.as_ref())).collect();
+        let members: Vec<Member<'_>> = arrays
+            .iter()
+            .map(|(name, array)| Member::new(name, array.as_ref()))
+            .collect();
         let mut field = Vec::new();
         for row in 0..rows.num_rows() {
             let start = out.len();
@@ -56,10 +70,16 @@ impl Encoder for CsvEncoder {
                     field.clear();
                     if let Err(error) = member.value(row, &mut field) {
                         out.truncate(start);
-                        return Err(BadRecord { row, error: format!("{}: {error}", member.name()) });
+                        return Err(BadRecord {
+                            row,
+                            error: format!("{}: {error}", member.name()),
+                        });
                     }
                     // Dates and base64 stand in quotes in JSON; neither has an escape in it.
-                    let plain = field.strip_prefix(b"\"").and_then(|plain| plain.strip_suffix(b"\"")).unwrap_or(&field);
+                    let plain = field
+                        .strip_prefix(b"\"")
+                        .and_then(|plain| plain.strip_suffix(b"\""))
+                        .unwrap_or(&field);
                     self.dialect.write(plain, out);
                 }
             }

@@ -34,7 +34,13 @@ pub struct CsvOptions {
 
 impl Default for CsvOptions {
     fn default() -> Self {
-        Self { schema: Map::new(), delimiter: ",".to_owned(), quote: "\"".to_owned(), header: true, null_text: String::new() }
+        Self {
+            schema: Map::new(),
+            delimiter: ",".to_owned(),
+            quote: "\"".to_owned(),
+            header: true,
+            null_text: String::new(),
+        }
     }
 }
 
@@ -54,10 +60,20 @@ impl Dialect {
             return Err(invalid("/quote", "the quote and the delimiter are the same character"));
         }
         let null_text = options.null_text.clone().into_bytes();
-        if null_text.iter().any(|byte| [delimiter, quote, b'\n', b'\r'].contains(byte)) {
-            return Err(invalid("/nullText", "it holds the delimiter, the quote or a line end, so no field could be it"));
+        if null_text
+            .iter()
+            .any(|byte| [delimiter, quote, b'\n', b'\r'].contains(byte))
+        {
+            return Err(invalid(
+                "/nullText",
+                "it holds the delimiter, the quote or a line end, so no field could be it",
+            ));
         }
-        Ok(Self { delimiter, quote, null_text })
+        Ok(Self {
+            delimiter,
+            quote,
+            null_text,
+        })
     }
 
     /// Appends a field that is not NULL, in quotes if it needs them.
@@ -93,12 +109,19 @@ impl Dialect {
 fn character(text: &str, pointer: &str) -> Result<u8, InvalidOptions> {
     match text.as_bytes() {
         [byte @ (b'\t' | b' '..=b'~')] => Ok(*byte),
-        _ => Err(invalid(pointer, "it must be one ASCII character, such as `,` or `;` or a tab (\"\\t\")")),
+        _ => Err(invalid(
+            pointer,
+            "it must be one ASCII character, such as `,` or `;` or a tab (\"\\t\")",
+        )),
     }
 }
 
 fn invalid(pointer: &str, message: &str) -> InvalidOptions {
-    InvalidOptions { pointer: pointer.to_owned(), message: message.to_owned(), help: None }
+    InvalidOptions {
+        pointer: pointer.to_owned(),
+        message: message.to_owned(),
+        help: None,
+    }
 }
 
 /// That no column has others inside it.
@@ -107,7 +130,10 @@ fn flat(columns: &SchemaRef) -> Result<(), InvalidOptions> {
         None => Ok(()),
         Some(field) => Err(InvalidOptions {
             pointer: "/schema".to_owned(),
-            message: format!("the field `{}` is a list or a record, which a CSV field cannot hold", field.name()),
+            message: format!(
+                "the field `{}` is a list or a record, which a CSV field cannot hold",
+                field.name()
+            ),
             help: Some("use `format: json`, or a `select` that makes plain columns of it".to_owned()),
         }),
     }
@@ -129,19 +155,31 @@ impl Format for Csv {
     fn framing(&self, value: &Value) -> Result<Framing, InvalidOptions> {
         let options: CsvOptions = options(value)?;
         let dialect = Dialect::new(&options)?;
-        let header = options.header.then(|| dialect.header(options.schema.keys().map(String::as_str)));
-        Ok(Framing::QuotedLines { quote: dialect.quote, header })
+        let header = options
+            .header
+            .then(|| dialect.header(options.schema.keys().map(String::as_str)));
+        Ok(Framing::QuotedLines {
+            quote: dialect.quote,
+            header,
+        })
     }
 
     fn decoder(&self, value: &Value, columns: SchemaRef) -> Result<Box<dyn Decoder>, InvalidOptions> {
         let options: CsvOptions = options(value)?;
         flat(&columns)?;
-        Ok(Box::new(decode::CsvDecoder::new(Dialect::new(&options)?, &options.schema, &columns)?))
+        Ok(Box::new(decode::CsvDecoder::new(
+            Dialect::new(&options)?,
+            &options.schema,
+            &columns,
+        )?))
     }
 
     fn encoder(&self, value: &Value, columns: SchemaRef) -> Result<Box<dyn Encoder>, InvalidOptions> {
         let options: CsvOptions = options(value)?;
-        Ok(Box::new(encode::CsvEncoder::new(Dialect::new(&options)?, options.header, &columns)?))
+        Ok(Box::new(encode::CsvEncoder::new(
+            Dialect::new(&options)?,
+            options.header,
+            &columns,
+        )?))
     }
 }
-

@@ -1,9 +1,9 @@
 //! The decoder: batches of records into columns.
 
 use arrow::array::BinaryViewArray;
-use dataflow::contract::format::{BadRecord, Decoded, Decoder};
-use dataflow::contract::InvalidOptions;
 use arrow_schema::SchemaRef;
+use dataflow::contract::InvalidOptions;
+use dataflow::contract::format::{BadRecord, Decoded, Decoder};
 
 use super::fault::{Fault, Result, kind};
 use super::names::Names;
@@ -26,7 +26,12 @@ impl JsonDecoder {
     pub(super) fn new(schema: &SchemaRef) -> std::result::Result<Self, InvalidOptions> {
         let columns = columns(schema.fields())?;
         let names = Names::new(&columns);
-        Ok(Self { columns, names, tokens: Tokens::default(), copy: Vec::new() })
+        Ok(Self {
+            columns,
+            names,
+            tokens: Tokens::default(),
+            copy: Vec::new(),
+        })
     }
 
     fn record(&mut self, records: &Records<'_>, row: usize) -> Result<()> {
@@ -56,7 +61,10 @@ impl Decoder for JsonDecoder {
         let mut bad = Vec::new();
         for row in 0..records.len() {
             if let Err(fault) = self.record(&records, row) {
-                bad.push(BadRecord { row, error: fault.to_string() });
+                bad.push(BadRecord {
+                    row,
+                    error: fault.to_string(),
+                });
             }
             for column in &mut self.columns {
                 if column.len() <= row {
@@ -64,6 +72,9 @@ impl Decoder for JsonDecoder {
                 }
             }
         }
-        Decoded { columns: self.columns.iter_mut().map(|column| column.finish(shared)).collect(), bad }
+        Decoded {
+            columns: self.columns.iter_mut().map(|column| column.finish(shared)).collect(),
+            bad,
+        }
     }
 }

@@ -35,15 +35,28 @@ pub(super) fn encoder(schema: &SchemaRef) -> Result<Box<dyn Encoder>, InvalidOpt
     if let Some(raw) = lines::RawEncoder::new(schema) {
         return Ok(Box::new(raw));
     }
-    Ok(Box::new(RowEncoder { written: Written::new(schema)? }))
+    Ok(Box::new(RowEncoder {
+        written: Written::new(schema)?,
+    }))
 }
 
 impl Written {
     /// All columns of this schema but the reserved ones.
     pub(in crate::format) fn new(schema: &SchemaRef) -> Result<Self, InvalidOptions> {
-        let user = schema.fields().iter().enumerate().filter(|(_, field)| !columns::is_reserved(field.name()));
-        let columns = user.map(|(index, field)| Ok(Column { index, written: written(field, field.data_type())? }));
-        Ok(Self { columns: columns.collect::<Result<_, _>>()? })
+        let user = schema
+            .fields()
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| !columns::is_reserved(field.name()));
+        let columns = user.map(|(index, field)| {
+            Ok(Column {
+                index,
+                written: written(field, field.data_type())?,
+            })
+        });
+        Ok(Self {
+            columns: columns.collect::<Result<_, _>>()?,
+        })
     }
 
     /// The columns of these rows, by name, in the few types that are written.
@@ -54,7 +67,10 @@ impl Written {
             if *array.data_type() == column.written {
                 return Ok((name, Arc::clone(array)));
             }
-            let written = cast(array, &column.written).map_err(|error| BadRecord { row: 0, error: format!("{name}: {error}") })?;
+            let written = cast(array, &column.written).map_err(|error| BadRecord {
+                row: 0,
+                error: format!("{name}: {error}"),
+            })?;
             Ok((name, written))
         };
         self.columns.iter().map(array).collect()
@@ -68,21 +84,35 @@ fn written(field: &FieldRef, from: &DataType) -> Result<DataType, InvalidOptions
         Ok(item.as_ref().clone().with_data_type(data_type).into())
     };
     Ok(match from {
-        DataType::Null | DataType::Boolean | DataType::Int64 | DataType::UInt64 | DataType::Float32 | DataType::Float64 => from.clone(),
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => DataType::Int64,
+        DataType::Null
+        | DataType::Boolean
+        | DataType::Int64
+        | DataType::UInt64
+        | DataType::Float32
+        | DataType::Float64 => from.clone(),
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
+            DataType::Int64
+        }
         DataType::Float16 => DataType::Float32,
         DataType::Decimal128(_, 0..) => from.clone(),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8View,
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => DataType::Binary,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            DataType::Binary
+        }
         DataType::Date32 | DataType::Date64 => DataType::Date32,
         DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Millisecond, zone.clone()),
         DataType::Dictionary(_, value) => written(field, value)?,
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => DataType::List(inner(item)?),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            DataType::List(inner(item)?)
+        }
         DataType::Struct(members) => DataType::Struct(members.iter().map(inner).collect::<Result<_, _>>()?),
         other => {
             return Err(InvalidOptions {
                 pointer: String::new(),
-                message: format!("the column `{}` has a type that JSON cannot be written of: {other}", field.name()),
+                message: format!(
+                    "the column `{}` has a type that JSON cannot be written of: {other}",
+                    field.name()
+                ),
                 help: Some("leave it out or make a string of it with `select`".to_owned()),
             });
         }
@@ -92,7 +122,10 @@ fn written(field: &FieldRef, from: &DataType) -> Result<DataType, InvalidOptions
 impl Encoder for RowEncoder {
     fn encode(&mut self, rows: &RecordBatch, out: &mut Vec<u8>) -> Result<(), BadRecord> {
         let arrays = self.written.arrays(rows)?;
-        let members: Vec<Member<'_>> = arrays.iter().map(|(name, array)| Member::new(name, array.as_ref())).collect();
+        let members: Vec<Member<'_>> = arrays
+            .iter()
+            .map(|(name, array)| Member::new(name, array.as_ref()))
+            .collect();
         for row in 0..rows.num_rows() {
             let start = out.len();
             if let Err(error) = write::object(&members, row, out) {

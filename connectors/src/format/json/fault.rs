@@ -19,13 +19,21 @@ impl Fault {
     /// A record that is not JSON, from the byte `at` on.
     #[cold]
     pub(super) fn syntax(text: impl Into<Cow<'static, str>>, at: usize) -> Box<Self> {
-        Box::new(Self { path: Vec::new(), text: text.into(), at: Some(at) })
+        Box::new(Self {
+            path: Vec::new(),
+            text: text.into(),
+            at: Some(at),
+        })
     }
 
     /// A value that is not what the schema or an expression wants.
     #[cold]
     pub(super) fn value(text: impl Into<Cow<'static, str>>) -> Box<Self> {
-        Box::new(Self { path: Vec::new(), text: text.into(), at: None })
+        Box::new(Self {
+            path: Vec::new(),
+            text: text.into(),
+            at: None,
+        })
     }
 
     /// Something stands where something else must.

@@ -29,8 +29,8 @@ pub(super) use encode::Written;
 pub(super) use write::Member;
 
 use arrow_schema::SchemaRef;
-use dataflow::contract::format::{Decoder, Encoder, Format, Framing, Splicer};
 use dataflow::contract::InvalidOptions;
+use dataflow::contract::format::{Decoder, Encoder, Format, Framing, Splicer};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -80,3 +80,6 @@ impl Format for Json {
         Some(&splice::JsonSplicer)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,10 +56,16 @@ impl Names {
         let here = &walk.bytes()[at..];
         let start = u64::from_le_bytes(*here.first_chunk().expect("the padding is longer"));
         let (before, after) = self.names.split_at(guess.min(self.names.len()));
-        let is = |name: &Name| (start ^ name.start) & name.mask == 0 && (name.quoted.len() <= 8 || here.starts_with(&name.quoted));
+        let is = |name: &Name| {
+            (start ^ name.start) & name.mask == 0 && (name.quoted.len() <= 8 || here.starts_with(&name.quoted))
+        };
         let found = after.iter().position(is).map(|index| index + before.len());
         let found = found.or_else(|| before.iter().position(is));
-        if walk.escapes && found.is_none() { self.find_escaped(here) } else { found }
+        if walk.escapes && found.is_none() {
+            self.find_escaped(here)
+        } else {
+            found
+        }
     }
 
     /// A name may be written with escapes: then it is compared as what it means.
@@ -84,6 +90,10 @@ impl Name {
             start[at] = *byte;
             mask[at] = 0xff;
         }
-        Self { quoted, start: u64::from_le_bytes(start), mask: u64::from_le_bytes(mask) }
+        Self {
+            quoted,
+            start: u64::from_le_bytes(start),
+            mask: u64::from_le_bytes(mask),
+        }
     }
 }

@@ -24,7 +24,13 @@ pub(super) struct Place {
 }
 
 /// Reads the object that begins here into the columns that want its members; each gets at most the row `row`.
-pub(super) fn members(walk: &mut Walk<'_>, columns: &mut [Column], names: &Names, row: usize, place: Place) -> Result<()> {
+pub(super) fn members(
+    walk: &mut Walk<'_>,
+    columns: &mut [Column],
+    names: &Names,
+    row: usize,
+    place: Place,
+) -> Result<()> {
     walk.enter()?;
     if walk.peek().1 == b'}' {
         walk.leave();
@@ -63,7 +69,10 @@ fn present(columns: &[Column], names: &Names, row: usize) -> Result<()> {
     if !names.has_required {
         return Ok(());
     }
-    match columns.iter().find(|column| !column.field.is_nullable() && column.len() == row) {
+    match columns
+        .iter()
+        .find(|column| !column.field.is_nullable() && column.len() == row)
+    {
         Some(column) => Err(Fault::value("is absent").inside(column.name())),
         None => Ok(()),
     }
@@ -158,32 +167,54 @@ fn scalar_value(walk: &mut Walk<'_>, values: &mut Values, byte: u8) -> Result<()
         (Values::Float(values), b'-' | b'0'..=b'9') => {
             let number = walk.number()?;
             // Straight from the text: a double between would be rounded twice.
-            let value = std::str::from_utf8(number.text).ok().and_then(|text| text.parse().ok()).filter(|value: &f32| value.is_finite());
+            let value = std::str::from_utf8(number.text)
+                .ok()
+                .and_then(|text| text.parse().ok())
+                .filter(|value: &f32| value.is_finite());
             values.push(value.ok_or_else(|| great(number))?);
         }
-        (Values::Decimal { values, precision, scale }, b'-' | b'0'..=b'9') => {
+        (
+            Values::Decimal {
+                values,
+                precision,
+                scale,
+            },
+            b'-' | b'0'..=b'9',
+        ) => {
             let number = walk.number()?;
             let value = scalar::decimal(number.text, *precision, *scale);
             values.push(value.ok_or_else(|| {
-                Fault::value(format!("{} has more digits than decimal({precision},{scale}) holds", scalar::shown(number.text)))
+                Fault::value(format!(
+                    "{} has more digits than decimal({precision},{scale}) holds",
+                    scalar::shown(number.text)
+                ))
             })?);
         }
         (Values::Timestamp(values), b'-' | b'0'..=b'9') => {
             let number = walk.number()?;
             values.push(scalar::integer(number.text).ok_or_else(|| {
-                Fault::value(format!("expected a time as whole milliseconds since 1970, found {}", scalar::shown(number.text)))
+                Fault::value(format!(
+                    "expected a time as whole milliseconds since 1970, found {}",
+                    scalar::shown(number.text)
+                ))
             })?);
         }
         (Values::Timestamp(values), b'"') => {
             let contents = string(walk);
             values.push(scalar::instant(&contents).ok_or_else(|| {
-                Fault::value(format!("expected a time such as 2026-01-31T12:30:00Z, found \"{}\"", scalar::shown(&contents)))
+                Fault::value(format!(
+                    "expected a time such as 2026-01-31T12:30:00Z, found \"{}\"",
+                    scalar::shown(&contents)
+                ))
             })?);
         }
         (Values::Date(values), b'"') => {
             let contents = string(walk);
             values.push(scalar::date(&contents).ok_or_else(|| {
-                Fault::value(format!("expected a date such as 2026-01-31, found \"{}\"", scalar::shown(&contents)))
+                Fault::value(format!(
+                    "expected a date such as 2026-01-31, found \"{}\"",
+                    scalar::shown(&contents)
+                ))
             })?);
         }
         (Values::Binary { bytes, offsets }, b'"') => {
@@ -219,7 +250,10 @@ fn whole(number: Number<'_>, bits: &str) -> Box<Fault> {
 
 #[cold]
 fn great(number: Number<'_>) -> Box<Fault> {
-    Fault::value(format!("{} is too great for a number of floating point", scalar::shown(number.text)))
+    Fault::value(format!(
+        "{} is too great for a number of floating point",
+        scalar::shown(number.text)
+    ))
 }
 
 /// A value of another type than the wanted, or no value at all.
@@ -231,7 +265,9 @@ fn wrong(walk: &mut Walk<'_>, values: &Values, byte: u8) -> Box<Fault> {
     }
     let wanted = match values {
         Values::Boolean(_) => "a boolean",
-        Values::Int32(_) | Values::Int64(_) | Values::Float(_) | Values::Double(_) | Values::Decimal { .. } => "a number",
+        Values::Int32(_) | Values::Int64(_) | Values::Float(_) | Values::Double(_) | Values::Decimal { .. } => {
+            "a number"
+        }
         Values::Date(_) => "a date as a string",
         Values::Timestamp(_) => "a time as a number or a string",
         Values::Text(_) => "a string",

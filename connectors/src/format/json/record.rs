@@ -18,7 +18,12 @@ pub(super) struct Records<'a> {
 impl<'a> Records<'a> {
     pub(super) fn new(array: &'a BinaryViewArray) -> Self {
         let buffers = array.data_buffers();
-        Self { array, views: array.views(), buffers, own: buffers.len() }
+        Self {
+            array,
+            views: array.views(),
+            buffers,
+            own: buffers.len(),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -33,7 +38,11 @@ impl<'a> Records<'a> {
         'a: 'b,
     {
         let [len, _, buffer, offset] = parts(self.views[row]);
-        let place = Place { buffer, offset, own: self.own };
+        let place = Place {
+            buffer,
+            offset,
+            own: self.own,
+        };
         if len > 12 {
             let bytes = &self.buffers[buffer].as_slice()[offset..];
             if bytes.len() >= len + PADDING && matches!(bytes[len], b'\n' | b'\r') {

@@ -1,7 +1,10 @@
 //! The vector instructions of the JSON scanner, and the one place of this crate that is `unsafe`: everything else is built on these few functions.
 //!
 //! Each has a plain form for processors without AVX2 and PCLMUL, and a test that both say the same.
-#![expect(unsafe_code, reason = "vector loads and views over checked text; each block says why it is sound")]
+#![expect(
+    unsafe_code,
+    reason = "vector loads and views over checked text; each block says why it is sound"
+)]
 
 use arrow::array::StringViewArray;
 use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
@@ -79,9 +82,9 @@ pub(in crate::format) fn views(views: Vec<u128>, buffers: Vec<Buffer>, nulls: Op
 #[cfg(any(target_feature = "avx2", target_feature = "pclmulqdq"))]
 mod vector {
     use std::arch::x86_64::{
-        __m256i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_set_epi64x, _mm_set1_epi8, _mm256_add_epi8, _mm256_cmpeq_epi8,
-        _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setr_epi8,
-        _mm256_shuffle_epi8,
+        __m256i, _mm_clmulepi64_si128, _mm_cvtsi128_si64, _mm_set_epi64x, _mm_set1_epi8, _mm256_add_epi8,
+        _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256,
+        _mm256_set1_epi8, _mm256_setr_epi8, _mm256_shuffle_epi8,
     };
 
     use super::{BLOCK, Masks};
@@ -162,7 +165,10 @@ mod vector {
     }
 }
 
-#[cfg(any(test, not(all(target_arch = "x86_64", target_feature = "avx2", target_feature = "pclmulqdq"))))]
+#[cfg(any(
+    test,
+    not(all(target_arch = "x86_64", target_feature = "avx2", target_feature = "pclmulqdq"))
+))]
 #[cfg_attr(not(test), expect(dead_code, reason = "a processor may have one of the two"))]
 mod plain {
     use super::{BLOCK, Masks};
@@ -214,7 +220,9 @@ mod tests {
         assert_eq!(parity(0b10010), 0b01110);
         let mut bits = 1_u64;
         for _ in 0..1000 {
-            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            bits = bits
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             assert_eq!(parity(bits), plain::parity(bits));
         }
     }

@@ -65,12 +65,23 @@ impl Splicer for JsonSplicer {
                     }
                 }
                 Err(fault) => {
-                    let error = if fault.is_syntax() { fault } else { fault.inside(&path.to_string()) };
-                    bad.push(BadRecord { row, error: error.to_string() });
+                    let error = if fault.is_syntax() {
+                        fault
+                    } else {
+                        fault.inside(&path.to_string())
+                    };
+                    bad.push(BadRecord {
+                        row,
+                        error: error.to_string(),
+                    });
                 }
             }
         }
-        Unnested { records: out.finish(None), rows, bad }
+        Unnested {
+            records: out.finish(None),
+            rows,
+            bad,
+        }
     }
 }
 
@@ -97,7 +108,11 @@ struct Source<'a> {
 
 impl<'a> Source<'a> {
     fn new(records: &'a BinaryViewArray) -> Self {
-        Self { records: Records::new(records), tokens: Tokens::default(), copy: Vec::new() }
+        Self {
+            records: Records::new(records),
+            tokens: Tokens::default(),
+            copy: Vec::new(),
+        }
     }
 
     /// The bytes of a record, and what a walk over the whole of it finds.
@@ -149,7 +164,10 @@ impl Gone {
     }
 
     fn find(&self, raw: &[u8]) -> Option<&Self> {
-        self.fields.iter().find(|(field, _)| text::is_name(raw, field)).map(|(_, below)| below)
+        self.fields
+            .iter()
+            .find(|(field, _)| text::is_name(raw, field))
+            .map(|(_, below)| below)
     }
 }
 
@@ -214,7 +232,14 @@ fn list(walk: &mut Walk<'_>, parts: &[String]) -> Result<Option<List>> {
     };
     if byte != b'{' {
         walk.skip()?;
-        return if byte == b'n' { Ok(None) } else { Err(Fault::value(format!("expected an object at byte {at}, found {}", kind(byte)))) };
+        return if byte == b'n' {
+            Ok(None)
+        } else {
+            Err(Fault::value(format!(
+                "expected an object at byte {at}, found {}",
+                kind(byte)
+            )))
+        };
     }
     walk.enter()?;
     if walk.peek().1 == b'}' {
@@ -261,7 +286,11 @@ fn elements(walk: &mut Walk<'_>) -> Result<List> {
         }
     };
     walk.leave();
-    Ok(List { from, to: to + 1, elements })
+    Ok(List {
+        from,
+        to: to + 1,
+        elements,
+    })
 }
 
 /// New records under construction: old ones that are kept stay where they are.
@@ -273,7 +302,11 @@ struct Rewritten {
 
 impl Rewritten {
     fn new(old: &BinaryViewArray) -> Self {
-        Self { views: Vec::with_capacity(old.len()), buffers: old.data_buffers().to_vec(), current: Vec::new() }
+        Self {
+            views: Vec::with_capacity(old.len()),
+            buffers: old.data_buffers().to_vec(),
+            current: Vec::new(),
+        }
     }
 
     fn keep(&mut self, view: u128) {

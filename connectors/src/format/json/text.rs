@@ -20,7 +20,9 @@ pub(super) fn unescape(mut contents: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(&contents[..at]);
         let length = match contents.get(at + 1) {
             Some(b'u') => {
-                let Some((character, length)) = tokens::unicode(&contents[at..]) else { return };
+                let Some((character, length)) = tokens::unicode(&contents[at..]) else {
+                    return;
+                };
                 out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 length
             }

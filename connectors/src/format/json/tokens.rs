@@ -57,7 +57,11 @@ impl Tokens {
                 masks.control &= record;
                 masks.high &= record;
             }
-            let escaped = if masks.backslash == 0 { std::mem::take(&mut carry.escaped) } else { self.escaped(masks.backslash, &mut carry) };
+            let escaped = if masks.backslash == 0 {
+                std::mem::take(&mut carry.escaped)
+            } else {
+                self.escaped(masks.backslash, &mut carry)
+            };
             let quote = masks.quote & !escaped;
             let string = simd::parity(quote) ^ carry.string;
             carry.string = if string >> 63 == 1 { !0 } else { 0 };
@@ -95,11 +99,16 @@ impl Tokens {
     /// Writes down the places of these bits, eight at a time whether there are so many or not: a loop per bit would be
     /// mispredicted once in every block.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "a record is shorter than the 4 GiB that a view can name")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a record is shorter than the 4 GiB that a view can name"
+    )]
     fn write(&mut self, mut bits: u64, base: usize) {
         let count = bits.count_ones() as usize;
         let base = base as u32;
-        let out: &mut [u32; BLOCK + 8] = self.starts[self.count..].first_chunk_mut().expect("room was made for every byte");
+        let out: &mut [u32; BLOCK + 8] = self.starts[self.count..]
+            .first_chunk_mut()
+            .expect("room was made for every byte");
         let mut done = 0;
         loop {
             for place in &mut out[done..done + 8] {
@@ -115,14 +124,19 @@ impl Tokens {
     }
 
     /// What can be said of the record as a whole.
-    #[expect(clippy::cast_possible_truncation, reason = "a record is shorter than the 4 GiB that a view can name")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a record is shorter than the 4 GiB that a view can name"
+    )]
     fn finish(&mut self, bytes: &[u8], len: usize, open: bool, (controls, high): (u64, u64)) -> Result<()> {
         self.starts[self.count] = len as u32;
         self.starts[self.count + 1] = len as u32;
         if controls != 0 {
             return Err(control(bytes, len));
         }
-        if high != 0 && let Err(error) = simdutf8::compat::from_utf8(&bytes[..len]) {
+        if high != 0
+            && let Err(error) = simdutf8::compat::from_utf8(&bytes[..len])
+        {
             return Err(Fault::syntax("bytes that are not UTF-8", error.valid_up_to()));
         }
         if open {
@@ -154,7 +168,10 @@ fn control(bytes: &[u8], len: usize) -> Box<Fault> {
             b'\\' => escaped = true,
             b'"' => string = !string,
             0..0x20 if string => {
-                return Fault::syntax(format!("the control character 0x{byte:02x} in a string, which must be written as an escape,"), at);
+                return Fault::syntax(
+                    format!("the control character 0x{byte:02x} in a string, which must be written as an escape,"),
+                    at,
+                );
             }
             _ => {}
         }
@@ -170,10 +187,17 @@ fn escapes(record: &[u8]) -> Result<()> {
         from = match record.get(at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at + 2,
             Some(b'u') => {
-                let length = unicode(&record[at..]).ok_or_else(|| Fault::syntax("`\\u` without the four hex digits of a character", at))?.1;
+                let length = unicode(&record[at..])
+                    .ok_or_else(|| Fault::syntax("`\\u` without the four hex digits of a character", at))?
+                    .1;
                 at + length
             }
-            _ => return Err(Fault::syntax("a backslash with nothing after it that it could escape", at)),
+            _ => {
+                return Err(Fault::syntax(
+                    "a backslash with nothing after it that it could escape",
+                    at,
+                ));
+            }
         };
     }
     Ok(())
@@ -183,12 +207,17 @@ fn escapes(record: &[u8]) -> Result<()> {
 pub(super) fn unicode(text: &[u8]) -> Option<(char, usize)> {
     let unit = |at: usize| {
         let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
-        digits.iter().try_fold(0, |unit, digit| Some(unit * 16 + char::from(*digit).to_digit(16)?))
+        digits
+            .iter()
+            .try_fold(0, |unit, digit| Some(unit * 16 + char::from(*digit).to_digit(16)?))
     };
     let first = unit(0)?;
     if !(0xd800..0xdc00).contains(&first) {
         return Some((char::from_u32(first)?, 6));
     }
     let second = unit(6).filter(|unit| (0xdc00..0xe000).contains(unit))?;
-    Some((char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00))?, 12))
+    Some((
+        char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00))?,
+        12,
+    ))
 }

@@ -44,7 +44,14 @@ impl<'a> Walk<'a> {
     /// A walk over the tokens that [`Tokens::find`] found in these bytes.
     pub(super) fn new(bytes: &'a [u8], len: usize, tokens: &'a Tokens) -> Self {
         debug_assert!(bytes.len() >= len + PADDING);
-        Self { bytes, starts: tokens.starts(), next: 0, depth: 0, len, escapes: tokens.has_escapes() }
+        Self {
+            bytes,
+            starts: tokens.starts(),
+            next: 0,
+            depth: 0,
+            len,
+            escapes: tokens.has_escapes(),
+        }
     }
 
     /// The record.
@@ -53,19 +60,19 @@ impl<'a> Walk<'a> {
     }
 
     /// The place of the next token, and the byte there; at the end the record's length and a line end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn peek(&self) -> (usize, u8) {
         let at = self.starts[self.next] as usize;
         (at, self.bytes[at])
     }
 
-    /// Goes behind the next token. Behind the end it stays.
-    #[inline]
+    /// Goes behind the next token. Of the two ends none but a missing name steps over the first, and is a fault.
+    #[inline(always)]
     pub(super) fn step(&mut self) {
-        self.next += usize::from(self.next + 1 < self.starts.len());
+        self.next += 1;
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self) -> (usize, u8) {
         let token = self.peek();
         self.step();
@@ -86,14 +93,21 @@ impl<'a> Walk<'a> {
     /// That nothing follows.
     pub(super) fn end(&self) -> Result<()> {
         let (at, _) = self.peek();
-        if at == self.len { Ok(()) } else { Err(Fault::syntax("text behind the end of the value", at)) }
+        if at == self.len {
+            Ok(())
+        } else {
+            Err(Fault::syntax("text behind the end of the value", at))
+        }
     }
 
     /// Goes into the object or list that begins here.
-    #[inline]
+    #[inline(always)]
     pub(super) fn enter(&mut self) -> Result<()> {
         if self.depth == DEPTH {
-            return Err(Fault::syntax("lists and objects nested more than 127 deep", self.peek().0));
+            return Err(Fault::syntax(
+                "lists and objects nested more than 127 deep",
+                self.peek().0,
+            ));
         }
         self.depth += 1;
         self.step();
@@ -101,14 +115,14 @@ impl<'a> Walk<'a> {
     }
 
     /// Goes out of the object or list that ends here.
-    #[inline]
+    #[inline(always)]
     pub(super) fn leave(&mut self) {
         self.depth -= 1;
         self.step();
     }
 
     /// Takes a member's name and the colon; gives the place behind the opening quote.
-    #[inline]
+    #[inline(always)]
     pub(super) fn name(&mut self) -> Result<usize> {
         let (at, quote) = self.take();
         if quote != b'"' {
@@ -134,15 +148,22 @@ impl<'a> Walk<'a> {
     }
 
     fn run(&mut self, entry: Entry) -> Result<()> {
-        let outside = if entry == Entry::Member { self.depth - 1 } else { self.depth };
+        let outside = if entry == Entry::Member {
+            self.depth - 1
+        } else {
+            self.depth
+        };
         // Bit 0 says whether the innermost open one is an object; deeper ones are in the bits above.
         let mut objects = u128::from(entry == Entry::Member);
         let mut is_value = entry == Entry::Value;
         loop {
-            if is_value {
+            if std::mem::replace(&mut is_value, true) {
                 let (at, byte) = self.peek();
                 match byte {
                     b'"' => self.step(),
+                    b'-' | b'0'..=b'9' => {
+                        self.number()?;
+                    }
                     b'{' => {
                         self.enter()?;
                         objects = (objects << 1) | 1;
@@ -158,30 +179,29 @@ impl<'a> Walk<'a> {
                             continue;
                         }
                     }
-                    b'-' | b'0'..=b'9' => {
-                        self.number()?;
-                    }
                     b't' | b'f' | b'n' => self.literal()?,
                     _ => return Err(self.expected("a value", at)),
                 }
             }
             // Behind a value, or at the end of an empty list or object.
-            if self.depth == outside {
-                return Ok(());
-            }
-            let is_object = objects & 1 == 1;
-            let (at, byte) = self.peek();
-            is_value = byte == b',';
-            if is_value {
-                self.step();
-                if is_object {
-                    self.name()?;
+            while self.depth != outside {
+                let is_object = objects & 1 == 1;
+                let (at, byte) = self.peek();
+                if byte == b',' {
+                    self.step();
+                    if is_object {
+                        self.name()?;
+                    }
+                    break;
                 }
-            } else if byte == if is_object { b'}' } else { b']' } {
+                if byte != if is_object { b'}' } else { b']' } {
+                    return Err(self.expected(if is_object { "`,` or `}`" } else { "`,` or `]`" }, at));
+                }
                 objects >>= 1;
                 self.leave();
-            } else {
-                return Err(self.expected(if is_object { "`,` or `}`" } else { "`,` or `]`" }, at));
+            }
+            if self.depth == outside {
+                return Ok(());
             }
         }
     }
@@ -196,11 +216,15 @@ impl<'a> Walk<'a> {
             b'n' => text.starts_with(b"null") && ends(text[4]),
             _ => text == b"false" && ends(self.bytes[at + 5]),
         };
-        if is_literal { Ok(()) } else { Err(Fault::syntax("a word that is neither `true`, `false` nor `null`", at)) }
+        if is_literal {
+            Ok(())
+        } else {
+            Err(Fault::syntax("a word that is neither `true`, `false` nor `null`", at))
+        }
     }
 
     /// Takes a number.
-    #[inline]
+    #[inline(always)]
     pub(super) fn number(&mut self) -> Result<Number<'a>> {
         let (at, first) = self.take();
         let text: &[u8; 32] = self.bytes[at..].first_chunk().expect("the padding is longer");
@@ -220,7 +244,10 @@ impl<'a> Walk<'a> {
         if end >= 30 || whole == 0 || (zeros && whole > 1) || (point && text[end as usize - 1] == b'.') || !ends(last) {
             return self.slow_number(at);
         }
-        Ok(Number { text: &self.bytes[at..at + end as usize], is_integer: !point })
+        Ok(Number {
+            text: &self.bytes[at..at + end as usize],
+            is_integer: !point,
+        })
     }
 
     #[cold]
@@ -258,7 +285,10 @@ impl<'a> Walk<'a> {
         if text.get(end).is_some_and(|byte| !ends(*byte)) {
             return Err(Fault::syntax("a number that goes on with something else", at + end));
         }
-        Ok(Number { text: &text[..end], is_integer })
+        Ok(Number {
+            text: &text[..end],
+            is_integer,
+        })
     }
 
     /// Takes a string; gives where its contents begin and end, escapes and all.

@@ -1,8 +1,8 @@
 //! Values of typed columns as JSON text, straight from the arrays.
 
 use arrow::array::{
-    Array, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int64Array, ListArray,
-    StringViewArray, TimestampMillisecondArray, UInt64Array,
+    Array, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int64Array,
+    ListArray, StringViewArray, TimestampMillisecondArray, UInt64Array,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int64Type, TimestampMillisecondType, UInt64Type,
@@ -61,7 +61,13 @@ impl<'a> Member<'a> {
             }
             DataType::Struct(fields) => {
                 let columns = array.as_struct().columns();
-                Values::Record(fields.iter().zip(columns).map(|(field, column)| Member::new(field.name(), column.as_ref())).collect())
+                Values::Record(
+                    fields
+                        .iter()
+                        .zip(columns)
+                        .map(|(field, column)| Member::new(field.name(), column.as_ref()))
+                        .collect(),
+                )
             }
             // The encoder casts to no other type, and of a column of type Null no row has a value.
             _ => Values::Null,
@@ -69,7 +75,12 @@ impl<'a> Member<'a> {
         let mut prefix = Vec::with_capacity(name.len() + 3);
         string(name, &mut prefix);
         prefix.push(b':');
-        Self { name, prefix, array, values }
+        Self {
+            name,
+            prefix,
+            array,
+            values,
+        }
     }
 
     /// Its name.
@@ -151,7 +162,9 @@ fn list(lists: &ListArray, items: &Member<'_>, row: usize, out: &mut Vec<u8>) ->
         if items.is_null(item) {
             out.extend_from_slice(b"null");
         } else {
-            items.value(item, out).map_err(|error| inside(&format!("[{}]", item - from), &error))?;
+            items
+                .value(item, out)
+                .map_err(|error| inside(&format!("[{}]", item - from), &error))?;
         }
     }
     out.push(b']');
@@ -170,7 +183,11 @@ fn inside(name: &str, error: &str) -> String {
 }
 
 fn finite(value: f64) -> Result {
-    if value.is_finite() { Ok(()) } else { Err(format!("JSON has no number {value}")) }
+    if value.is_finite() {
+        Ok(())
+    } else {
+        Err(format!("JSON has no number {value}"))
+    }
 }
 
 fn number<T: Serialize>(value: T, out: &mut Vec<u8>) {
@@ -181,7 +198,9 @@ fn base64(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     let start = out.len();
     out.resize(start + bytes.len().div_ceil(3) * 4, 0);
-    let written = STANDARD.encode_slice(bytes, &mut out[start..]).expect("four bytes for each three begun");
+    let written = STANDARD
+        .encode_slice(bytes, &mut out[start..])
+        .expect("four bytes for each three begun");
     out.truncate(start + written);
     out.push(b'"');
 }
@@ -190,7 +209,10 @@ fn base64(bytes: &[u8], out: &mut Vec<u8>) {
 pub(super) fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\')) {
+    while let Some(at) = rest
+        .iter()
+        .position(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\'))
+    {
         out.extend_from_slice(&rest[..at]);
         match rest[at] {
             b'\n' => out.extend_from_slice(b"\\n"),

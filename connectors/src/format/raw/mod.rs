@@ -55,7 +55,8 @@ impl Format for Raw {
             Some(encoder) => Ok(Box::new(encoder)),
             None => Err(InvalidOptions {
                 pointer: String::new(),
-                message: "`format: raw` writes records as they came, but these rows have columns in place of bytes".to_owned(),
+                message: "`format: raw` writes records as they came, but these rows have columns in place of bytes"
+                    .to_owned(),
                 help: Some("write `format: json` at the sink".to_owned()),
             }),
         }
@@ -67,6 +68,9 @@ struct Opaque;
 
 impl Decoder for Opaque {
     fn decode(&mut self, _: &BinaryViewArray) -> Decoded {
-        Decoded { columns: Vec::new(), bad: Vec::new() }
+        Decoded {
+            columns: Vec::new(),
+            bad: Vec::new(),
+        }
     }
 }
