@@ -23,4 +23,7 @@ pub mod store;
 pub mod rest;
 pub mod metrics;
 
+#[cfg(test)]
+mod testing;
+
 pub use jobs::{Desired, JobManager, Jobs, Options, Plan, Planned, Rejected, World};

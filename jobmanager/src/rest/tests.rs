@@ -1,1 +1,171 @@
+//! The interface as a client on a socket sees it.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::types::{Health, Problem, State, Submitted, Summary};
+use crate::jobs::{Plan, Planned, Rejected};
+use crate::testing::{Bench, planned};
+
+/// Knows one document; everything else has a mistake in line 1.
+struct OneDocument;
+
+#[async_trait]
+impl Plan for OneDocument {
+    async fn plan(&self, text: &str) -> Result<Vec<Planned>, Rejected> {
+        match text {
+            "good" => Ok(vec![planned(1)]),
+            _ => Err(Rejected {
+                diagnostics: json!([{ "code": "W001" }]),
+                rendered: "error[W001]".to_owned(),
+                summary: "1 mistake".to_owned(),
+            }),
+        }
+    }
+}
+
+async fn serve(bench: &Bench) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    bench.manager.serve_rest(listener, Arc::new(OneDocument));
+    address
+}
+
+async fn ask(address: SocketAddr, request: &str, headers: &str, body: &str) -> (u16, String) {
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let host = if headers.contains("Host:") {
+        String::new()
+    } else {
+        format!("Host: {address}\r\n")
+    };
+    let length = body.len();
+    let head = format!("{request} HTTP/1.1\r\n{host}{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n");
+    connection.write_all(head.as_bytes()).await.unwrap();
+    // A server that refuses early may close before it has read everything.
+    let _ = connection.write_all(body.as_bytes()).await;
+    let mut answer = Vec::new();
+    let _ = connection.read_to_end(&mut answer).await;
+    let answer = String::from_utf8(answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    ask(address, &format!("GET {path}"), "", "").await
+}
+
+async fn post(address: SocketAddr, path: &str, body: &str) -> (u16, String) {
+    ask(address, &format!("POST {path}"), "", body).await
+}
+
+fn problem(body: &str) -> Problem {
+    serde_json::from_str(body).unwrap()
+}
+
+#[tokio::test]
+async fn a_document_is_submitted_listed_described_and_cancelled() {
+    let bench = Bench::start(&Arc::default()).await;
+    let address = serve(&bench).await;
+    let (status, body) = post(address, "/v1/datastreams", "good").await;
+    let submitted: Vec<Submitted> = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, submitted[0].job.as_str()), (201, "orders@1"));
+    bench.until(|summary| summary.reason.is_some()).await;
+    let (_, body) = get(address, "/v1/datastreams").await;
+    let listed: Vec<Summary> = serde_json::from_str(&body).unwrap();
+    assert_eq!(listed[0].state, State::Scheduling);
+    let (status, body) = get(address, "/v1/datastreams/orders").await;
+    let described: super::types::Datastream = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (status, described.vertices.len(), described.edges[0].partition.as_str()),
+        (200, 2, "rebalance")
+    );
+    let (_, body) = get(address, "/v1/datastreams/orders/logs?after=0").await;
+    assert!(body.contains("waits: needs 1 slots"), "{body}");
+    let (status, body) = post(address, "/v1/datastreams", "good").await;
+    assert_eq!((status, problem(&body).code.as_str()), (409, "already-running"));
+    assert_eq!(post(address, "/v1/datastreams/orders/cancel", "").await.0, 202);
+    bench.until_state(State::Cancelled).await;
+    let (status, body) = post(address, "/v1/datastreams/orders/stop", "").await;
+    assert_eq!((status, problem(&body).code.as_str()), (409, "over"));
+}
+
+#[tokio::test]
+async fn mistakes_come_back_as_problems_with_code_and_help() {
+    let bench = Bench::start(&Arc::default()).await;
+    let address = serve(&bench).await;
+    let (status, body) = post(address, "/v1/datastreams", "bad").await;
+    let rejected = problem(&body);
+    assert_eq!(
+        (status, rejected.code.as_str(), rejected.detail.as_str()),
+        (422, "diagnostics", "1 mistake")
+    );
+    assert_eq!(
+        (
+            rejected.diagnostics.unwrap()[0]["code"].clone(),
+            rejected.rendered.unwrap().as_str()
+        ),
+        (json!("W001"), "error[W001]")
+    );
+    post(address, "/v1/datastreams", "good").await;
+    let (status, body) = get(address, "/v1/datastreams/order").await;
+    assert_eq!(
+        (status, problem(&body).help.as_deref()),
+        (404, Some("did you mean `orders`?"))
+    );
+    assert_eq!(get(address, "/v1/nonsense").await.0, 404);
+    assert_eq!(ask(address, "DELETE /v1/cluster", "", "").await.0, 405);
+    assert_eq!(post(address, "/v1/datastreams?fresh=perhaps", "good").await.0, 400);
+    let stop = "Content-Type: application/json\r\n";
+    assert_eq!(
+        ask(address, "POST /v1/datastreams/orders/stop", stop, "{\"drian\":true}")
+            .await
+            .0,
+        422
+    );
+}
+
+#[tokio::test]
+async fn a_body_without_end_and_a_foreign_host_are_refused() {
+    let bench = Bench::start(&Arc::default()).await;
+    let address = serve(&bench).await;
+    assert_eq!(post(address, "/v1/datastreams", &"x".repeat(5 << 20)).await.0, 413);
+    for header in [
+        "Host: evil.example\r\n",
+        "Host: 127.0.0.1.evil.example\r\n",
+        "Origin: http://evil.example\r\n",
+    ] {
+        let (status, body) = ask(address, "GET /v1/health", header, "").await;
+        assert_eq!((status, problem(&body).code.as_str()), (421, "host"), "{header}");
+    }
+    for header in [
+        "Host: localhost:1\r\n",
+        "Host: [::1]:1\r\n",
+        "Origin: http://127.0.0.1:8081\r\n",
+    ] {
+        assert_eq!(ask(address, "GET /v1/health", header, "").await.0, 200, "{header}");
+    }
+}
+
+#[tokio::test]
+async fn health_says_which_process_leads_and_metrics_are_text() {
+    let bench = Bench::start(&Arc::default()).await;
+    let address = serve(&bench).await;
+    let health: Health = serde_json::from_str(&get(address, "/v1/health").await.1).unwrap();
+    assert_eq!(
+        (health.term, &health.incarnation),
+        (1, &bench.manager.cluster().identity().incarnation)
+    );
+    let cluster: Value = serde_json::from_str(&get(address, "/v1/cluster").await.1).unwrap();
+    assert_eq!(cluster["slotsFree"], 0);
+    post(address, "/v1/datastreams", "good").await;
+    let (_, metrics) = get(address, "/metrics").await;
+    assert!(
+        metrics.contains("weir_datastream_state{datastream=\"orders\",state=\"running\"} 0"),
+        "{metrics}"
+    );
+}

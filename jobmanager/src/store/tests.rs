@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -31,6 +31,8 @@ pub(crate) struct Memory {
     pub(crate) objects: Mutex<BTreeMap<String, Bytes>>,
     pub(crate) faults: Mutex<VecDeque<Fault>>,
     pub(crate) reads: Mutex<u64>,
+    /// A folder of this machine, for its lock.
+    pub(crate) root: Option<PathBuf>,
 }
 
 impl Memory {
@@ -62,7 +64,7 @@ impl Store for Memory {
     }
 
     fn local_root(&self) -> Option<&Path> {
-        None
+        self.root.as_deref()
     }
 
     async fn create(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {

@@ -1,0 +1,87 @@
+//! A job manager on a store in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dataflow::recipe::Partition;
+use dataflow::time::{Clock, SystemClock};
+use dataflow::{Failure, Scope};
+
+use super::toys;
+use crate::execution::tests::two_vertices;
+use crate::jobs::{Desired, JobManager, Jobs, Options, Planned, World};
+use crate::rest::types::{State, Summary};
+use crate::store::tests::{Always, Memory};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A job manager and its store.
+pub(crate) struct Bench {
+    pub(crate) manager: JobManager,
+    pub(crate) store: Arc<Memory>,
+    pub(crate) scope: Scope,
+}
+
+/// A document of a source and a sink, with a checkpoint every 20 ms.
+pub(crate) fn planned(parallelism: u32) -> Planned {
+    let mut graph = two_vertices(parallelism, parallelism, Partition::Rebalance);
+    graph.settings.checkpoint_interval = Duration::from_millis(20);
+    Planned {
+        text: "datastreamName: orders".to_owned(),
+        graph,
+        desired: Desired::On,
+    }
+}
+
+impl Bench {
+    pub(crate) async fn start(store: &Arc<Memory>) -> Self {
+        Self::try_start(store).await.unwrap()
+    }
+
+    pub(crate) async fn try_start(store: &Arc<Memory>) -> Result<Self, Failure> {
+        let scope = Scope::root("test", tokio::runtime::Handle::current());
+        let world = World {
+            registry: toys(),
+            store: store.clone(),
+            stores: Arc::new(Always(store.clone())),
+            clock: Arc::new(SystemClock::start()),
+            scope: scope.clone(),
+        };
+        let options = Options {
+            build: "test".to_owned(),
+            incarnation: uuid::Uuid::new_v4().to_string(),
+            process: "pid 7".to_owned(),
+            address: String::new(),
+        };
+        let manager = JobManager::start(options, world).await?;
+        Ok(Self {
+            manager,
+            store: store.clone(),
+            scope,
+        })
+    }
+
+    pub(crate) fn jobs(&self) -> &Jobs {
+        self.manager.jobs()
+    }
+
+    /// Waits until the one datastream is as wanted.
+    pub(crate) async fn until(&self, wanted: impl Fn(&Summary) -> bool) -> Summary {
+        let clock = SystemClock::start();
+        let mut watch = self.jobs().watch("orders").unwrap();
+        tokio::select! {
+            found = watch.wait_for(|summary| wanted(summary)) => found.unwrap().clone(),
+            () = clock.sleep(PATIENCE) => panic!("never as wanted: {:?}", self.jobs().list()),
+        }
+    }
+
+    pub(crate) async fn until_state(&self, state: State) -> Summary {
+        self.until(|summary| summary.state == state).await
+    }
+
+    /// As `kill -9` leaves it: nothing more is done, the store stays.
+    pub(crate) async fn kill(self) {
+        drop(self.manager);
+        self.scope.shut_down().await;
+    }
+}
