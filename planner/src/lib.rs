@@ -5,9 +5,16 @@
 //! ```
 
 pub mod spec;
+pub mod logical;
+mod operators;
+pub mod rewrite;
 pub mod job;
+pub mod explain;
+pub mod plan;
 pub mod catalog;
 pub mod diagnostic;
+pub mod schema;
 
 pub use catalog::Catalog;
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use plan::{Discovered, Planned, ToDiscover, plan, sources_to_discover};

@@ -20,6 +20,8 @@ use crate::element::columns;
 #[derive(Clone, Debug, Default)]
 pub struct Inference {
     variables: BTreeMap<(usize, Path), usize>,
+    /// Streams that were joined with another one, which stands for both.
+    joined: BTreeMap<usize, usize>,
     parents: Vec<usize>,
     families: Vec<Option<Family>>,
 }
@@ -120,9 +122,36 @@ impl Inference {
         }
     }
 
+    /// Says that two streams meet: from now on they are one, and a field has one type in both.
+    ///
+    /// Where they disagreed before, the first one's type holds and values of the other become dead letters.
+    pub fn join(&mut self, left: usize, right: usize) {
+        let (left, right) = (self.stream(left), self.stream(right));
+        if left == right {
+            return;
+        }
+        let moved: Vec<(Path, usize)> =
+            self.variables.iter().filter(|((of, _), _)| *of == right).map(|((_, path), variable)| (path.clone(), *variable)).collect();
+        self.joined.insert(right, left);
+        for (path, variable) in moved {
+            let (kept, root) = (self.variable(left, &path), self.root(variable));
+            let kept = self.root(kept);
+            self.families[kept] = self.families[kept].or(self.families[root]);
+            self.parents[root] = kept;
+        }
+    }
+
+    fn stream(&self, mut stream: usize) -> usize {
+        while let Some(whole) = self.joined.get(&stream) {
+            stream = *whole;
+        }
+        stream
+    }
+
     /// Every path of a stream that was read, with its type, in order.
     #[must_use]
     pub fn types(&self, stream: usize) -> Vec<(Path, DataType)> {
+        let stream = self.stream(stream);
         let of_stream = self.variables.iter().filter(|((of, _), _)| *of == stream);
         of_stream
             .map(|((_, path), variable)| {
@@ -135,12 +164,12 @@ impl Inference {
     /// Whether anything but its being read is known of a path.
     #[must_use]
     pub fn is_known(&self, stream: usize, path: &Path) -> bool {
-        let variable = self.variables.get(&(stream, path.clone()));
+        let variable = self.variables.get(&(self.stream(stream), path.clone()));
         variable.is_some_and(|variable| self.families[self.root(*variable)].is_some())
     }
 
     fn variable(&mut self, stream: usize, path: &Path) -> usize {
-        let next = self.parents.len();
+        let (stream, next) = (self.stream(stream), self.parents.len());
         let variable = *self.variables.entry((stream, path.clone())).or_insert(next);
         if variable == next {
             self.parents.push(next);
@@ -369,7 +398,7 @@ impl Observer<'_> {
     fn clash(&self, root: usize, before: Family, now: Family) -> Error {
         let of_variable = |path: &Path| match (self.slot)(path) {
             Slot::Open(stream, path) => {
-                let variable = self.inference.variables.get(&(stream, path));
+                let variable = self.inference.variables.get(&(self.inference.stream(stream), path));
                 variable.is_some_and(|variable| self.inference.root(*variable) == root)
             }
             Slot::Known(_) | Slot::Unknown => false,

@@ -155,9 +155,41 @@ codes! {
     E0403,
     /// Two columns or branches of one name.
     E0404,
+    /// An expression that is not SQL.
+    E0405,
+    /// SQL that an expression over one row cannot use.
+    E0406,
+    /// A function that does not exist.
+    E0407,
+    /// A field that does not exist.
+    E0408,
+    /// Types that do not go together.
+    E0409,
+    /// A condition that is neither true nor false.
+    E0410,
+    /// A record of which not all is known.
+    E0411,
+    /// A field of a type that cannot be used here.
+    E0412,
+    /// Nothing is left of the rows.
+    E0413,
     // E05: the graph
     /// A union with fewer than two inputs.
     E0501,
+    /// An input that does not exist.
+    E0502,
+    /// Rows would go round in a circle.
+    E0503,
+    /// Two parts of one name.
+    E0504,
+    /// A route without its branch.
+    E0505,
+    /// Inputs whose rows differ.
+    E0506,
+    /// It is not clear what is archived.
+    E0507,
+    /// A format that cannot give these fields.
+    E0509,
     // W02: warnings
     /// Nobody is named as contact.
     W0201,
@@ -169,4 +201,13 @@ codes! {
     W0204,
     /// `retention` is not applied yet.
     W0205,
+    // W05: what probably was not meant
+    /// Nobody reads a part of the datastream.
+    W0501,
+    /// A field in double quotes, perhaps meant as text.
+    W0502,
+    /// A condition that does not depend on the row.
+    W0503,
+    /// Columns that are not known yet.
+    W0504,
 }

@@ -1,0 +1,175 @@
+//! The text form of each stage: stable, so that goldens compare it, and made for people.
+
+use std::fmt::Write;
+
+use arrow_schema::Schema;
+use dataflow::expr::type_name;
+use dataflow::recipe::{Format, Partition, Port, Recipe, Role, Sink, Target};
+
+use crate::job::{JobGraph, Restart, Settings};
+use crate::logical::LogicalPlan;
+
+/// The text of a logical plan.
+#[must_use]
+pub fn logical(plan: &LogicalPlan) -> String {
+    let mut out = head(&plan.name, plan.contact.as_deref(), &plan.settings);
+    for node in &plan.nodes {
+        let inputs: Vec<&str> = node.inputs.iter().map(|input| plan.nodes[*input].name.as_str()).collect();
+        let from = if inputs.is_empty() { String::new() } else { format!(" <- {}", inputs.join(", ")) };
+        line(&mut out, 1, &format!("{} (x{}){from}", node.name, node.parallelism));
+        if !node.key_by.is_empty() {
+            let keys: Vec<String> = node.key_by.iter().map(ToString::to_string).collect();
+            line(&mut out, 2, &format!("keyBy {}", keys.join(", ")));
+        }
+        recipe(&mut out, 2, &node.recipe);
+        columns(&mut out, 2, &node.output);
+    }
+    if let Some(dead_letter) = &plan.dead_letter {
+        line(&mut out, 1, "dead letters");
+        sink(&mut out, 2, dead_letter);
+    }
+    out
+}
+
+/// The text of a job graph.
+#[must_use]
+pub fn job(graph: &JobGraph) -> String {
+    let mut out = head(&graph.name, graph.contact.as_deref(), &graph.settings);
+    for vertex in &graph.vertices {
+        line(&mut out, 1, &format!("{} (x{}): {}", vertex.id, vertex.parallelism, vertex.name));
+        for (index, node) in vertex.chain.nodes.iter().enumerate() {
+            line(&mut out, 2, &format!("[{index}] {}{}", node.name, targets(&node.targets)));
+            recipe(&mut out, 3, &node.recipe);
+            columns(&mut out, 3, &node.output);
+        }
+    }
+    for edge in &graph.edges {
+        line(&mut out, 1, &format!("{}: {} -> {} {}", edge.id, edge.from, edge.to, partition(&edge.partition)));
+    }
+    out
+}
+
+fn line(out: &mut String, depth: usize, text: &str) {
+    // Expressions may span lines; the text form has one line for each thing.
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let _ = writeln!(out, "{:indent$}{text}", "", indent = depth * 2);
+}
+
+fn head(name: &str, contact: Option<&str>, settings: &Settings) -> String {
+    let mut out = String::new();
+    let contact = contact.map(|contact| format!(" ({contact})")).unwrap_or_default();
+    line(&mut out, 0, &format!("datastream {name}{contact}"));
+    let memory = settings.memory_bytes.map(|bytes| format!(", memory {bytes} B")).unwrap_or_default();
+    let restart = match &settings.restart {
+        Restart::Never => "never".to_owned(),
+        Restart::Fixed { attempts, delay } => format!("{attempts} times after {delay:?}"),
+        Restart::Exponential { first, longest, quiet, attempts } => {
+            let times = attempts.map(|attempts| format!(", {attempts} times")).unwrap_or_default();
+            format!("after {first:?} to {longest:?}, anew after {quiet:?}{times}")
+        }
+    };
+    line(
+        &mut out,
+        1,
+        &format!(
+            "{} key groups, checkpoint every {:?}, buffers wait {:?}{memory}, restart {restart}",
+            settings.max_parallelism, settings.checkpoint_interval, settings.buffer_timeout
+        ),
+    );
+    out
+}
+
+fn recipe(out: &mut String, depth: usize, recipe: &Recipe) {
+    match recipe {
+        Recipe::Source(source) => {
+            line(out, depth, &format!("source {} {}", source.connector, source.options));
+            source.format.iter().for_each(|format| line(out, depth, &formatted(format)));
+            if let Some(columns) = &source.columns {
+                line(out, depth, &format!("reads {}", listed(columns)));
+            }
+        }
+        Recipe::Decode(decode) => {
+            let time = decode.time.as_ref().map(|time| format!(", time {time}")).unwrap_or_default();
+            line(out, depth, &format!("decode {}{time}", formatted(&decode.format)));
+        }
+        Recipe::Filter(filter) => line(out, depth, &format!("filter {}", filter.predicate.sql)),
+        Recipe::Select(select) => {
+            for projection in &select.projections {
+                line(out, depth, &format!("select {} = {}", projection.name, projection.expression.sql));
+            }
+        }
+        Recipe::Drop(drop) => {
+            let paths: Vec<String> = drop.paths.iter().map(ToString::to_string).collect();
+            line(out, depth, &format!("drop {}", paths.join(", ")));
+        }
+        Recipe::Unnest(unnest) => line(out, depth, &format!("unnest {}", unnest.path)),
+        Recipe::Sample(sample) => {
+            let by = sample.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+            line(out, depth, &format!("sample {}{by}, seed {}", sample.share, sample.seed));
+        }
+        Recipe::Sink(of) => sink(out, depth, of),
+    }
+}
+
+fn sink(out: &mut String, depth: usize, sink: &Sink) {
+    let role = match sink.role {
+        Role::Sink => "sink",
+        Role::Archive => "archive",
+        Role::DeadLetter => "dead letters to",
+    };
+    line(out, depth, &format!("{role} {} {}", sink.connector, sink.options));
+    sink.format.iter().for_each(|format| line(out, depth, &formatted(format)));
+}
+
+fn formatted(format: &Format) -> String {
+    let options = if format.options.as_object().is_none_or(serde_json::Map::is_empty) { String::new() } else { format!(" {}", format.options) };
+    format!("format {}{options}", format.name)
+}
+
+fn columns(out: &mut String, depth: usize, schema: &Schema) {
+    if schema.fields().is_empty() {
+        return;
+    }
+    let shown = |field: &std::sync::Arc<arrow_schema::Field>| {
+        if dataflow::element::columns::is_reserved(field.name()) {
+            field.name().clone()
+        } else {
+            format!("{}: {}", field.name(), type_name(field.data_type()))
+        }
+    };
+    let fields: Vec<String> = schema.fields().iter().map(shown).collect();
+    line(out, depth, &format!("-> {}", fields.join(", ")));
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "no columns".to_owned() } else { names.join(", ") }
+}
+
+fn targets(targets: &[(Port, Target)]) -> String {
+    let shown: Vec<String> = targets
+        .iter()
+        .map(|(port, target)| {
+            let port = match port {
+                Port::Main => "",
+                Port::Dead => "dead letters ",
+            };
+            match target {
+                Target::Node(index) => format!("{port}[{index}]"),
+                Target::Edge(edge) => format!("{port}{edge}"),
+            }
+        })
+        .collect();
+    if shown.is_empty() { String::new() } else { format!(" -> {}", shown.join(", ")) }
+}
+
+fn partition(partition: &Partition) -> String {
+    match partition {
+        Partition::Forward => "forward".to_owned(),
+        Partition::Rebalance => "rebalance".to_owned(),
+        Partition::Broadcast => "broadcast".to_owned(),
+        Partition::Hash { keys, max_parallelism } => {
+            let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+            format!("hash by {} in {max_parallelism} groups", keys.join(", "))
+        }
+    }
+}

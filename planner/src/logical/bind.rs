@@ -1,0 +1,376 @@
+//! Stages to nodes, in two walks: first every use of a field is observed, then types are known and everything is bound.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Fields, Schema, SchemaRef};
+use dataflow::element::columns;
+use dataflow::expr::{self, Inference, Path};
+use dataflow::recipe::{self, Recipe};
+
+use super::fields::{nested, rows, without};
+use super::outline::{Kind, Stage, outline};
+use super::scope::Scope;
+use super::{Checked, LogicalPlan, Node, Reads};
+use crate::catalog::Catalog;
+use crate::diagnostic::{Diagnostic, Diagnostics, codes};
+use crate::job::Settings;
+use crate::operators;
+use crate::spec::{Span, Spanned, Spec};
+
+/// What binding needs, and what it learns.
+pub(crate) struct Binder<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) discovered: &'a BTreeMap<String, SchemaRef>,
+    pub(crate) diagnostics: &'a mut Diagnostics,
+    pub(crate) inference: Inference,
+    streams: usize,
+}
+
+/// What reaches a stage.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Input {
+    /// The columns of the document.
+    pub(crate) fields: Fields,
+    /// How records are read where they are carried as bytes.
+    pub(crate) open: Option<recipe::Format>,
+}
+
+/// An operator of a stage, bound.
+pub(crate) struct Bound {
+    /// What is appended to the stage's name, where it has several operators.
+    pub(crate) suffix: &'static str,
+    pub(crate) recipe: Recipe,
+    pub(crate) reads: Reads,
+    pub(crate) output: Input,
+}
+
+impl Bound {
+    pub(crate) fn new(recipe: Recipe, reads: Reads, output: Input) -> Self {
+        Self { suffix: "", recipe, reads, output }
+    }
+}
+
+impl Input {
+    /// Rows of typed columns.
+    pub(crate) fn typed(fields: Fields) -> Self {
+        Self { fields, open: None }
+    }
+
+    /// The columns of the document, as what expressions are bound to.
+    pub(crate) fn schema(&self) -> Schema {
+        Schema::new(self.fields.clone())
+    }
+
+    /// All columns, reserved ones among them.
+    pub(crate) fn rows(&self) -> SchemaRef {
+        rows(&self.fields, self.reserved())
+    }
+
+    fn reserved(&self) -> &'static [&'static str] {
+        const ALL: [&str; 4] = [columns::RAW, columns::SPLIT, columns::POSITION, columns::TIME];
+        if self.open.is_some() { &ALL } else { &ALL[1..] }
+    }
+}
+
+/// Binds a document; none where it has mistakes.
+pub fn bind(
+    spec: &Spec,
+    catalog: &Catalog,
+    discovered: &BTreeMap<String, SchemaRef>,
+    diagnostics: &mut Diagnostics,
+) -> Option<LogicalPlan> {
+    let errors = diagnostics.error_count();
+    let stages = outline(spec, diagnostics)?;
+    let mut binder = Binder { catalog, discovered, diagnostics, inference: Inference::default(), streams: 0 };
+    let scopes = binder.observe(&stages);
+    let nodes = binder.nodes(spec, &stages, &scopes);
+    let dead_letter = spec.dead_letter.as_ref().and_then(|item| operators::sink::dead_letter(&mut binder, item));
+    let missing = nodes.iter().any(Option::is_none) || (spec.dead_letter.is_some() && dead_letter.is_none());
+    if missing || diagnostics.error_count() > errors || spec.broken {
+        return None;
+    }
+    Some(LogicalPlan {
+        name: spec.name.value.clone(),
+        contact: spec.contact.as_ref().map(|contact| contact.value.clone()),
+        nodes: nodes.into_iter().flatten().collect(),
+        dead_letter,
+        settings: settings(spec),
+    })
+}
+
+fn settings(spec: &Spec) -> Settings {
+    let (written, default) = (&spec.settings, Settings::default());
+    Settings {
+        max_parallelism: written.max_parallelism.map_or(default.max_parallelism, |number| number.value),
+        memory_bytes: written.memory.map(|bytes| bytes.value),
+        checkpoint_interval: written.checkpoint_interval.map_or(default.checkpoint_interval, |duration| duration.value),
+        buffer_timeout: written.buffer_timeout.map_or(default.buffer_timeout, |duration| duration.value),
+        restart: written.restart.clone().map_or(default.restart, |restart| restart.value),
+    }
+}
+
+impl Binder<'_> {
+    /// A new open stream.
+    pub(crate) fn stream(&mut self) -> usize {
+        self.streams += 1;
+        self.streams
+    }
+
+    /// The first walk: what rows look like at each stage, and what is done with their fields.
+    fn observe(&mut self, stages: &[Stage<'_>]) -> Vec<Scope> {
+        let mut scopes: Vec<Scope> = Vec::with_capacity(stages.len());
+        for stage in stages {
+            let input = self.joined(stage.inputs.iter().map(|input| scopes[*input].clone()).collect());
+            for key in stage.key_by {
+                self.read(&input, &key.value, None);
+            }
+            scopes.push(operators::observe(self, stage, &input));
+        }
+        scopes
+    }
+
+    /// What several inputs are together: open streams become one, and their fields have one type each.
+    fn joined(&mut self, scopes: Vec<Scope>) -> Scope {
+        let mut scopes = scopes.into_iter();
+        let Some(mut whole) = scopes.next() else { return Scope::Unknown };
+        for next in scopes {
+            whole = self.join(whole, next);
+        }
+        whole
+    }
+
+    fn join(&mut self, left: Scope, right: Scope) -> Scope {
+        match (left, right) {
+            (left, right) if left == right => left,
+            (Scope::Open(left), Scope::Open(right)) => {
+                self.inference.join(left, right);
+                Scope::Open(left)
+            }
+            (
+                Scope::Unnested { list, element, before },
+                Scope::Unnested { list: other_list, element: other, before: other_before },
+            ) if list == other_list => {
+                self.inference.join(element, other);
+                let before = self.join(*before, *other_before);
+                Scope::Unnested { list, element, before: Box::new(before) }
+            }
+            // What was removed on one side only is still absent there, and reads as NULL.
+            (Scope::Without(_, left), right) if left.is_open() && right.is_open() => self.join(*left, right),
+            (left, Scope::Without(_, right)) if left.is_open() && right.is_open() => self.join(left, *right),
+            (Scope::Columns(left), Scope::Columns(right)) => {
+                let agreed = |(name, slot): (String, expr::Slot)| {
+                    let same = right.iter().any(|(other, known)| *other == name && *known == slot);
+                    (name, if same { slot } else { expr::Slot::Unknown })
+                };
+                Scope::Columns(left.into_iter().map(agreed).collect())
+            }
+            // Open and typed streams do not go together; the second walk says so.
+            (left, _) => left,
+        }
+    }
+
+    /// A field is read, as a value of this type if that is known.
+    pub(crate) fn read(&mut self, scope: &Scope, path: &Path, data_type: Option<&DataType>) {
+        if let expr::Slot::Open(stream, path) = scope.slot(path) {
+            self.inference.read(stream, &path, data_type);
+        }
+    }
+
+    /// An expression is computed; a condition if it must be true or false.
+    pub(crate) fn uses(&mut self, scope: &Scope, checked: &Checked<'_>, condition: bool) {
+        let slot = |path: &Path| scope.slot(path);
+        let observed = if condition {
+            self.inference.observe_predicate(&checked.parsed, &slot)
+        } else {
+            self.inference.observe(&checked.parsed, &slot)
+        };
+        if let Err(error) = observed {
+            checked.tell(&error, self.diagnostics);
+        }
+        for path_use in checked.parsed.uses().iter().filter(|path_use| path_use.quoted_word && scope.is_open()) {
+            let span = checked.text.place(path_use.range.clone());
+            let message = format!("`{}` in double quotes is read as a field, not as text", path_use.path);
+            let help = format!("text stands in single quotes: '{}'; a field needs none", path_use.path);
+            self.diagnostics.push(Diagnostic::new(codes::W0502, span, message).help(help));
+        }
+    }
+
+    /// The columns of a scope whose types are known by now.
+    pub(crate) fn fields(&self, scope: &Scope) -> Fields {
+        match scope {
+            Scope::Open(stream) => nested(&self.inference.types(*stream)),
+            Scope::Unnested { list, element, before } => {
+                let mut types = Vec::new();
+                leaves(&without(&self.fields(before), std::slice::from_ref(list)), &mut Vec::new(), &mut types);
+                types.extend(self.inference.types(*element));
+                nested(&types)
+            }
+            Scope::Without(paths, before) => without(&self.fields(before), paths),
+            Scope::Columns(_) | Scope::Unknown => Fields::empty(),
+        }
+    }
+
+    /// The second walk. A stage whose inputs are wrong yields nothing, and nothing more is said of it.
+    fn nodes(&mut self, spec: &Spec, stages: &[Stage<'_>], scopes: &[Scope]) -> Vec<Option<Node>> {
+        let mut nodes: Vec<Option<Node>> = Vec::new();
+        let mut made: Vec<Made> = Vec::new();
+        for (index, stage) in stages.iter().enumerate() {
+            let input = self.input(stage, stages, &made);
+            let parallelism = stage.parallelism.or(spec.settings.parallelism.map(|number| number.value));
+            let inherited = stage.inputs.iter().map(|input| made[*input].parallelism).max();
+            let parallelism = parallelism.or(inherited).unwrap_or(1);
+            let mut inputs: Vec<usize> = stage.inputs.iter().flat_map(|input| made[*input].nodes.clone()).collect();
+            let mut key_by = self.keys(stage, input.as_ref());
+            if let ([only], true) = (stage.inputs.as_slice(), key_by.is_empty()) {
+                key_by.clone_from(&made[*only].key_by);
+            }
+            if let Kind::Union = stage.kind {
+                made.push(Made { nodes: inputs, output: input, parallelism, key_by });
+                continue;
+            }
+            let begins = matches!(stage.kind, Kind::Source(_));
+            let scope = &scopes[index];
+            let bound = if begins || input.is_some() { operators::bind(self, stage, input.as_ref(), scope) } else { None };
+            let Some(bound) = bound else {
+                nodes.push(None);
+                made.push(Made { nodes: vec![nodes.len() - 1], output: None, parallelism, key_by: Vec::new() });
+                continue;
+            };
+            let mut output = None;
+            for one in bound {
+                let name = format!("{}{}", stage.name, one.suffix);
+                let schema = if matches!(one.recipe, Recipe::Sink(_)) { Arc::new(Schema::empty()) } else { one.output.rows() };
+                let key_by = std::mem::take(&mut key_by);
+                nodes.push(Some(Node { name, recipe: one.recipe, inputs, key_by, parallelism, output: schema, reads: one.reads }));
+                inputs = vec![nodes.len() - 1];
+                output = Some(one.output);
+            }
+            made.push(Made { nodes: inputs, output, parallelism, key_by: Vec::new() });
+        }
+        nodes
+    }
+
+    /// What reaches a stage from all its inputs, which must be alike.
+    fn input(&mut self, stage: &Stage<'_>, stages: &[Stage<'_>], made: &[Made]) -> Option<Input> {
+        let (first, others) = stage.inputs.split_first()?;
+        let whole = made[*first].output.clone()?;
+        for other in others {
+            let next = made[*other].output.clone()?;
+            let Some(difference) = difference(&whole, &next) else { continue };
+            let (left, right) = (&stages[*first].name, &stages[*other].name);
+            let found = Diagnostic::new(codes::E0506, stage.span, format!("`{left}` and `{right}` give different rows: {difference}"));
+            self.diagnostics.push(found.help("make them alike with `select` before they meet"));
+            return None;
+        }
+        Some(whole)
+    }
+
+    fn keys(&mut self, stage: &Stage<'_>, input: Option<&Input>) -> Vec<Path> {
+        let Some(input) = input else { return Vec::new() };
+        for key in stage.key_by {
+            if let Some(found) = self.field(key, input)
+                && matches!(found, DataType::Struct(_) | DataType::List(_))
+            {
+                let message = format!("`{}` is {}: rows cannot be dealt out by it", key.value, expr::type_name(&found));
+                self.diagnostics.push(Diagnostic::new(codes::E0412, key.span, message).help("a key is one value, such as `payload.id`"));
+            }
+        }
+        stage.key_by.iter().map(|key| key.value.clone()).collect()
+    }
+
+    /// The type of the field at a path; told if there is none.
+    pub(crate) fn field(&mut self, path: &Spanned<Path>, input: &Input) -> Option<DataType> {
+        let schema = input.schema();
+        if let Some(missing) = expr::missing(&path.value, &schema) {
+            let found = Diagnostic::new(codes::E0408, path.span, missing.message);
+            self.diagnostics.push(match missing.help {
+                Some(help) => found.help(help),
+                None => found,
+            });
+            return None;
+        }
+        expr::find(&path.value, &schema).map(|field| field.data_type().clone())
+    }
+
+    /// Binds an expression; its mistakes are told.
+    pub(crate) fn expression(&mut self, checked: &Checked<'_>, input: &Input) -> Option<expr::Bound> {
+        match expr::bind(&checked.parsed, &input.schema()) {
+            Ok(bound) => Some(bound),
+            Err(errors) => {
+                errors.iter().for_each(|error| checked.tell(error, self.diagnostics));
+                None
+            }
+        }
+    }
+
+    /// Binds a condition: an expression that is true or false.
+    pub(crate) fn condition(&mut self, checked: &Checked<'_>, input: &Input) -> Option<()> {
+        let bound = self.expression(checked, input)?;
+        if bound.data_type != DataType::Boolean {
+            let message = format!("a condition is true or false, and this is {}", expr::type_name(&bound.data_type));
+            self.diagnostics.push(Diagnostic::new(codes::E0410, checked.span(), message).help("compare it: `field = 'value'`, `field > 0`"));
+            return None;
+        }
+        if let Some(value) = bound.constant {
+            let message = format!("this condition is {value} for every row");
+            self.diagnostics.push(Diagnostic::new(codes::W0503, checked.span(), message));
+        }
+        Some(())
+    }
+
+    /// Tells of options that their schema allows but that cannot work.
+    pub(crate) fn invalid(&mut self, node: &crate::spec::Node, key: Span, invalid: &dataflow::contract::InvalidOptions) {
+        let span = if invalid.pointer.is_empty() { key } else { node.at(&invalid.pointer).span };
+        let found = Diagnostic::new(codes::E0314, span, &invalid.message);
+        self.diagnostics.push(match &invalid.help {
+            Some(help) => found.help(help),
+            None => found,
+        });
+    }
+}
+
+/// What became of a stage: who gives its rows, and what they are.
+struct Made {
+    nodes: Vec<usize>,
+    output: Option<Input>,
+    parallelism: u32,
+    /// Of a union, whose readers deal out in its place.
+    key_by: Vec<Path>,
+}
+
+fn leaves(fields: &Fields, above: &mut Vec<String>, found: &mut Vec<(Path, DataType)>) {
+    for field in fields {
+        above.push(field.name().clone());
+        match (field.data_type(), Path::new(above.clone())) {
+            (DataType::Struct(inner), _) => leaves(inner, above, found),
+            (data_type, Ok(path)) => found.push((path, data_type.clone())),
+            (_, Err(_)) => {}
+        }
+        above.pop();
+    }
+}
+
+/// In what rows of two inputs differ; order and names count.
+fn difference(left: &Input, right: &Input) -> Option<String> {
+    match (&left.open, &right.open) {
+        // Open streams of one union were joined: they have the same fields but for those that one side removed.
+        (Some(one), Some(other)) if one == other => return None,
+        (Some(_), Some(_)) => return Some("they are in different formats".to_owned()),
+        (None, None) => {}
+        _ => return Some("one has a schema, the other has none".to_owned()),
+    }
+    for (index, field) in left.fields.iter().enumerate() {
+        let shown = |data_type: &DataType| expr::type_name(data_type);
+        match right.fields.iter().position(|other| other.name() == field.name()) {
+            None => return Some(format!("only one has `{}`", field.name())),
+            Some(place) if right.fields[place].data_type() != field.data_type() => {
+                let (one, other) = (shown(field.data_type()), shown(right.fields[place].data_type()));
+                return Some(format!("`{}` is {one} here and {other} there", field.name()));
+            }
+            Some(place) if place != index => return Some(format!("`{}` stands in another place", field.name())),
+            Some(_) => {}
+        }
+    }
+    right.fields.get(left.fields.len()).map(|field| format!("only one has `{}`", field.name()))
+}

@@ -1,0 +1,103 @@
+//! The logical plan: names resolved, types known, nothing fused and nothing placed yet.
+//!
+//! Enters: a [`crate::spec::Spec`], the catalog, and the schemas that were discovered. Leaves: a [`LogicalPlan`], or
+//! every mistake in the document. Who calls: [`crate::plan`]. Must stay true: no I/O; an expression is bound to the
+//! very schema its operator will see, or to one that only has more columns. Not here: which node shares a thread.
+//!
+//! ```text
+//!   Spec --outline--> stages in order --observe--> types of open fields --bind--> LogicalPlan
+//! ```
+
+mod outline;
+mod scope;
+mod fields;
+mod checked;
+mod bind;
+
+pub(crate) use bind::{Binder, Bound, Input};
+pub(crate) use checked::Checked;
+pub(crate) use fields::{begins_with, holds, prune, replace, user, without};
+pub(crate) use outline::{Kind, SinkItem, Stage};
+pub(crate) use scope::Scope;
+pub use bind::bind;
+
+use arrow_schema::SchemaRef;
+use dataflow::expr::Path;
+use dataflow::recipe::{Recipe, Sink};
+
+use crate::job::Settings;
+
+/// A datastream whose names and types are known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogicalPlan {
+    /// The datastream's name.
+    pub name: String,
+    /// Who is to be asked about it.
+    pub contact: Option<String>,
+    /// The operators, each behind the ones it reads.
+    pub nodes: Vec<Node>,
+    /// Where dead letters go, if the document says so.
+    pub dead_letter: Option<Sink>,
+    /// What holds for the whole job.
+    pub settings: Settings,
+}
+
+/// One operator of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// The step's name.
+    pub name: String,
+    /// What it does.
+    pub recipe: Recipe,
+    /// The nodes it reads, by index.
+    pub inputs: Vec<usize>,
+    /// The key that its rows are dealt out by, if they are.
+    pub key_by: Vec<Path>,
+    /// How many subtasks.
+    pub parallelism: u32,
+    /// What leaves it: user columns, then reserved ones.
+    pub output: SchemaRef,
+    /// What it reads of its input.
+    pub reads: Reads,
+}
+
+/// What an operator reads of its rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Columns and fields of the document, in order, each once.
+    pub paths: Vec<Path>,
+    /// Every column of the document.
+    pub all: bool,
+    /// Reserved columns.
+    pub reserved: Vec<&'static str>,
+}
+
+impl Reads {
+    /// Of these paths, in any order.
+    #[must_use]
+    pub fn of(paths: impl IntoIterator<Item = Path>) -> Self {
+        let mut paths: Vec<Path> = paths.into_iter().collect();
+        paths.sort();
+        paths.dedup();
+        Self { paths, ..Self::default() }
+    }
+
+    /// And of these reserved columns.
+    #[must_use]
+    pub fn and(mut self, reserved: &[&'static str]) -> Self {
+        self.reserved.extend_from_slice(reserved);
+        self
+    }
+}
+
+impl Node {
+    /// Whether rows can fail in it one by one.
+    #[must_use]
+    pub fn has_dead_letters(&self) -> bool {
+        match &self.recipe {
+            Recipe::Decode(_) | Recipe::Filter(_) | Recipe::Select(_) | Recipe::Unnest(_) => true,
+            Recipe::Sink(sink) => sink.format.is_some(),
+            Recipe::Source(_) | Recipe::Drop(_) | Recipe::Sample(_) => false,
+        }
+    }
+}

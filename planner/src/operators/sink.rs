@@ -1,0 +1,93 @@
+//! `sinks`, `archive` and `deadLetter`: who takes rows, what it wants of them, and how they become bytes.
+
+use arrow_schema::{Fields, SchemaRef};
+use dataflow::contract::sink::Wants;
+use dataflow::contract::{InvalidOptions, dead};
+use dataflow::element::columns;
+use dataflow::recipe::{self, Recipe, Role};
+
+use super::source;
+use crate::diagnostic::{Diagnostic, codes};
+use crate::logical::{Binder, Bound, Input, Reads, Scope, SinkItem};
+use crate::spec::{Component, DeadLetter};
+
+/// What is carried behind a sink: nothing.
+fn nothing() -> Input {
+    Input::typed(Fields::empty())
+}
+
+pub(crate) fn observe(binder: &mut Binder<'_>, item: SinkItem<'_>, input: &Scope) -> Scope {
+    // Of typed rows a sink gets every column; of open ones what it says it reads.
+    if let (true, Some(component)) = (input.is_open(), item.component) {
+        let open = Input { fields: Fields::empty(), open: Some(source::format(None)) };
+        if let Some(wants) = wants(binder, component, &open.rows()) {
+            for (path, data_type) in &wants.paths {
+                binder.read(input, path, Some(data_type));
+            }
+        }
+    }
+    Scope::Unknown
+}
+
+pub(crate) fn bind(binder: &mut Binder<'_>, item: SinkItem<'_>, input: &Input) -> Option<Bound> {
+    let component = item.component?;
+    // What an open stream's records hold is not known: a sink must not rely on the fields that others happen to read.
+    let seen = if input.open.is_some() { Input { fields: Fields::empty(), open: input.open.clone() } } else { input.clone() };
+    let wants = wants(binder, component, &seen.rows())?;
+    let format = wants.encoded.then(|| source::format(item.format));
+    if let (None, Some(written)) = (&format, item.format) {
+        let message = format!("`{}` writes rows in a form of its own and takes no `format`", component.connector.value);
+        binder.diagnostics.push(Diagnostic::new(codes::E0314, written.name.span, message).help("leave `format` out"));
+        return None;
+    }
+    let mut reads = Reads { all: input.open.is_none(), ..Reads::of(wants.paths.iter().map(|(path, _)| path.clone())) };
+    let raw = wants.encoded && input.open.is_some();
+    let wanted = |name: &str| wants.reserved.iter().any(|reserved| reserved == name) || (raw && name == columns::RAW);
+    reads.reserved =
+        [columns::RAW, columns::SPLIT, columns::POSITION, columns::TIME].into_iter().filter(|name| wanted(name)).collect();
+    if let Some(format) = &format {
+        encoder(binder, &item, format, &seen)?;
+    }
+    let recipe = sink(component, format, item.role);
+    Some(Bound::new(Recipe::Sink(recipe), reads, nothing()))
+}
+
+/// Whether the format can write rows of these types.
+fn encoder(binder: &mut Binder<'_>, item: &SinkItem<'_>, format: &recipe::Format, input: &Input) -> Option<()> {
+    let rows = if input.open.is_some() {
+        arrow_schema::Schema::new(vec![columns::raw()]).into()
+    } else {
+        SchemaRef::new(input.schema())
+    };
+    let Err(invalid) = binder.catalog.format(&format.name)?.encoder(&format.options, rows) else { return Some(()) };
+    match (item.format, item.component) {
+        (Some(written), _) => binder.invalid(&written.node, written.name.span, &invalid),
+        (None, Some(component)) => {
+            binder.invalid(&component.node, component.connector.span, &InvalidOptions { pointer: String::new(), ..invalid });
+        }
+        (None, None) => {}
+    }
+    None
+}
+
+/// The sink of dead letters.
+pub(crate) fn dead_letter(binder: &mut Binder<'_>, item: &DeadLetter) -> Option<recipe::Sink> {
+    let component = item.component.as_ref()?;
+    let wants = wants(binder, component, &dead::schema())?;
+    Some(sink(component, wants.encoded.then(|| source::format(None)), Role::DeadLetter))
+}
+
+fn wants(binder: &mut Binder<'_>, component: &Component, input: &SchemaRef) -> Option<Wants> {
+    let connector = binder.catalog.connector(&component.connector.value)?.sink()?;
+    match connector.plan(&component.options, input) {
+        Ok(wants) => Some(wants),
+        Err(invalid) => {
+            binder.invalid(&component.node, component.connector.span, &invalid);
+            None
+        }
+    }
+}
+
+fn sink(component: &Component, format: Option<recipe::Format>, role: Role) -> recipe::Sink {
+    recipe::Sink { connector: component.connector.value.clone(), options: component.options.clone(), format, role }
+}

@@ -1,0 +1,81 @@
+//! The whole walk as one call: text to job graphs, or every mistake in the text.
+
+use std::collections::BTreeMap;
+
+use arrow_schema::SchemaRef;
+use serde_json::Value;
+
+use crate::catalog::Catalog;
+use crate::diagnostic::Diagnostics;
+use crate::job::{JobGraph, lower};
+use crate::logical::{LogicalPlan, bind};
+use crate::operators::source;
+use crate::rewrite::rewrite;
+use crate::spec::{self, Spec};
+
+/// Schemas that somebody found out by looking at the world: of each datastream, by the name of the source.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Discovered(BTreeMap<String, BTreeMap<String, SchemaRef>>);
+
+impl Discovered {
+    /// Adds what [`SourceConnector::discover_schema`](dataflow::contract::SourceConnector::discover_schema) said.
+    pub fn insert(&mut self, datastream: &str, source: &str, schema: SchemaRef) {
+        self.0.entry(datastream.to_owned()).or_default().insert(source.to_owned(), schema);
+    }
+}
+
+/// A source whose columns the planner cannot know: ask its connector before planning.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToDiscover {
+    /// The datastream.
+    pub datastream: String,
+    /// The source's name in it, given or made.
+    pub source: String,
+    /// The connector to ask.
+    pub connector: String,
+    /// The source's options.
+    pub options: Value,
+}
+
+/// What came of a text.
+#[derive(Debug)]
+pub struct Planned {
+    /// Every datastream in it, as it was written.
+    pub specs: Vec<Spec>,
+    /// The plans of those without mistakes, in order.
+    pub plans: Vec<LogicalPlan>,
+    /// The job graphs of those plans.
+    pub jobs: Vec<JobGraph>,
+    /// Every mistake and warning.
+    pub diagnostics: Diagnostics,
+}
+
+/// Plans every datastream of a text. Total and pure: same text, catalog and schemas, same result, byte for byte.
+#[must_use]
+pub fn plan(text: &str, catalog: &Catalog, discovered: &Discovered) -> Planned {
+    let spec::Parsed { specs, mut diagnostics } = spec::parse(text, catalog);
+    let nothing = BTreeMap::new();
+    let mut plans = Vec::new();
+    for spec in &specs {
+        let schemas = discovered.0.get(&spec.name.value).unwrap_or(&nothing);
+        plans.extend(bind(spec, catalog, schemas, &mut diagnostics).map(rewrite));
+    }
+    let jobs = plans.iter().map(lower).collect();
+    Planned { specs, plans, jobs, diagnostics }
+}
+
+/// The sources of these datastreams whose schemas have to be found out, in order.
+#[must_use]
+pub fn sources_to_discover(specs: &[Spec], catalog: &Catalog) -> Vec<ToDiscover> {
+    let of_spec = |spec: &Spec| {
+        let found = source::undiscovered(spec, catalog).into_iter();
+        let wanted = found.map(|(source, component)| ToDiscover {
+            datastream: spec.name.value.clone(),
+            source,
+            connector: component.connector.value.clone(),
+            options: component.options.clone(),
+        });
+        wanted.collect::<Vec<_>>()
+    };
+    specs.iter().flat_map(of_spec).collect()
+}

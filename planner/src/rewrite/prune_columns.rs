@@ -1,0 +1,105 @@
+//! Columns that nobody downstream reads are not carried, and not even decoded: fields of records one by one, reserved
+//! columns too, and those that a source of columns can leave out when it reads.
+//!
+//! A walk from the sinks to the sources gathers what each node must give. Nodes that one other node reads together
+//! must give the same, so the walk is repeated until nothing changes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow_schema::{Fields, Schema};
+use dataflow::element::columns;
+use dataflow::expr::Path;
+use dataflow::recipe::Recipe;
+
+use crate::logical::{LogicalPlan, Node, begins_with, prune, user};
+
+/// What a node must give.
+#[derive(Clone, Default, PartialEq)]
+struct Wanted {
+    paths: BTreeSet<Path>,
+    reserved: BTreeSet<&'static str>,
+}
+
+impl Wanted {
+    fn add(&mut self, other: &Self) {
+        self.paths.extend(other.paths.iter().cloned());
+        self.reserved.extend(&other.reserved);
+    }
+}
+
+pub(super) fn apply(mut plan: LogicalPlan) -> LogicalPlan {
+    let mut wanted = vec![Wanted::default(); plan.nodes.len()];
+    loop {
+        let before = wanted.clone();
+        for index in (0..plan.nodes.len()).rev() {
+            let node = &plan.nodes[index];
+            let mut of_input = reads(&plan, node, &wanted[index]);
+            node.inputs.iter().for_each(|input| of_input.add(&wanted[*input]));
+            node.inputs.iter().for_each(|input| wanted[*input].add(&of_input));
+        }
+        if before == wanted {
+            break;
+        }
+    }
+    for (node, wanted) in plan.nodes.iter_mut().zip(&wanted) {
+        narrow(node, wanted);
+    }
+    plan
+}
+
+/// What a node must be given, so that it can do its work and give what is wanted of it.
+fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
+    let mut reads = Wanted::default();
+    reads.paths.extend(node.reads.paths.iter().chain(&node.key_by).cloned());
+    reads.reserved.extend(&node.reads.reserved);
+    if node.reads.all {
+        let schemas = node.inputs.iter().flat_map(|input| user(&plan.nodes[*input].output).iter().cloned().collect::<Vec<_>>());
+        reads.paths.extend(schemas.filter_map(|field| Path::new(vec![field.name().clone()]).ok()));
+    }
+    if plan.dead_letter.is_some() && node.has_dead_letters() {
+        reads.reserved.extend([columns::RAW, columns::SPLIT, columns::POSITION]);
+    }
+    match &node.recipe {
+        Recipe::Source(_) | Recipe::Sink(_) => {}
+        Recipe::Filter(_) | Recipe::Sample(_) | Recipe::Drop(_) => reads.add(wanted),
+        Recipe::Decode(_) => reads.reserved.extend(&wanted.reserved),
+        Recipe::Select(_) => reads.reserved.extend(wanted.reserved.iter().filter(|name| **name != columns::RAW)),
+        Recipe::Unnest(unnest) => {
+            let kept = wanted.paths.iter().filter(|path| !begins_with(path, &unnest.path));
+            reads.paths.extend(kept.cloned());
+            reads.reserved.extend(&wanted.reserved);
+        }
+    }
+    reads
+}
+
+fn narrow(node: &mut Node, wanted: &Wanted) {
+    let mut paths: Vec<Path> = wanted.paths.iter().cloned().collect();
+    match &mut node.recipe {
+        Recipe::Decode(decode) => {
+            // The time is taken from a decoded column, which the next node drops unless somebody reads it too.
+            if wanted.reserved.contains(columns::TIME) {
+                paths.extend(decode.time.iter().cloned());
+            } else {
+                decode.time = None;
+            }
+        }
+        Recipe::Source(source) => {
+            // Connectors leave out columns, not fields inside them.
+            paths = paths.iter().filter_map(|path| Path::new(vec![path.column().to_owned()]).ok()).collect();
+            if let Some(columns) = &mut source.columns {
+                columns.retain(|column| paths.iter().any(|path| path.column() == column));
+            }
+        }
+        // Every projection is computed: a step does what it says.
+        Recipe::Select(select) => {
+            paths = select.projections.iter().filter_map(|one| Path::new(vec![one.name.clone()]).ok()).collect();
+        }
+        Recipe::Filter(_) | Recipe::Sample(_) | Recipe::Drop(_) | Recipe::Unnest(_) | Recipe::Sink(_) => {}
+    }
+    let kept = prune(&user(&node.output), &paths);
+    let reserved = node.output.fields().iter().filter(|field| wanted.reserved.contains(field.name().as_str()));
+    let fields: Fields = kept.iter().chain(reserved.filter(|field| columns::is_reserved(field.name()))).cloned().collect();
+    node.output = Arc::new(Schema::new(fields));
+}
