@@ -26,7 +26,7 @@ const TEMPORARY: &str = ".weir-tmp-";
 const SYNCED_FOLDERS_MAX: usize = 4_096;
 
 /// A folder may be removed, empty, by a delete of another process between its making and its use.
-const FOLDER_TRIES_MAX: usize = 8;
+const FOLDER_TRIES_MAX: usize = 64;
 
 /// The folder of a store, and which of its folders are known to be durable.
 #[derive(Debug)]
@@ -88,9 +88,9 @@ impl Disk {
         let target = self.root.join(path);
         let folder = target.parent().unwrap_or(&self.root);
         for _ in 0..FOLDER_TRIES_MAX {
-            self.make_folder(folder).map_err(|error| self.writing(path, "make the folder", error))?;
             let hidden = folder.join(format!("{TEMPORARY}{}", Uuid::new_v4().simple()));
-            match OpenOptions::new().write(true).create_new(true).open(&hidden) {
+            let opened = self.make_folder(folder).and_then(|()| OpenOptions::new().write(true).create_new(true).open(&hidden));
+            match opened {
                 Ok(file) => return Ok(Temporary { file, path: hidden }),
                 Err(error) if error.kind() == ErrorKind::NotFound => self.forget(folder),
                 Err(error) => return Err(self.writing(path, "make a file", error)),
@@ -160,8 +160,7 @@ impl Disk {
             if metadata.is_symlink() {
                 return self.copy_bytes(from, to);
             }
-            self.make_folder(folder).map_err(|error| self.writing(to, "make the folder", error))?;
-            match fs::hard_link(&source, &target) {
+            match self.make_folder(folder).and_then(|()| fs::hard_link(&source, &target)) {
                 // Either end may be what is not there; the next turn of the loop finds out.
                 Err(error) if error.kind() == ErrorKind::NotFound => self.forget(folder),
                 Err(error) if matches!(error.kind(), ErrorKind::CrossesDevices | ErrorKind::TooManyLinks) => {
@@ -266,8 +265,8 @@ impl Disk {
         }
         for folder in missing.into_iter().rev() {
             match fs::create_dir(folder) {
-                Err(error) if error.kind() != ErrorKind::AlreadyExists || !folder.is_dir() => return Err(error),
-                _ => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => taken(folder)?,
+                made => made?,
             }
         }
         for folder in folder.ancestors().take_while(|folder| *folder != self.root) {
@@ -318,8 +317,20 @@ impl Disk {
 /// Makes the folder of a store and those above it that are not there, and syncs what held none of them before.
 fn make_root(root: &Path) -> io::Result<()> {
     let made: Vec<&Path> = root.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()).collect();
-    fs::create_dir_all(root)?;
+    match fs::create_dir_all(root) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => made.iter().try_for_each(|folder| taken(folder))?,
+        outcome => outcome?,
+    }
     made.into_iter().try_for_each(sync_parent)
+}
+
+/// What has the name of a folder that was to be made: the folder, made by somebody else, or something in its way.
+fn taken(folder: &Path) -> io::Result<()> {
+    match fs::metadata(folder) {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(ErrorKind::NotADirectory.into()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Syncs the folder in which `path` has its name.

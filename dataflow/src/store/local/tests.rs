@@ -81,6 +81,26 @@ async fn a_copy_of_a_symbolic_link_is_a_copy_of_the_bytes() {
     assert_eq!(names, ["copy", "first"], "a link to nothing is no object");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn objects_come_and_go_in_one_folder_at_once() {
+    let folder = tempdir().unwrap();
+    let locals = [Local::open(folder.path()), Local::open(folder.path())];
+    let writers = (0..16).map(|writer| {
+        let local = &locals[writer % 2];
+        async move {
+            for round in 0..40 {
+                let (one, two) = (format!("a/b/{}/{writer}", round % 3), format!("a/c/{writer}"));
+                local.create(&one, Bytes::from_static(b"x")).await.unwrap();
+                local.copy(&one, &two).await.unwrap();
+                local.delete(&one).await.unwrap();
+                local.delete(&two).await.unwrap();
+            }
+        }
+    });
+    futures::future::join_all(writers).await;
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "folders go with their last object");
+}
+
 #[tokio::test]
 async fn folders_are_no_objects() {
     let folder = tempdir().unwrap();

@@ -7,11 +7,11 @@ use object_store::{ObjectStoreExt as _, WriteMultipart};
 use super::Bucket;
 use crate::store::{Error, Upload};
 
-/// The size of a part; S3 wants at least 5 MiB, and at most 10,000 parts: objects of up to 80 GiB.
-const PART_BYTES: usize = 8 << 20;
+/// The size of a part: the least that S3 takes; of its at most 10,000 parts that makes objects of up to 50 GiB.
+const PART_BYTES: usize = 5 << 20;
 
-/// So many parts are on their way at once: with the one being filled, 32 MiB of memory for each upload.
-const PARTS_ON_THEIR_WAY_MAX: usize = 3;
+/// So many parts are on their way at once: with the one being filled, 15 MiB of memory for each upload.
+const PARTS_ON_THEIR_WAY_MAX: usize = 2;
 
 /// An object whose bytes are partly here and partly there.
 pub(super) struct RemoteUpload {
