@@ -22,6 +22,12 @@ impl Deadline {
     pub fn of(limit: Duration) -> Self {
         Self { at: Instant::now() + limit, limit }
     }
+
+    /// Whether it has passed.
+    #[must_use]
+    pub fn has_passed(&self) -> bool {
+        Instant::now() >= self.at
+    }
 }
 
 /// Waits until `look` finds something.

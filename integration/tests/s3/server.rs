@@ -6,8 +6,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
 use dataflow::store::open::{AllowPaths, OpenStores, S3};
-use dataflow::store::{Error, Stores};
+use dataflow::store::Stores;
+use dataflow::time::{Clock as _, SystemClock};
 use integration::cluster::{Deadline, Process};
 use tempfile::TempDir;
 
@@ -19,6 +21,9 @@ const SECRET_KEY: &str = "weir-secret";
 
 /// How long the server may take to be ready, on a busy machine.
 const READY: Duration = Duration::from_secs(60);
+
+/// The server is asked this often whether it is ready.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A running server.
 pub(crate) struct Server {
@@ -64,19 +69,17 @@ impl Server {
         Ok(server)
     }
 
-    /// Waits until the bucket answers that an object is not there.
+    /// Waits until the bucket is there and takes an object.
     async fn ready(&mut self) -> Result<()> {
         let deadline = Deadline::of(READY);
+        let clock = SystemClock::start();
         let store = OpenStores::new(AllowPaths::Only(Vec::new()), self.settings()).open(&format!("s3://{BUCKET}"))?;
-        loop {
+        while let Err(error) = store.put("ready", Bytes::new()).await {
             self.process.check()?;
-            match store.head("ready").await {
-                Err(Error::Missing { .. }) => return Ok(()),
-                Ok(_) | Err(Error::Unknown { .. }) if !deadline.has_passed() => {}
-                Ok(_) => anyhow::bail!("the server holds what nobody wrote"),
-                Err(error) => return Err(error.into()),
-            }
+            ensure!(!deadline.has_passed(), "the server takes no object: {error}");
+            clock.sleep(PAUSE).await;
         }
+        Ok(store.delete("ready").await?)
     }
 
     /// How to reach it.
