@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
 const NULL: u8 = 0x00;
@@ -62,7 +62,13 @@ pub(super) fn column(array: &ArrayRef, nulls: Option<&NullBuffer>) -> Option<Col
     let value = value(array)?;
     Some(match nulls {
         None => value,
-        Some(nulls) => Box::new(move |row, out| if nulls.is_null(row) { out.push(NULL) } else { value(row, out) }),
+        Some(nulls) => Box::new(move |row, out| {
+            if nulls.is_null(row) {
+                out.push(NULL)
+            } else {
+                value(row, out)
+            }
+        }),
     })
 }
 
@@ -92,9 +98,15 @@ fn value(array: &ArrayRef) -> Option<Column> {
             out.extend((value.cast_unsigned() ^ (1 << 31)).to_be_bytes());
         }),
         DataType::Timestamp(unit, _) => timestamp(array, *unit),
-        DataType::Utf8 => bytes(STRING, array.as_string::<i32>().clone(), |array, row| array.value(row).as_bytes()),
-        DataType::LargeUtf8 => bytes(STRING, array.as_string::<i64>().clone(), |array, row| array.value(row).as_bytes()),
-        DataType::Utf8View => bytes(STRING, array.as_string_view().clone(), |array, row| array.value(row).as_bytes()),
+        DataType::Utf8 => bytes(STRING, array.as_string::<i32>().clone(), |array, row| {
+            array.value(row).as_bytes()
+        }),
+        DataType::LargeUtf8 => bytes(STRING, array.as_string::<i64>().clone(), |array, row| {
+            array.value(row).as_bytes()
+        }),
+        DataType::Utf8View => bytes(STRING, array.as_string_view().clone(), |array, row| {
+            array.value(row).as_bytes()
+        }),
         DataType::Binary => bytes(BINARY, array.as_binary::<i32>().clone(), |array, row| array.value(row)),
         DataType::LargeBinary => bytes(BINARY, array.as_binary::<i64>().clone(), |array, row| array.value(row)),
         DataType::BinaryView => bytes(BINARY, array.as_binary_view().clone(), |array, row| array.value(row)),
@@ -145,7 +157,11 @@ fn unsigned(value: u64, out: &mut Vec<u8>) {
 fn float(value: f64, out: &mut Vec<u8>) {
     // One zero and one NaN: equal keys are equal bytes.
     let value = if value == 0.0 { 0.0 } else { value };
-    let bits = if value.is_nan() { f64::NAN.to_bits() & !(1 << 63) } else { value.to_bits() };
+    let bits = if value.is_nan() {
+        f64::NAN.to_bits() & !(1 << 63)
+    } else {
+        value.to_bits()
+    };
     let ordered = if bits >> 63 == 1 { !bits } else { bits ^ (1 << 63) };
     out.push(FLOAT);
     out.extend(ordered.to_be_bytes());
@@ -192,7 +208,12 @@ fn dictionary(array: &ArrayRef) -> Option<Column> {
 }
 
 fn record(array: &ArrayRef) -> Option<Column> {
-    let fields: Option<Vec<Column>> = array.as_struct().columns().iter().map(|field| column(field, None)).collect();
+    let fields: Option<Vec<Column>> = array
+        .as_struct()
+        .columns()
+        .iter()
+        .map(|field| column(field, None))
+        .collect();
     let fields = fields?;
     Some(Box::new(move |row, out| {
         out.push(RECORD);
@@ -208,7 +229,10 @@ fn list(array: &ArrayRef) -> Option<Column> {
         let offsets = array.value_offsets();
         for element in offsets[row]..offsets[row + 1] {
             out.push(1);
-            elements(usize::try_from(element).expect("offsets of a list are not negative"), out);
+            elements(
+                usize::try_from(element).expect("offsets of a list are not negative"),
+                out,
+            );
         }
         out.push(0);
     }))

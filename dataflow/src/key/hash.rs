@@ -40,7 +40,10 @@ fn word(bytes: &[u8]) -> u64 {
 }
 
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the two halves of a product are what is folded")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the two halves of a product are what is folded"
+)]
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     product as u64 ^ (product >> 64) as u64

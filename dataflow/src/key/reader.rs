@@ -66,13 +66,21 @@ impl KeyReader {
         }
         for path in paths {
             let missing = || KeyError::Missing { path: path.clone() };
-            let mut found = schema.field_with_name(path.column()).map_err(|_| missing())?.data_type();
+            let mut found = schema
+                .field_with_name(path.column())
+                .map_err(|_| missing())?
+                .data_type();
             for part in &path.parts()[1..] {
-                let DataType::Struct(fields) = found else { return Err(missing()) };
+                let DataType::Struct(fields) = found else {
+                    return Err(missing());
+                };
                 found = fields.find(part).ok_or_else(missing)?.1.data_type();
             }
             if !encode::is_supported(found) {
-                return Err(KeyError::Type { path: path.clone(), found: found.clone() });
+                return Err(KeyError::Type {
+                    path: path.clone(),
+                    found: found.clone(),
+                });
             }
         }
         Ok(Self { paths: paths.to_vec() })
@@ -84,7 +92,10 @@ impl KeyReader {
     /// The batch is not of the schema that the reader was made for.
     pub fn encode(&self, records: &RecordBatch) -> Result<Keys, KeyError> {
         let columns = self.columns(records)?;
-        let mut keys = Keys { bytes: Vec::new(), ends: Vec::with_capacity(records.num_rows()) };
+        let mut keys = Keys {
+            bytes: Vec::new(),
+            ends: Vec::with_capacity(records.num_rows()),
+        };
         for row in 0..records.num_rows() {
             columns.iter().for_each(|column| column(row, &mut keys.bytes));
             keys.ends.push(keys.bytes.len());
@@ -131,7 +142,10 @@ impl KeyReader {
     fn columns(&self, records: &RecordBatch) -> Result<Vec<Column>, KeyError> {
         let column = |path: &Path| {
             let (array, nulls) = resolve(records, path)?;
-            let unfit = || KeyError::Type { path: path.clone(), found: array.data_type().clone() };
+            let unfit = || KeyError::Type {
+                path: path.clone(),
+                found: array.data_type().clone(),
+            };
             encode::column(&array, nulls.as_ref()).ok_or_else(unfit)
         };
         self.paths.iter().map(column).collect()

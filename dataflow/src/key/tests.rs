@@ -27,7 +27,9 @@ fn one(column: ArrayRef) -> RecordBatch {
 fn keys_of(column: ArrayRef) -> Vec<String> {
     let records = one(column);
     let keys = reader(&records, &["k"]).encode(&records).unwrap();
-    keys.iter().map(|key| key.iter().map(|byte| format!("{byte:02x}")).collect()).collect()
+    keys.iter()
+        .map(|key| key.iter().map(|byte| format!("{byte:02x}")).collect())
+        .collect()
 }
 
 fn hashes_of(records: &RecordBatch, paths: &[&str]) -> Vec<u64> {
@@ -39,13 +41,24 @@ fn hashes_of(records: &RecordBatch, paths: &[&str]) -> Vec<u64> {
 #[test]
 fn the_bytes_of_keys_are_what_they_always_were() {
     let golden: Vec<(ArrayRef, Vec<&str>)> = vec![
-        (Arc::new(BooleanArray::from(vec![None, Some(false), Some(true)])), vec!["00", "0800", "0801"]),
+        (
+            Arc::new(BooleanArray::from(vec![None, Some(false), Some(true)])),
+            vec!["00", "0800", "0801"],
+        ),
         (
             Arc::new(Int64Array::from(vec![i64::MIN, -1, 0, 1])),
-            vec!["100000000000000000", "107fffffffffffffff", "108000000000000000", "108000000000000001"],
+            vec![
+                "100000000000000000",
+                "107fffffffffffffff",
+                "108000000000000000",
+                "108000000000000001",
+            ],
         ),
         (Arc::new(Int32Array::from(vec![-1])), vec!["107fffffffffffffff"]),
-        (Arc::new(UInt64Array::from(vec![1, u64::MAX])), vec!["108000000000000001", "11ffffffffffffffff"]),
+        (
+            Arc::new(UInt64Array::from(vec![1, u64::MAX])),
+            vec!["108000000000000001", "11ffffffffffffffff"],
+        ),
         (
             Arc::new(Float64Array::from(vec![-1.5, -0.0, 0.0, 1.5, -f64::NAN])),
             vec![
@@ -65,10 +78,19 @@ fn the_bytes_of_keys_are_what_they_always_were() {
             vec!["3000", "306100", "306100ff6200", "00"],
         ),
         (Arc::new(StringArray::from(vec!["a"])), vec!["306100"]),
-        (Arc::new(Date32Array::from(vec![-1, 1])), vec!["407fffffff", "4080000001"]),
-        (Arc::new(TimestampMillisecondArray::from(vec![1]).with_timezone("UTC")), vec!["498000000000000001"]),
         (
-            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None]), Some(vec![])])),
+            Arc::new(Date32Array::from(vec![-1, 1])),
+            vec!["407fffffff", "4080000001"],
+        ),
+        (
+            Arc::new(TimestampMillisecondArray::from(vec![1]).with_timezone("UTC")),
+            vec!["498000000000000001"],
+        ),
+        (
+            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([
+                Some(vec![Some(1), None]),
+                Some(vec![]),
+            ])),
             vec!["5801108000000000000001010000", "5800"],
         ),
     ];
@@ -80,8 +102,16 @@ fn the_bytes_of_keys_are_what_they_always_were() {
 #[test]
 fn the_hash_of_bytes_is_what_it_always_was() {
     let long: Vec<u8> = (0..=255).collect();
-    let found: Vec<u64> =
-        [b"".as_slice(), b"a", b"weir", b"0123456789abcdef", b"0123456789abcdefg", &long].map(hash).to_vec();
+    let found: Vec<u64> = [
+        b"".as_slice(),
+        b"a",
+        b"weir",
+        b"0123456789abcdef",
+        b"0123456789abcdefg",
+        &long,
+    ]
+    .map(hash)
+    .to_vec();
     assert_eq!(found, GOLDEN_HASHES);
 }
 
@@ -97,8 +127,15 @@ const GOLDEN_HASHES: [u64; 6] = [
 
 #[test]
 fn the_group_of_a_key_is_what_it_always_was() {
-    let records = one(Arc::new(StringViewArray::from(vec!["company-1", "company-2", "company-3"])));
-    let groups: Vec<u32> = hashes_of(&records, &["k"]).into_iter().map(|hash| key_group(hash, 1024)).collect();
+    let records = one(Arc::new(StringViewArray::from(vec![
+        "company-1",
+        "company-2",
+        "company-3",
+    ])));
+    let groups: Vec<u32> = hashes_of(&records, &["k"])
+        .into_iter()
+        .map(|hash| key_group(hash, 1024))
+        .collect();
     assert_eq!(groups, GOLDEN_GROUPS);
 }
 
@@ -125,7 +162,11 @@ fn a_field_of_a_null_record_is_null() {
 #[test]
 fn what_is_no_key_is_refused() {
     let records = one(Arc::new(Int64Array::from(vec![1])));
-    let refused = |path: &str| KeyReader::new(&records.schema(), &[path.parse().unwrap()]).unwrap_err().to_string();
+    let refused = |path: &str| {
+        KeyReader::new(&records.schema(), &[path.parse().unwrap()])
+            .unwrap_err()
+            .to_string()
+    };
     assert_eq!(refused("other"), "the rows have no field `other`");
     assert_eq!(refused("k.inner"), "the rows have no field `k.inner`");
     assert!(KeyReader::new(&records.schema(), &[]).is_err());
@@ -139,7 +180,11 @@ fn every_group_has_the_one_owner_whose_range_holds_it() {
             let range = range(subtask, parallelism, max_parallelism);
             assert_eq!(range.start, next);
             next = range.end;
-            assert!(range.clone().all(|group| owner(group, parallelism, max_parallelism) == subtask));
+            assert!(
+                range
+                    .clone()
+                    .all(|group| owner(group, parallelism, max_parallelism) == subtask)
+            );
         }
         assert_eq!(next, max_parallelism);
     }

@@ -24,6 +24,8 @@ mod intake;
 mod local;
 mod outlet;
 mod slice;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use compact::compact;
 pub use inlet::Inlet;

@@ -14,6 +14,8 @@
 
 pub mod align;
 pub mod progress;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

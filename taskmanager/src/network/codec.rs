@@ -1,12 +1,11 @@
 //! Frames and receipts as gRPC messages, without a copy more than the connection's own.
 
 use bytes::Buf as _;
-use prost::Message as _;
 use proto::v1::Granted;
 use tonic::Status;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-use super::frame::{self, Frame, Outgoing};
+use super::frame::{self, Frame, Malformed, Outgoing};
 
 /// What the encoder gathers before it hands it to the connection.
 const BUFFER: usize = 64 << 10;
@@ -81,16 +80,7 @@ impl Decoder for Frames {
     type Error = Status;
 
     fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<Frame>, Status> {
-        let length = bytes.remaining();
-        // A message is one run of bytes here; were it not, it is made one.
-        let frame = if bytes.chunk().len() == length {
-            let frame = frame::decode(bytes.chunk());
-            bytes.advance(length);
-            frame
-        } else {
-            frame::decode(&bytes.copy_to_bytes(length))
-        };
-        frame.map(Some).map_err(|error| Status::data_loss(error.to_string()))
+        read(bytes, frame::decode)
     }
 
     fn buffer_settings(&self) -> BufferSettings {
@@ -103,7 +93,8 @@ impl Encoder for Receipts {
     type Error = Status;
 
     fn encode(&mut self, item: Granted, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        item.encode(out).map_err(|error| Status::internal(error.to_string()))
+        frame::write_receipt(&item, out);
+        Ok(())
     }
 }
 
@@ -112,8 +103,19 @@ impl Decoder for Receipts {
     type Error = Status;
 
     fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<Granted>, Status> {
-        Granted::decode(bytes)
-            .map(Some)
-            .map_err(|error| Status::data_loss(error.to_string()))
+        read(bytes, frame::decode_receipt)
     }
+}
+
+/// Reads one message, which is one run of bytes here; were it not, it is made one.
+fn read<T>(bytes: &mut DecodeBuf<'_>, decode: fn(&[u8]) -> Result<T, Malformed>) -> Result<Option<T>, Status> {
+    let length = bytes.remaining();
+    let message = if bytes.chunk().len() == length {
+        let message = decode(bytes.chunk());
+        bytes.advance(length);
+        message
+    } else {
+        decode(&bytes.copy_to_bytes(length))
+    };
+    message.map(Some).map_err(|error| Status::data_loss(error.to_string()))
 }

@@ -46,13 +46,40 @@ enum Broken {
     Cut(String),
 }
 
+/// What a connection is kept with.
+pub(super) struct Dialler {
+    pub(super) me: Identity,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) patience: Patience,
+}
+
+/// How long silence is borne.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Without any connection that gives a receipt: then the peer counts as gone.
+    pub(super) give_up: Duration,
+    /// Without a receipt for a frame that left, while the connection seems well: then it is dialled anew. Damage to
+    /// the length of a message makes its reader wait for bytes that never come. Longer than a slow line takes for a frame.
+    pub(super) stall: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            give_up: GIVE_UP,
+            stall: Duration::from_secs(60),
+        }
+    }
+}
+
 /// Keeps `peer` connected until it is gone or `is_unused` says that nobody sends to it any more.
-pub(super) async fn keep(peer: Arc<Peer>, me: Identity, clock: Arc<dyn Clock>, is_unused: impl Fn(&Peer) -> bool) {
+pub(super) async fn keep(peer: Arc<Peer>, dialler: Dialler, is_unused: impl Fn(&Peer) -> bool) {
+    let Dialler { clock, patience, .. } = &dialler;
     let mut since = clock.now();
     let mut backoff = BACKOFF_FIRST;
     while !is_unused(&peer) {
         let mut receipts = 0u64;
-        let broken = converse(&peer, &me, &mut receipts).await;
+        let broken = converse(&peer, &dialler, &mut receipts).await;
         let now = clock.now();
         if receipts > 0 {
             since = now;
@@ -63,9 +90,9 @@ pub(super) async fn keep(peer: Arc<Peer>, me: Identity, clock: Arc<dyn Clock>, i
                 tracing::warn!(peer = %peer.address.identity.task_manager, reason, "peer is gone");
                 return peer.die(&reason);
             }
-            Broken::Cut(reason) if now.since(since) >= GIVE_UP => {
+            Broken::Cut(reason) if now.since(since) >= patience.give_up => {
                 tracing::warn!(peer = %peer.address.identity.task_manager, reason, "peer does not answer");
-                return peer.die(&format!("no answer for {} s: {reason}", GIVE_UP.as_secs()));
+                return peer.die(&format!("no answer for {} s: {reason}", patience.give_up.as_secs()));
             }
             Broken::Cut(reason) => {
                 tracing::debug!(peer = %peer.address.identity.task_manager, reason, "connection broke");
@@ -77,7 +104,7 @@ pub(super) async fn keep(peer: Arc<Peer>, me: Identity, clock: Arc<dyn Clock>, i
 }
 
 /// One connection, from dialling to its end.
-async fn converse(peer: &Arc<Peer>, me: &Identity, receipts: &mut u64) -> Broken {
+async fn converse(peer: &Arc<Peer>, dialler: &Dialler, receipts: &mut u64) -> Broken {
     let endpoint = match Endpoint::from_shared(format!("http://{}", peer.address.address)) {
         Ok(endpoint) => endpoint,
         Err(error) => return Broken::Gone(format!("its address is not one: {}", causes(&error))),
@@ -100,8 +127,8 @@ async fn converse(peer: &Arc<Peer>, me: &Identity, receipts: &mut u64) -> Broken
         return Broken::Cut(causes(&error));
     }
     let hello = Outgoing::hello(Hello {
-        task_manager: me.task_manager.clone(),
-        incarnation: me.incarnation.clone(),
+        task_manager: dialler.me.task_manager.clone(),
+        incarnation: dialler.me.incarnation.clone(),
         receiver_incarnation: peer.address.identity.incarnation.clone(),
     });
     let connection = peer.begin();
@@ -118,7 +145,16 @@ async fn converse(peer: &Arc<Peer>, me: &Identity, receipts: &mut u64) -> Broken
         Err(status) => return Broken::Cut(causes(&status)),
     };
     loop {
-        match answers.message().await {
+        let answer = tokio::select! {
+            answer = answers.message() => answer,
+            () = dialler.clock.sleep(dialler.patience.stall) => {
+                if peer.is_owed_a_receipt() {
+                    return Broken::Cut("frames that left get no receipt".to_owned());
+                }
+                continue;
+            }
+        };
+        match answer {
             Ok(Some(granted)) => {
                 *receipts += 1;
                 peer.on(&granted);

@@ -1,10 +1,11 @@
-//! Frames: one message of the stream, as bytes.
+//! Frames: the messages of the stream, as bytes.
 //!
 //! ```text
-//!   kind (1 byte) | length of the header (4 bytes, little-endian) | header (protobuf) | body
+//!   kind (1 byte) | CRC-32 (4) of all behind it | length of the header (4) | header (protobuf) | body
 //! ```
-//! The headers are those of `exchange.proto`: `Hello` first, then `Sent`. Only a batch has a body: a piece of its
-//! channel's Arrow IPC stream, whose CRC-32 stands in the header.
+//! Numbers are little-endian. The headers are those of `exchange.proto`: to the receiver `Hello` first, then `Sent`;
+//! back to the sender `Granted`. Only a batch has a body: a piece of its channel's Arrow IPC stream. The checksum covers
+//! headers too: a flipped bit in a number of a frame would lose rows as surely as one in a row.
 //! Must stay true: [`decode`] panics on no bytes, and takes no more memory than they have.
 
 use arrow::buffer::{Buffer, MutableBuffer};
@@ -12,16 +13,17 @@ use bytes::BufMut;
 use dataflow::element::{Barrier, Element, Roll, Watermark};
 use dataflow::id::{BarrierId, Generation};
 use prost::Message as _;
-use proto::v1::{ChannelName, Hello, Sent};
+use proto::v1::{ChannelName, Granted, Hello, Sent};
 
 /// The largest message either side takes. Batches aim at a MiB; this leaves room for one very large row.
 pub const FRAME_BYTES_MAX: usize = 64 << 20;
 
-/// The kind, and the length of the header.
-const PREFIX: usize = 5;
+/// The kind, the checksum, and the length of the header.
+const PREFIX: usize = 9;
 
 const HELLO: u8 = 1;
 const SENT: u8 = 2;
+const GRANTED: u8 = 3;
 
 /// Values of `Sent.kind`.
 const BATCH: u32 = 1;
@@ -105,13 +107,11 @@ pub enum Malformed {
         /// The number.
         kind: u32,
     },
-    /// The body is not what was sent.
-    #[error("the checksum of frame {sequence} of channel {channel} does not match: its bytes were damaged on the way")]
+    /// These are not the bytes that were sent.
+    #[error("the checksum of a frame of {bytes} bytes does not match: it was damaged on the way")]
     Damaged {
-        /// The channel's number.
-        channel: u32,
-        /// The element's number.
-        sequence: u64,
+        /// How many there are.
+        bytes: usize,
     },
     /// A body where none belongs, or none where one does, or a number that is missing.
     #[error("frame {sequence} of channel {channel} contradicts itself")]
@@ -128,6 +128,8 @@ pub enum Malformed {
 pub(super) struct Outgoing {
     header: Header,
     body: Vec<Buffer>,
+    /// Of the body alone: computed once, on the thread of the subtask, however often the frame is sent.
+    body_crc: crc32fast::Hasher,
 }
 
 #[derive(Clone, Debug)]
@@ -141,6 +143,7 @@ impl Outgoing {
         Self {
             header: Header::Hello(hello),
             body: Vec::new(),
+            body_crc: crc32fast::Hasher::new(),
         }
     }
 
@@ -161,18 +164,14 @@ impl Outgoing {
         })
     }
 
-    /// A batch as `body`; computes its checksum.
+    /// A batch as `body`.
     pub(super) fn batch(header: Sent, body: Vec<Buffer>) -> Self {
         let mut crc = crc32fast::Hasher::new();
         body.iter().for_each(|part| crc.update(part));
-        let header = Sent {
-            kind: BATCH,
-            crc: crc.finalize(),
-            ..header
-        };
         Self {
-            header: Header::Sent(Box::new(header)),
+            header: Header::Sent(Box::new(Sent { kind: BATCH, ..header })),
             body,
+            body_crc: crc,
         }
     }
 
@@ -213,6 +212,7 @@ impl Outgoing {
         Self {
             header: Header::Sent(Box::new(sent)),
             body: Vec::new(),
+            body_crc: crc32fast::Hasher::new(),
         }
     }
 
@@ -239,22 +239,31 @@ impl Outgoing {
 
     /// Appends the bytes.
     pub(super) fn write(&self, out: &mut impl BufMut) {
-        let length = u32::try_from(self.header_len()).expect("headers are small");
-        let written = match &self.header {
-            Header::Hello(hello) => {
-                out.put_u8(HELLO);
-                out.put_u32_le(length);
-                hello.encode(out)
-            }
-            Header::Sent(sent) => {
-                out.put_u8(SENT);
-                out.put_u32_le(length);
-                sent.encode(out)
-            }
+        let (kind, header) = match &self.header {
+            Header::Hello(hello) => (HELLO, hello.encode_to_vec()),
+            Header::Sent(sent) => (SENT, sent.encode_to_vec()),
         };
-        written.expect("the buffer was reserved for the length of the frame");
+        write_head(kind, &header, &self.body_crc, out);
         self.body.iter().for_each(|part| out.put_slice(part));
     }
+}
+
+/// Appends everything before the body.
+fn write_head(kind: u8, header: &[u8], body_crc: &crc32fast::Hasher, out: &mut impl BufMut) {
+    let length = u32::try_from(header.len()).expect("headers are small").to_le_bytes();
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&length);
+    crc.update(header);
+    crc.combine(body_crc);
+    out.put_u8(kind);
+    out.put_u32_le(crc.finalize());
+    out.put_slice(&length);
+    out.put_slice(header);
+}
+
+/// Appends a receipt.
+pub(super) fn write_receipt(granted: &Granted, out: &mut impl BufMut) {
+    write_head(GRANTED, &granted.encode_to_vec(), &crc32fast::Hasher::new(), out);
 }
 
 /// What a waiting frame says about time.
@@ -286,16 +295,36 @@ impl Content {
 /// # Errors
 /// The bytes are not a frame, or were damaged.
 pub fn decode(bytes: &[u8]) -> Result<Frame, Malformed> {
-    let short = || Malformed::Short { bytes: bytes.len() };
-    let (prefix, rest) = bytes.split_at_checked(PREFIX).ok_or_else(short)?;
-    let length = u32::from_le_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]);
-    let length = usize::try_from(length).map_err(|_| short())?;
-    let (header, body) = rest.split_at_checked(length).ok_or_else(short)?;
-    match prefix[0] {
+    let (kind, header, body) = open(bytes)?;
+    match kind {
         HELLO => Hello::decode(header).map(Frame::Hello).map_err(Malformed::Header),
         SENT => sent(Sent::decode(header).map_err(Malformed::Header)?, body),
         kind => Err(Malformed::Kind { kind: u32::from(kind) }),
     }
+}
+
+/// Reads a receipt and checks that it is what was sent.
+///
+/// # Errors
+/// The bytes are not a receipt, or were damaged.
+pub fn decode_receipt(bytes: &[u8]) -> Result<Granted, Malformed> {
+    match open(bytes)? {
+        (GRANTED, header, _) => Granted::decode(header).map_err(Malformed::Header),
+        (kind, _, _) => Err(Malformed::Kind { kind: u32::from(kind) }),
+    }
+}
+
+/// The kind, the header and the body of bytes that are whole.
+fn open(bytes: &[u8]) -> Result<(u8, &[u8], &[u8]), Malformed> {
+    let short = || Malformed::Short { bytes: bytes.len() };
+    let (prefix, rest) = bytes.split_first_chunk::<PREFIX>().ok_or_else(short)?;
+    let [kind, crc @ .., l0, l1, l2, l3] = *prefix;
+    if crc32fast::hash(&bytes[PREFIX - 4..]) != u32::from_le_bytes(crc) {
+        return Err(Malformed::Damaged { bytes: bytes.len() });
+    }
+    let length = usize::try_from(u32::from_le_bytes([l0, l1, l2, l3])).map_err(|_| short())?;
+    let (header, body) = rest.split_at_checked(length).ok_or_else(short)?;
+    Ok((kind, header, body))
 }
 
 fn sent(header: Sent, body: &[u8]) -> Result<Frame, Malformed> {
@@ -314,9 +343,6 @@ fn sent(header: Sent, body: &[u8]) -> Result<Frame, Malformed> {
         }
         CLOSE => return Ok(Frame::Close { channel }),
         BATCH => {
-            if crc32fast::hash(body) != header.crc {
-                return Err(Malformed::Damaged { channel, sequence });
-            }
             let mut aligned = MutableBuffer::new(body.len());
             aligned.extend_from_slice(body);
             Content::Batch {

@@ -28,6 +28,8 @@ mod peer;
 mod receiver;
 mod registry;
 mod sender;
+#[cfg(test)]
+mod tests;
 
 pub use address::{Identity, PeerAddress};
 
@@ -50,6 +52,7 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::channel::{ChannelId, Inlet, Outlet, Receiving};
 use carry::CarryService;
+use dial::{Dialler, Patience};
 use peer::Peer;
 use registry::Registry;
 
@@ -62,6 +65,7 @@ pub struct Exchange {
     me: Arc<Identity>,
     clock: Arc<dyn Clock>,
     scope: Scope,
+    patience: Patience,
     registry: Arc<Registry>,
     peers: Arc<Mutex<BTreeMap<PeerAddress, Arc<Peer>>>>,
 }
@@ -81,6 +85,7 @@ impl Exchange {
             me: Arc::new(me),
             clock,
             scope,
+            patience: Patience::default(),
             registry,
             peers,
         }
@@ -128,11 +133,13 @@ impl Exchange {
 
     /// Keeps a peer connected for as long as there are channels to it.
     fn keep(&self, peer: Arc<Peer>) {
-        let (peers, me, clock) = (
-            Arc::clone(&self.peers),
-            Identity::clone(&self.me),
-            Arc::clone(&self.clock),
-        );
+        let peers = Arc::clone(&self.peers);
+        let me = Identity::clone(&self.me);
+        let dialler = Dialler {
+            me,
+            clock: Arc::clone(&self.clock),
+            patience: self.patience,
+        };
         self.scope.run(async move {
             let retire = |peer: &Peer| {
                 let mut peers = peers.lock();
@@ -142,8 +149,13 @@ impl Exchange {
                 }
                 unused
             };
-            dial::keep(Arc::clone(&peer), me, clock, retire).await;
-            peers.lock().remove(&peer.address);
+            dial::keep(Arc::clone(&peer), dialler, retire).await;
+            // Another may have taken its place since it was retired.
+            let mut peers = peers.lock();
+            if peers.get(&peer.address).is_some_and(|known| Arc::ptr_eq(known, &peer)) {
+                peers.remove(&peer.address);
+            }
+            drop(peers);
             // Channels that were made while it died.
             peer.die("its process is gone");
         });

@@ -78,6 +78,15 @@ impl Peer {
         self.state.lock().channels.is_empty()
     }
 
+    /// Whether frames have left that were not yet received.
+    pub(super) fn is_owed_a_receipt(&self) -> bool {
+        self.state
+            .lock()
+            .channels
+            .values()
+            .any(|sender| sender.is_owed_a_receipt())
+    }
+
     /// A connection begins, on which every channel has to be opened; answers its number.
     pub(super) fn begin(&self) -> u64 {
         let mut state = self.state.lock();

@@ -171,6 +171,12 @@ impl Sender {
         (Life::Goes, listed)
     }
 
+    /// Whether frames have left on this connection that were not yet received.
+    pub(super) fn is_owed_a_receipt(&self) -> bool {
+        let state = self.state.lock();
+        state.phase == Phase::Open && state.next > state.first && !state.frames.is_empty()
+    }
+
     /// The peer is gone.
     pub(super) fn fail(&self, failure: Failure) {
         let mut state = self.state.lock();

@@ -22,6 +22,8 @@
 mod merge;
 mod output;
 mod split;
+#[cfg(test)]
+mod tests;
 
 pub use output::Output;
 pub use split::Partitioner;

@@ -16,6 +16,8 @@
 mod grants;
 mod pool;
 mod window;
+#[cfg(test)]
+mod tests;
 
 pub use grants::{Grant, Grants, GrantsEvent};
 pub use pool::Pool;
