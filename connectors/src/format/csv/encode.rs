@@ -6,7 +6,7 @@ use dataflow::contract::InvalidOptions;
 use dataflow::contract::format::{BadRecord, Encoder};
 use dataflow::element::columns;
 
-use super::{Dialect, flat, invalid};
+use super::{CsvOptions, Dialect, flat, invalid};
 use crate::format::json::{Member, Written};
 
 /// Writes the columns in their order.
@@ -17,7 +17,7 @@ pub(super) struct CsvEncoder {
 }
 
 impl CsvEncoder {
-    pub(super) fn new(dialect: Dialect, has_header: bool, columns: &SchemaRef) -> Result<Self, InvalidOptions> {
+    pub(super) fn new(dialect: Dialect, options: &CsvOptions, columns: &SchemaRef) -> Result<Self, InvalidOptions> {
         flat(columns)?;
         let names: Vec<&str> = columns
             .fields()
@@ -31,7 +31,7 @@ impl CsvEncoder {
                 "`format: csv` writes columns, but these rows have none: give the source a `schema`",
             ));
         }
-        let header = has_header.then(|| {
+        let header = options.header.then(|| {
             let mut line = dialect.header(names.into_iter());
             line.push(b'\n');
             line

@@ -178,7 +178,7 @@ impl Format for Csv {
         let options: CsvOptions = options(value)?;
         Ok(Box::new(encode::CsvEncoder::new(
             Dialect::new(&options)?,
-            options.header,
+            &options,
             &columns,
         )?))
     }

@@ -199,7 +199,16 @@ fn scalar_value(walk: &mut Walk<'_>, values: &mut Values, byte: u8) -> Result<()
                 ))
             })?);
         }
-        (Values::Timestamp(values), b'"') => {
+        (values, b'"') => return written_as_string(walk, values),
+        (values, _) => return Err(wrong(walk, values, byte)),
+    }
+    Ok(())
+}
+
+/// Times, days and bytes, which JSON can only write as strings.
+fn written_as_string(walk: &mut Walk<'_>, values: &mut Values) -> Result<()> {
+    match values {
+        Values::Timestamp(values) => {
             let contents = string(walk);
             values.push(scalar::instant(&contents).ok_or_else(|| {
                 Fault::value(format!(
@@ -208,7 +217,7 @@ fn scalar_value(walk: &mut Walk<'_>, values: &mut Values, byte: u8) -> Result<()
                 ))
             })?);
         }
-        (Values::Date(values), b'"') => {
+        Values::Date(values) => {
             let contents = string(walk);
             values.push(scalar::date(&contents).ok_or_else(|| {
                 Fault::value(format!(
@@ -217,7 +226,7 @@ fn scalar_value(walk: &mut Walk<'_>, values: &mut Values, byte: u8) -> Result<()
                 ))
             })?);
         }
-        (Values::Binary { bytes, offsets }, b'"') => {
+        Values::Binary { bytes, offsets } => {
             let contents = string(walk);
             if let Err(error) = STANDARD.decode_vec(&contents, bytes) {
                 bytes.truncate(usize::try_from(offsets[offsets.len() - 1]).expect("offsets are places"));
@@ -225,7 +234,7 @@ fn scalar_value(walk: &mut Walk<'_>, values: &mut Values, byte: u8) -> Result<()
             }
             offsets.push(offset(bytes.len()));
         }
-        (values, _) => return Err(wrong(walk, values, byte)),
+        values => return Err(wrong(walk, values, b'"')),
     }
     Ok(())
 }

@@ -76,7 +76,7 @@ impl Tokens {
             self.write(starts, at);
             at += BLOCK;
         }
-        self.finish(bytes, len, carry.string != 0, (controls, high))
+        self.finish(bytes, len, [carry.string, controls, high])
     }
 
     /// The bytes that a backslash before them makes plain.
@@ -123,12 +123,13 @@ impl Tokens {
         self.count += count;
     }
 
-    /// What can be said of the record as a whole.
+    /// What can be said of the record as a whole: whether any bit says that a string is open, that one has control characters,
+    /// or that there is more than ASCII.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a record is shorter than the 4 GiB that a view can name"
     )]
-    fn finish(&mut self, bytes: &[u8], len: usize, open: bool, (controls, high): (u64, u64)) -> Result<()> {
+    fn finish(&mut self, bytes: &[u8], len: usize, [open, controls, high]: [u64; 3]) -> Result<()> {
         self.starts[self.count] = len as u32;
         self.starts[self.count + 1] = len as u32;
         if controls != 0 {
@@ -139,7 +140,7 @@ impl Tokens {
         {
             return Err(Fault::syntax("bytes that are not UTF-8", error.valid_up_to()));
         }
-        if open {
+        if open != 0 {
             return Err(Fault::syntax("the record is cut off inside a string", len));
         }
         if self.escapes { escapes(&bytes[..len]) } else { Ok(()) }

@@ -236,7 +236,7 @@ impl<'a> Walk<'a> {
         let mut end = sign + whole;
         let point = text[end as usize & 31] == b'.';
         if point {
-            end += 1 + run(end + 1 & 31);
+            end += 1 + run((end + 1) & 31);
         }
         let last = text[end as usize & 31];
         let zeros = first == b'0' || (sign == 1 && text[1] == b'0');
