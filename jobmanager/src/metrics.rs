@@ -26,100 +26,119 @@ const STATES: [State; 13] = [
 #[must_use]
 pub fn render(datastreams: &[Summary], cluster: &Cluster, dropped: u64) -> String {
     let mut text = String::new();
+    of_the_cluster(&mut text, cluster, dropped);
+    of_datastreams(&mut text, datastreams);
+    text
+}
+
+fn of_the_cluster(text: &mut String, cluster: &Cluster, dropped: u64) {
+    let bare = |value| [(String::new(), value)];
     family(
-        &mut text,
-        "weir_leader_term",
-        "gauge",
-        "The term of this leader.",
-        [(String::new(), cluster.term as f64)],
+        text,
+        ("weir_leader_term", "gauge", "The term of this leader."),
+        bare(cluster.term as f64),
     );
+    let count = cluster.task_managers.len() as f64;
     family(
-        &mut text,
-        "weir_taskmanagers",
-        "gauge",
-        "Living task managers.",
-        [(String::new(), cluster.task_managers.len() as f64)],
+        text,
+        ("weir_taskmanagers", "gauge", "Living task managers."),
+        bare(count),
     );
     let slots = [("all", cluster.slots), ("free", cluster.slots_free)];
-    let slots = slots.map(|(kind, count)| (format!("{{kind=\"{kind}\"}}"), f64::from(count)));
-    family(&mut text, "weir_slots", "gauge", "Slots of the task managers.", slots);
+    let slots = slots.map(|(kind, count)| (label("kind", kind), f64::from(count)));
+    family(text, ("weir_slots", "gauge", "Slots of the task managers."), slots);
     let silent = cluster
         .task_managers
         .iter()
         .map(|one| (label("taskmanager", &one.name), one.silent_ms as f64 / 1e3));
     family(
-        &mut text,
-        "weir_taskmanager_silent_seconds",
-        "gauge",
-        "Since a task manager was last heard.",
+        text,
+        (
+            "weir_taskmanager_silent_seconds",
+            "gauge",
+            "Since a task manager was last heard.",
+        ),
         silent,
     );
-    let help = "Messages that did not match a living attempt.";
-    family(
-        &mut text,
+    let about = (
         "weir_messages_dropped_total",
         "counter",
-        help,
-        [(String::new(), dropped as f64)],
+        "Messages that did not match a living attempt.",
     );
+    family(text, about, bare(dropped as f64));
+}
+
+/// A metric of every datastream: name, kind, help, value.
+type OfDatastream = (&'static str, &'static str, &'static str, fn(&Summary) -> f64);
+
+const OF_DATASTREAMS: &[OfDatastream] = &[
+    ("weir_restarts_total", "counter", "Restarts after failures.", |one| {
+        one.restarts as f64
+    }),
+    (
+        "weir_datastream_records_in_total",
+        "counter",
+        "Rows that its sources gave, in this life.",
+        |one| one.progress.rows_in as f64,
+    ),
+    (
+        "weir_datastream_records_out_total",
+        "counter",
+        "Rows that reached its sinks, in this life.",
+        |one| one.progress.rows_out as f64,
+    ),
+    (
+        "weir_datastream_read_bytes_total",
+        "counter",
+        "Bytes of input read, in this life.",
+        |one| one.progress.bytes_read as f64,
+    ),
+    (
+        "weir_datastream_dead_letters_total",
+        "counter",
+        "Records that went to the dead letters.",
+        |one| one.progress.dead_letters as f64,
+    ),
+    (
+        "weir_checkpoint_epoch",
+        "gauge",
+        "The newest epoch of the chain.",
+        |one| one.epoch as f64,
+    ),
+    (
+        "weir_datastream_subtasks_running",
+        "gauge",
+        "Subtasks at work.",
+        |one| f64::from(one.subtasks_running),
+    ),
+];
+
+fn of_datastreams(text: &mut String, datastreams: &[Summary]) {
     let states = datastreams.iter().flat_map(|one| {
+        let name = escaped(&one.name);
         STATES.map(|state| {
-            let labels = format!("{{datastream=\"{}\",state=\"{state}\"}}", escaped(&one.name));
+            let labels = format!("{{datastream=\"{name}\",state=\"{state}\"}}");
             (labels, f64::from(u8::from(one.state == state)))
         })
     });
     family(
-        &mut text,
-        "weir_datastream_state",
-        "gauge",
-        "1 for the state a datastream is in, else 0.",
+        text,
+        (
+            "weir_datastream_state",
+            "gauge",
+            "1 for the state a datastream is in, else 0.",
+        ),
         states,
     );
-    let each = |value: fn(&Summary) -> f64| {
-        datastreams
+    for (name, kind, help, value) in OF_DATASTREAMS {
+        let samples = datastreams
             .iter()
-            .map(move |one| (label("datastream", &one.name), value(one)))
-    };
-    let mut count =
-        |name: &str, help: &str, value: fn(&Summary) -> f64| family(&mut text, name, "counter", help, each(value));
-    count("weir_restarts_total", "Restarts after failures.", |one| {
-        one.restarts as f64
-    });
-    count(
-        "weir_datastream_records_in_total",
-        "Rows that its sources gave, in this life.",
-        |one| one.progress.rows_in as f64,
-    );
-    count(
-        "weir_datastream_records_out_total",
-        "Rows that reached its sinks, in this life.",
-        |one| one.progress.rows_out as f64,
-    );
-    count(
-        "weir_datastream_read_bytes_total",
-        "Bytes of input read, in this life.",
-        |one| one.progress.bytes_read as f64,
-    );
-    count(
-        "weir_datastream_dead_letters_total",
-        "Records that went to the dead letters.",
-        |one| one.progress.dead_letters as f64,
-    );
-    let gauges: [(&str, &str, fn(&Summary) -> f64); 2] = [
-        ("weir_checkpoint_epoch", "The newest epoch of the chain.", |one| {
-            one.epoch as f64
-        }),
-        ("weir_datastream_subtasks_running", "Subtasks at work.", |one| {
-            f64::from(one.subtasks_running)
-        }),
-    ];
-    for (name, help, value) in gauges {
-        family(&mut text, name, "gauge", help, each(value));
+            .map(|one| (label("datastream", &one.name), value(one)));
+        family(text, (name, kind, help), samples);
     }
-    text
 }
 
-fn family(text: &mut String, name: &str, kind: &str, help: &str, samples: impl IntoIterator<Item = (String, f64)>) {
+fn family(text: &mut String, (name, kind, help): (&str, &str, &str), samples: impl IntoIterator<Item = (String, f64)>) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     for (labels, value) in samples {

@@ -3,8 +3,11 @@
 //! Enters: an execution graph, its seats, the head of the chain. Leaves: one `Deploy` for each task manager. Who calls:
 //! the job's actor. Must stay true: a subtask is restored from its own part of the head; attempts' tokens never repeat.
 
+mod order;
 #[cfg(test)]
 mod tests;
+
+pub use order::Order;
 
 use std::collections::BTreeMap;
 
@@ -40,8 +43,7 @@ pub struct Plan<'a> {
 }
 
 /// The fence of a job's messages.
-#[must_use]
-pub fn fence(job: &JobId, generation: Generation) -> v1::Fence {
+fn fence(job: &JobId, generation: Generation) -> v1::Fence {
     v1::Fence {
         job: job.to_string(),
         term: generation.term,
@@ -51,7 +53,15 @@ pub fn fence(job: &JobId, generation: Generation) -> v1::Fence {
 
 /// One message for each task manager.
 #[must_use]
-pub fn dispatch(plan: Plan<'_>, generation: Generation) -> BTreeMap<Seat, v1::Deploy> {
+pub fn dispatch(plan: Plan<'_>, generation: Generation) -> BTreeMap<Seat, v1::ToTaskManager> {
+    let deploys = deploys(plan, generation).into_iter();
+    let message = |deploy| v1::ToTaskManager {
+        message: Some(v1::to_task_manager::Message::Deploy(deploy)),
+    };
+    deploys.map(|(seat, deploy)| (seat, message(deploy))).collect()
+}
+
+fn deploys(plan: Plan<'_>, generation: Generation) -> BTreeMap<Seat, v1::Deploy> {
     let settings = &plan.graph.settings;
     let mut messages = BTreeMap::new();
     for subtask in &plan.execution.subtasks {
@@ -111,8 +121,7 @@ fn deployment(plan: Plan<'_>, subtask: &Subtask, generation: Generation) -> v1::
 }
 
 /// A subtask's id on the wire.
-#[must_use]
-pub fn named(id: SubtaskId) -> v1::Subtask {
+fn named(id: SubtaskId) -> v1::Subtask {
     v1::Subtask {
         vertex: id.vertex.0,
         index: id.index,

@@ -40,7 +40,7 @@ fn each_task_manager_gets_its_subtasks_with_peers_and_their_own_snapshots() {
     };
     head.epoch = Epoch(7);
     head.subtasks = vec![SubtaskSnapshot::new(sink, &Bytes::from_static(b"{\"nodes\":{\"out\":{}}}")).unwrap()];
-    let messages = dispatch(
+    let messages = deploys(
         Plan {
             job: &job,
             graph: &graph,

@@ -66,9 +66,9 @@ impl Context {
 #[derive(Debug)]
 pub enum Begin {
     /// Its record 0 has just been made.
-    New(Record, Document),
+    New(Box<(Record, Document)>),
     /// Its chain was read; the document is another than the chain's, where given.
-    Resume(Record, Document, Option<Document>),
+    Resume(Box<(Record, Document)>, Option<Box<Document>>),
     /// Its chain is still to be read.
     Recover,
 }
@@ -134,8 +134,8 @@ async fn read(
     summary: &watch::Sender<Summary>,
 ) -> (Option<(Record, Document)>, Option<Failure>) {
     let (known, amended) = match begin {
-        Begin::New(head, document) => return (Some((head, document)), None),
-        Begin::Resume(head, document, amended) => (Some((head, document)), amended),
+        Begin::New(known) => return (Some(*known), None),
+        Begin::Resume(known, amended) => (Some(*known), amended.map(|document| *document)),
         Begin::Recover => (None, None),
     };
     let generation = context.next_generation();
@@ -510,7 +510,11 @@ impl Actor {
             None => (false, false, true),
         };
         if self.life.state() == State::Deploying && started {
-            self.step(life::Event::AllRunning { over });
+            self.step(if over {
+                life::Event::AllRepeated
+            } else {
+                life::Event::AllRunning
+            });
         }
         if ended {
             self.step(life::Event::AllEnded);

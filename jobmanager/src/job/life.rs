@@ -39,11 +39,10 @@ pub enum Event {
     TooFewSlots(Failure),
     /// Slots may have become free.
     SlotsChanged,
-    /// Every subtask has restored, committed again, and works; `over` where the head is a last record.
-    AllRunning {
-        /// Whether nothing but those commits was left to do.
-        over: bool,
-    },
+    /// Every subtask has restored, committed again, and works.
+    AllRunning,
+    /// Every subtask has committed a last record again; nothing else is left to do.
+    AllRepeated,
     /// Every subtask is at the end of its input.
     AllEnded,
     /// A checkpoint was committed.
@@ -237,7 +236,11 @@ impl Life {
                 _ => Vec::new(),
             },
             Event::TooFewSlots(reason) => self.too_few_slots(reason),
-            Event::AllRunning { over } => self.all_running(over, now),
+            Event::AllRunning => self.all_running(),
+            Event::AllRepeated => match self.phase {
+                Phase::Deploying => self.down(Then::Finish, "the job is over", now),
+                _ => Vec::new(),
+            },
             Event::AllEnded => match self.phase {
                 Phase::Running | Phase::Stopping => self.enter(Phase::Finishing, Vec::new()),
                 _ => Vec::new(),
@@ -284,16 +287,15 @@ impl Life {
         Vec::new()
     }
 
-    fn all_running(&mut self, over: bool, now: Instant) -> Vec<Action> {
+    fn all_running(&mut self) -> Vec<Action> {
         if !matches!(self.phase, Phase::Deploying) {
             return Vec::new();
         }
         self.waits = None;
-        match (over, self.stop) {
-            (true, _) => self.down(Then::Finish, "the job is over", now),
-            (false, true) => self.enter(Phase::Stopping, vec![Action::Arm, Action::TakeLastCheckpoint]),
-            (false, false) => self.enter(Phase::Running, vec![Action::Arm]),
+        if self.stop {
+            return self.enter(Phase::Stopping, vec![Action::Arm, Action::TakeLastCheckpoint]);
         }
+        self.enter(Phase::Running, vec![Action::Arm])
     }
 
     fn committed(&mut self, purpose: Purpose, now: Instant) -> Vec<Action> {

@@ -17,7 +17,7 @@ mod actor;
 mod performing;
 mod view;
 #[cfg(test)]
-mod life_tests;
+mod tests;
 
 pub use actor::{Begin, Context, spawn};
 pub use event::{Ask, Event, Handle};

@@ -6,12 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use dataflow::Failure;
 use dataflow::contract::EnumeratorContext;
-use dataflow::element::Roll;
 use dataflow::id::{BarrierId, Epoch, SubtaskId};
 use dataflow::recipe::Recipe;
 use dataflow::store::Error as StoreError;
-use proto::v1;
-use proto::v1::to_task_manager::Message;
 use serde_json::Value;
 
 use super::actor::Actor;
@@ -21,7 +18,7 @@ use super::history::Blame;
 use super::life::{self, End};
 use super::sources::Sources;
 use crate::checkpoint::{self, Purpose, Timing};
-use crate::deploy::{Plan, dispatch, fence, named};
+use crate::deploy::{Order, Plan, dispatch};
 use crate::execution::attempt::Event as AttemptEvent;
 use crate::rest::types::State;
 use crate::source;
@@ -98,9 +95,6 @@ impl Actor {
         let mut deployment = Deployment::new(generation, seats, (sources, head.reached), scope);
         deployment.on_all(AttemptEvent::Deployed);
         for (seat, message) in messages {
-            let message = v1::ToTaskManager {
-                message: Some(Message::Deploy(message)),
-            };
             self.context
                 .cluster
                 .send(&seat.task_manager, &seat.incarnation, message);
@@ -117,7 +111,7 @@ impl Actor {
         }
     }
 
-    fn start_enumerators(&mut self) -> Result<(), Failure> {
+    fn start_enumerators(&self) -> Result<(), Failure> {
         let Some(deployment) = &self.deployment else {
             return Ok(());
         };
@@ -193,7 +187,6 @@ impl Actor {
         self.coordinate(checkpoint::Event::Lost);
         let Some(deployment) = &mut self.deployment else { return };
         deployment.scope.cancel();
-        let (seats, fence) = (deployment.task_managers(), fence(&self.job, deployment.generation));
         if self.head.as_ref().is_some_and(|head| head.last) {
             // The last record says that ended subtasks may go; there is nothing to wait for.
             for subtask in deployment.ended() {
@@ -201,28 +194,19 @@ impl Actor {
             }
         }
         deployment.on_all(AttemptEvent::Cancel);
-        for seat in seats {
-            let message = Message::Cancel(v1::Cancel {
-                fence: Some(fence.clone()),
-                reason: reason.to_owned(),
-            });
-            self.context.cluster.send(
-                &seat.task_manager,
-                &seat.incarnation,
-                v1::ToTaskManager { message: Some(message) },
-            );
-        }
+        self.broadcast(&Order::Cancel(reason.to_owned()));
     }
 
     fn answered(&mut self, failure: &Failure, answer: String) {
-        self.failed_at.get_or_insert(self.context.clock.now());
+        let now = self.context.clock.now();
+        self.failed_at.get_or_insert(now);
         self.say("ERROR", format!("{}; {answer}", failure.message));
         let blame = std::mem::take(&mut self.blame);
         self.history
             .exception(failure, answer, blame, self.context.clock.wall());
     }
 
-    fn conclude(&mut self, end: End) {
+    fn conclude(&self, end: End) {
         self.context.cluster.release(&self.job);
         self.context.cluster.leave(&self.job);
         let standing = match end {
@@ -293,12 +277,10 @@ impl Actor {
                 }
                 checkpoint::Action::Commit { epoch, barrier } => {
                     self.thaw();
-                    let fence = Some(fence(&self.job, barrier.generation));
-                    self.broadcast(&Message::Commit(v1::Commit {
-                        fence,
-                        epoch: epoch.0,
+                    self.broadcast(&Order::Commit {
+                        epoch,
                         counter: barrier.counter,
-                    }));
+                    });
                 }
                 checkpoint::Action::Done {
                     epoch,
@@ -321,15 +303,10 @@ impl Actor {
             let actions = deployment.sources.barrier(&source::Event::BarrierOut);
             debug_assert!(actions.is_empty(), "nothing moves while a barrier is in flight");
         }
-        let fence = Some(fence(&self.job, barrier.generation));
-        let sent = v1::Barrier {
+        self.broadcast(&Order::Trigger {
             counter: barrier.counter,
-            roll_all: purpose.roll() == Roll::All,
-        };
-        self.broadcast(&Message::Trigger(v1::Trigger {
-            fence,
-            barrier: Some(sent),
-        }));
+            roll: purpose.roll(),
+        });
     }
 
     fn record(&mut self, epoch: Epoch, barrier: BarrierId, purpose: Purpose, snapshots: &BTreeMap<SubtaskId, Bytes>) {
@@ -391,13 +368,10 @@ impl Actor {
     }
 
     fn done(&mut self, epoch: Epoch, barrier: BarrierId, purpose: Purpose, timing: Timing) {
-        let fence = Some(fence(&self.job, barrier.generation));
-        let last = purpose == Purpose::Final;
-        self.broadcast(&Message::Recorded(v1::Recorded {
-            fence,
-            epoch: epoch.0,
-            r#final: last,
-        }));
+        self.broadcast(&Order::Recorded {
+            epoch,
+            last: purpose == Purpose::Final,
+        });
         self.history.checkpoint(
             barrier,
             (timing, self.context.clock.wall()),
@@ -421,7 +395,7 @@ impl Actor {
     }
 
     /// Sends splits to their readers.
-    pub(super) fn assign(&mut self, actions: Vec<source::Action>) {
+    pub(super) fn assign(&self, actions: Vec<source::Action>) {
         // Who goes down reads nothing more; what is not sent stays unassigned in the record.
         let Some(deployment) = self.deployment.as_ref().filter(|_| !self.life.is_going_down()) else {
             return;
@@ -435,37 +409,31 @@ impl Actor {
             let Some(seat) = deployment.seats.subtasks.get(&subtask) else {
                 continue;
             };
-            let encode = |split| Bytes::from(serde_json::to_vec(&split).expect("a split is plain JSON"));
-            let message = Message::AssignSplits(v1::AssignSplits {
-                fence: Some(fence(&self.job, deployment.generation)),
-                subtask: Some(named(subtask)),
-                splits: splits.into_iter().map(encode).collect(),
+            let message = Order::Assign {
+                subtask,
+                splits,
                 no_more,
-            });
-            self.context.cluster.send(
-                &seat.task_manager,
-                &seat.incarnation,
-                v1::ToTaskManager { message: Some(message) },
-            );
-        }
-    }
-
-    pub(super) fn send_drain(&mut self) {
-        if let (Some(deployment), State::Running) = (&self.deployment, self.life.state()) {
-            let fence = Some(fence(&self.job, deployment.generation));
-            self.broadcast(&Message::Drain(v1::Drain { fence }));
-        }
-    }
-
-    fn broadcast(&self, message: &Message) {
-        let Some(deployment) = &self.deployment else { return };
-        for seat in deployment.task_managers() {
-            let message = v1::ToTaskManager {
-                message: Some(message.clone()),
-            };
+            }
+            .message(&self.job, deployment.generation);
             self.context
                 .cluster
                 .send(&seat.task_manager, &seat.incarnation, message);
+        }
+    }
+
+    pub(super) fn send_drain(&self) {
+        if self.life.state() == State::Running {
+            self.broadcast(&Order::Drain);
+        }
+    }
+
+    fn broadcast(&self, order: &Order) {
+        let Some(deployment) = &self.deployment else { return };
+        let message = order.message(&self.job, deployment.generation);
+        for seat in deployment.task_managers() {
+            self.context
+                .cluster
+                .send(&seat.task_manager, &seat.incarnation, message.clone());
         }
     }
 

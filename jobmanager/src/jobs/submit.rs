@@ -3,7 +3,8 @@
 use dataflow::id::JobId;
 use planner::job::JobGraph;
 
-use super::{Desired, Error, Jobs, Known, Planned};
+use super::asking::Known;
+use super::{Desired, Error, Jobs, Planned};
 use crate::job::Begin;
 use crate::rest::types::{Outcome, Submitted};
 use crate::store::{self, Appended, Chain, Document, Entry, Record, Standing};
@@ -70,7 +71,7 @@ impl Jobs {
             return self.keep_off(&job, submitted(Outcome::Off)).await;
         }
         context.ledger.set(&job, Standing::Running).await?;
-        self.take_up(&job, Begin::New(record, document), Standing::Running);
+        self.take_up(&job, Begin::New(Box::new((record, document))), Standing::Running);
         Ok(submitted(Outcome::Started))
     }
 
@@ -105,9 +106,13 @@ impl Jobs {
             text: planned.text,
             graph: planned.graph,
         };
-        let amended = Some(new).filter(|new| *new != document);
+        let amended = Some(Box::new(new)).filter(|new| **new != document);
         context.ledger.set(&job, Standing::Running).await?;
-        self.take_up(&job, Begin::Resume(head, document, amended), Standing::Running);
+        self.take_up(
+            &job,
+            Begin::Resume(Box::new((head, document)), amended),
+            Standing::Running,
+        );
         Ok(answer)
     }
 

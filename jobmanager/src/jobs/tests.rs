@@ -8,7 +8,7 @@ use proto::v1;
 use proto::v1::to_task_manager::Message as Told;
 
 use super::*;
-use crate::rest::types::Outcome;
+use crate::rest::types::{Outcome, State, Stop};
 use crate::store::tests::{Fault, Memory};
 use crate::testing::{Bench, Fake, planned};
 

@@ -53,11 +53,26 @@ pub(super) async fn submit(
         ));
     }
     let fresh = if fresh { Fresh::Anew } else { Fresh::Resume };
-    let mut submitted = Vec::new();
+    let mut submitted: Vec<Submitted> = Vec::new();
     for one in planned {
-        submitted.push(api.jobs.submit(one, fresh).await?);
+        match api.jobs.submit(one, fresh).await {
+            Ok(one) => submitted.push(one),
+            Err(error) => return Err(after(&submitted, error.into())),
+        }
     }
     Ok((StatusCode::CREATED, Json(submitted)))
+}
+
+/// Says which datastreams of the same text were taken before the one that was not.
+fn after(submitted: &[Submitted], problem: Problem) -> Problem {
+    let names: Vec<_> = submitted.iter().map(|one| one.name.as_str()).collect();
+    match names.is_empty() {
+        true => problem,
+        false => Problem {
+            detail: format!("{}; submitted before it: {}", problem.detail, names.join(", ")),
+            ..problem
+        },
+    }
 }
 
 pub(super) async fn describe(State(api): State<Api>, Path(name): Path<String>) -> Answer<Datastream> {

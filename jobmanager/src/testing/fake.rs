@@ -159,7 +159,7 @@ impl Fake {
     }
 
     /// One subtask's answer; a sink prepares a committable that is named after the barrier.
-    pub(crate) async fn acknowledge_one(&mut self, subtask: &v1::SubtaskDeployment, counter: u64) {
+    pub(crate) async fn acknowledge_one(&self, subtask: &v1::SubtaskDeployment, counter: u64) {
         let snapshot = match subtask.name.as_str() {
             "events" => json!({ "nodes": { "events": self.held } }),
             _ => json!({ "nodes": { "out": { "committables": [format!("file-{counter}")], "state": null } } }),
@@ -228,7 +228,7 @@ impl Fake {
         }
     }
 
-    pub(crate) async fn state(&mut self, subtask: &v1::SubtaskDeployment, state: v1::State) {
+    pub(crate) async fn state(&self, subtask: &v1::SubtaskDeployment, state: v1::State) {
         let (fence, attempt) = (self.deploy.fence.clone(), subtask.attempt.clone());
         let state = state.into();
         self.say(Said::Status(v1::SubtaskStatus {
@@ -241,7 +241,7 @@ impl Fake {
         .await;
     }
 
-    pub(crate) async fn fail(&mut self, name: &str, disposition: &str, message: &str) {
+    pub(crate) async fn fail(&self, name: &str, disposition: &str, message: &str) {
         let subtask = self.subtask(name);
         let (fence, attempt) = (self.deploy.fence.clone(), subtask.attempt.clone());
         let failure = v1::Failure {
@@ -260,7 +260,7 @@ impl Fake {
         self.say(Said::Status(status)).await;
     }
 
-    pub(crate) async fn want(&mut self, subtask: &v1::SubtaskDeployment) {
+    pub(crate) async fn want(&self, subtask: &v1::SubtaskDeployment) {
         let (fence, attempt) = (self.deploy.fence.clone(), subtask.attempt.clone());
         self.say(Said::SplitsWanted(v1::SplitsWanted {
             fence,
@@ -278,7 +278,7 @@ impl Fake {
         }
     }
 
-    pub(crate) async fn say(&mut self, message: Said) {
+    pub(crate) async fn say(&self, message: Said) {
         self.say.send(FromTaskManager { message: Some(message) }).await.unwrap();
     }
 }

@@ -30,7 +30,7 @@ fn running() -> Life {
     let mut life = life();
     assert_eq!(life.on(Event::Start, at(0)), [Action::Place]);
     assert_eq!(life.on(Event::Placed, at(0)), [Action::Deploy]);
-    assert_eq!(life.on(Event::AllRunning { over: false }, at(0)), [Action::Arm]);
+    assert_eq!(life.on(Event::AllRunning, at(0)), [Action::Arm]);
     assert_eq!(life.state(), State::Running);
     life
 }
@@ -107,7 +107,7 @@ fn a_stop_takes_its_checkpoint_even_after_a_failure() {
     assert_eq!(life.on(Event::Gone, at(200)), [Action::Place]);
     life.on(Event::Placed, at(200));
     assert_eq!(
-        life.on(Event::AllRunning { over: false }, at(201)),
+        life.on(Event::AllRunning, at(201)),
         [Action::Arm, Action::TakeLastCheckpoint]
     );
     assert!(matches!(
@@ -122,10 +122,7 @@ fn a_job_that_only_owed_commits_finishes_once_they_are_done() {
     let mut life = life();
     life.on(Event::Start, at(0));
     life.on(Event::Placed, at(0));
-    assert!(matches!(
-        life.on(Event::AllRunning { over: true }, at(0))[..],
-        [Action::TakeDown(_)]
-    ));
+    assert!(matches!(life.on(Event::AllRepeated, at(0))[..], [Action::TakeDown(_)]));
     assert_eq!(life.on(Event::Gone, at(1)), [Action::Conclude(End::Finished)]);
 }
 
@@ -135,7 +132,8 @@ fn event() -> impl Strategy<Value = Event> {
         6 => Just(Event::Placed),
         2 => Just(Event::TooFewSlots(Failure::retry("slots"))),
         2 => Just(Event::SlotsChanged),
-        6 => any::<bool>().prop_map(|over| Event::AllRunning { over }),
+        6 => Just(Event::AllRunning),
+        1 => Just(Event::AllRepeated),
         2 => Just(Event::AllEnded),
         2 => prop::sample::select(vec![Purpose::Periodic, Purpose::Stop, Purpose::Final]).prop_map(Event::Committed),
         3 => prop::sample::select(vec![Failure::retry("r"), Failure::retry("r"), Failure::fail("f"), Failure::bug("b")]).prop_map(Event::Failed),

@@ -1,0 +1,93 @@
+//! What a running deployment is told, as messages.
+
+use bytes::Bytes;
+use dataflow::contract::Split;
+use dataflow::element::Roll;
+use dataflow::id::{Epoch, Generation, JobId, SubtaskId};
+use proto::v1;
+use proto::v1::to_task_manager::Message;
+
+use super::named;
+
+/// One thing that subtasks of a deployment are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Go, for this reason.
+    Cancel(String),
+    /// End the input.
+    Drain,
+    /// Send a barrier out.
+    Trigger {
+        /// Its counter.
+        counter: u64,
+        /// What the sinks do with open files.
+        roll: Roll,
+    },
+    /// Commit what was prepared for a barrier.
+    Commit {
+        /// The epoch whose record covers it.
+        epoch: Epoch,
+        /// The barrier's counter.
+        counter: u64,
+    },
+    /// Every sink has committed an epoch.
+    Recorded {
+        /// The epoch.
+        epoch: Epoch,
+        /// Whether it was the last.
+        last: bool,
+    },
+    /// Read these.
+    Assign {
+        /// Who.
+        subtask: SubtaskId,
+        /// What.
+        splits: Vec<Split>,
+        /// Whether there will be no more.
+        no_more: bool,
+    },
+}
+
+impl Order {
+    /// The message to a task manager with subtasks of this deployment.
+    #[must_use]
+    pub fn message(&self, job: &JobId, generation: Generation) -> v1::ToTaskManager {
+        let fence = Some(super::fence(job, generation));
+        let message = match self.clone() {
+            Self::Cancel(reason) => Message::Cancel(v1::Cancel { fence, reason }),
+            Self::Drain => Message::Drain(v1::Drain { fence }),
+            Self::Trigger { counter, roll } => {
+                let barrier = Some(v1::Barrier {
+                    counter,
+                    roll_all: roll == Roll::All,
+                });
+                Message::Trigger(v1::Trigger { fence, barrier })
+            }
+            Self::Commit { epoch, counter } => Message::Commit(v1::Commit {
+                fence,
+                epoch: epoch.0,
+                counter,
+            }),
+            Self::Recorded { epoch, last } => Message::Recorded(v1::Recorded {
+                fence,
+                epoch: epoch.0,
+                r#final: last,
+            }),
+            Self::Assign {
+                subtask,
+                splits,
+                no_more,
+            } => {
+                let encode = |split| Bytes::from(serde_json::to_vec(&split).expect("a split is plain JSON"));
+                let splits = splits.into_iter().map(encode).collect();
+                Message::AssignSplits(v1::AssignSplits {
+                    fence,
+                    subtask: Some(named(subtask)),
+                    splits,
+                    no_more,
+                })
+            }
+        };
+        v1::ToTaskManager { message: Some(message) }
+    }
+}

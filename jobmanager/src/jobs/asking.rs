@@ -1,0 +1,256 @@
+//! The handle on all jobs: lists, follows, describes, cancels, stops, submits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dataflow::id::JobId;
+use parking_lot::Mutex;
+use tokio::sync::{oneshot, watch};
+
+use super::{Error, Fresh, Planned};
+use crate::job::{Ask, Begin, Context, Event, Handle, spawn};
+use crate::rest::types::{Datastream, LogLine, Progress, State, Stop, Submitted, Summary};
+use crate::store::{Entry, Standing};
+
+/// How long a job may take to answer a question: it never waits for the world, so this is a long time.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// All datastreams of a state folder.
+#[derive(Clone)]
+pub struct Jobs {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) context: Context,
+    pub(super) known: Mutex<BTreeMap<String, Known>>,
+    /// One change at a time: what is wished is read, written and acted upon without another in between.
+    pub(super) gate: tokio::sync::Mutex<()>,
+}
+
+/// A datastream: with a task where it was taken up since this job manager began, else only as the ledger says.
+#[derive(Clone)]
+pub(super) enum Known {
+    Task(Handle),
+    Entry(Entry),
+}
+
+impl Jobs {
+    /// Takes up every datastream that is wanted.
+    pub(crate) async fn recover(context: Context) -> Self {
+        let mut known = BTreeMap::new();
+        for (name, entry) in context.ledger.entries().await {
+            let one = if entry.standing.is_wanted() {
+                Known::Task(spawn(&context, entry.job(&name), Begin::Recover, entry.standing))
+            } else {
+                Known::Entry(entry)
+            };
+            known.insert(name, one);
+        }
+        Self {
+            inner: Arc::new(Inner {
+                context,
+                known: Mutex::new(known),
+                gate: tokio::sync::Mutex::default(),
+            }),
+        }
+    }
+
+    /// Every datastream, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<Summary> {
+        let known = self.inner.known.lock();
+        known.iter().map(|(name, one)| one.summary(name)).collect()
+    }
+
+    /// How a datastream is.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn summary(&self, name: &str) -> Result<Summary, Error> {
+        Ok(self.known(name)?.summary(name))
+    }
+
+    /// Follows a datastream that was taken up since this job manager began.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it has been over since before.
+    pub fn watch(&self, name: &str) -> Result<watch::Receiver<Summary>, Error> {
+        match self.known(name)? {
+            Known::Task(handle) => Ok(handle.summary),
+            Known::Entry(_) => Err(self.over(name)),
+        }
+    }
+
+    /// Everything that is known of a datastream.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it does not answer.
+    pub async fn describe(&self, name: &str) -> Result<Datastream, Error> {
+        match self.known(name)? {
+            Known::Task(handle) => {
+                let (reply, answer) = oneshot::channel();
+                self.ask(&handle, Ask::Describe(reply)).await?;
+                self.answer(name, answer).await.map(|datastream| *datastream)
+            }
+            Known::Entry(entry) => Ok(from_ledger(entry_summary(name, &entry))),
+        }
+    }
+
+    /// Lines of a datastream's log after a number; 0 for all that are kept.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it does not answer.
+    pub async fn logs(&self, name: &str, after: u64) -> Result<Vec<LogLine>, Error> {
+        match self.known(name)? {
+            Known::Task(handle) => {
+                let (reply, answer) = oneshot::channel();
+                self.ask(&handle, Ask::Logs(after, reply)).await?;
+                self.answer(name, answer).await
+            }
+            Known::Entry(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Cancels a datastream: nothing is committed behind its last checkpoint, its state is kept. Returns once the wish
+    /// is written down; follow the summary for the end.
+    ///
+    /// # Errors
+    /// When there is none of that name, it is over, or the store fails.
+    pub async fn cancel(&self, name: &str) -> Result<(), Error> {
+        self.wish(name, Standing::Cancelled, Ask::Cancel).await
+    }
+
+    /// Stops a datastream with a last checkpoint, or drains it to its end. Returns once the wish is written down.
+    ///
+    /// # Errors
+    /// When there is none of that name, it is over, or the store fails.
+    pub async fn stop(&self, name: &str, stop: Stop) -> Result<(), Error> {
+        match stop.drain {
+            true => self.wish(name, Standing::Draining, Ask::Drain).await,
+            false => self.wish(name, Standing::Stopping, Ask::Stop).await,
+        }
+    }
+
+    /// Creates a datastream, or goes on with it.
+    ///
+    /// # Errors
+    /// When it runs already, has finished, does not fit its own past, or the store fails.
+    pub async fn submit(&self, planned: Planned, fresh: Fresh) -> Result<Submitted, Error> {
+        // A task of its own: whoever asked may go away in the middle, the change is made whole.
+        let (reply, answer) = oneshot::channel();
+        let jobs = self.clone();
+        self.inner.context.scope.run(async move {
+            let outcome = jobs.submit_whole(planned, fresh).await;
+            // Whoever asked may have gone.
+            drop(reply.send(outcome));
+        });
+        answer.await.unwrap_or(Err(Error::ShuttingDown))
+    }
+
+    async fn wish(&self, name: &str, standing: Standing, ask: Ask) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        let (jobs, name) = (self.clone(), name.to_owned());
+        self.inner.context.scope.run(async move {
+            let _one_at_a_time = jobs.inner.gate.lock().await;
+            let outcome = async {
+                let Known::Task(handle) = jobs.known(&name)? else {
+                    return Err(jobs.over(&name));
+                };
+                if handle.summary.borrow().state.is_over() {
+                    return Err(jobs.over(&name));
+                }
+                jobs.inner.context.ledger.set(&handle.job, standing).await?;
+                jobs.ask(&handle, ask).await
+            };
+            drop(reply.send(outcome.await));
+        });
+        answer.await.unwrap_or(Err(Error::ShuttingDown))
+    }
+
+    async fn ask(&self, handle: &Handle, ask: Ask) -> Result<(), Error> {
+        let clock = self.inner.context.clock.clone();
+        tokio::select! {
+            sent = handle.events.send(Event::Asked(ask)) => sent.or(Err(Error::ShuttingDown)),
+            () = clock.sleep(ANSWER_PATIENCE) => Err(Error::Silent { name: handle.job.name.clone() }),
+        }
+    }
+
+    async fn answer<T>(&self, name: &str, answer: oneshot::Receiver<T>) -> Result<T, Error> {
+        let clock = self.inner.context.clock.clone();
+        tokio::select! {
+            answer = answer => answer.map_err(|_gone| Error::Silent { name: name.to_owned() }),
+            () = clock.sleep(ANSWER_PATIENCE) => Err(Error::Silent { name: name.to_owned() }),
+        }
+    }
+
+    pub(super) fn known(&self, name: &str) -> Result<Known, Error> {
+        let known = self.inner.known.lock();
+        let unknown = || Error::Unknown {
+            name: name.to_owned(),
+            known: known.keys().cloned().collect(),
+        };
+        known.get(name).cloned().ok_or_else(unknown)
+    }
+
+    fn over(&self, name: &str) -> Error {
+        let state = self.summary(name).map_or(State::Stopped, |summary| summary.state);
+        Error::Over {
+            name: name.to_owned(),
+            state,
+        }
+    }
+
+    pub(super) fn take_up(&self, job: &JobId, begin: Begin, standing: Standing) {
+        let handle = spawn(&self.inner.context, job.clone(), begin, standing);
+        self.inner.known.lock().insert(job.name.clone(), Known::Task(handle));
+    }
+}
+
+impl Known {
+    fn summary(&self, name: &str) -> Summary {
+        match self {
+            Self::Task(handle) => handle.summary.borrow().clone(),
+            Self::Entry(entry) => entry_summary(name, entry),
+        }
+    }
+}
+
+fn entry_summary(name: &str, entry: &Entry) -> Summary {
+    let (state, reason, help) = match &entry.standing {
+        Standing::Running | Standing::Draining | Standing::Stopping => (State::Created, None, None),
+        Standing::Stopped => (State::Stopped, None, None),
+        Standing::Cancelled => (State::Cancelled, None, None),
+        Standing::Finished => (State::Finished, None, None),
+        Standing::Failed { message, help } => (State::Failed, Some(message.clone()), help.clone()),
+    };
+    Summary {
+        name: name.to_owned(),
+        job: entry.job(name).to_string(),
+        state,
+        reason,
+        help,
+        since_ms: entry.at.0,
+        subtasks_running: 0,
+        subtasks: 0,
+        restarts: 0,
+        epoch: 0,
+        progress: Progress::default(),
+    }
+}
+
+/// What is known of a datastream that ended before this job manager began.
+fn from_ledger(summary: Summary) -> Datastream {
+    Datastream {
+        summary,
+        contact: None,
+        document: String::new(),
+        generation: String::new(),
+        vertices: Vec::new(),
+        edges: Vec::new(),
+        checkpoints: crate::rest::types::Checkpoints::default(),
+        exceptions: Vec::new(),
+        dead_letters: Vec::new(),
+    }
+}
