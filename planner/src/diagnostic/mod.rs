@@ -5,8 +5,10 @@
 //! a page under `docs/errors/`, and the number of findings kept is bounded.
 
 pub mod codes;
+mod render;
 
 pub use codes::{Code, page, pages};
+pub use render::{Look, Position};
 
 use serde::Serialize;
 
@@ -144,6 +146,18 @@ impl Diagnostics {
     #[must_use]
     pub fn error_count(&self) -> usize {
         self.errors
+    }
+
+    /// How many warnings were found and kept.
+    #[must_use]
+    pub fn warning_count(&self) -> usize {
+        self.kept.iter().filter(|one| one.severity() == Severity::Warning).count()
+    }
+
+    /// How many findings were not kept.
+    #[must_use]
+    pub fn dropped(&self) -> usize {
+        self.dropped
     }
 
     /// Whether nothing was found.

@@ -16,7 +16,7 @@ use crate::job::Restart;
 pub const STEPS_MAX: usize = 500;
 
 /// The keys of a document, in the order in which they are usually written.
-pub(crate) const KEYS: &[&str] = &[
+pub const KEYS: &[&str] = &[
     "apiVersion",
     "datastreamName",
     "contactName",

@@ -22,7 +22,7 @@ mod format;
 mod step;
 mod parse;
 
-pub use document::STEPS_MAX;
+pub use document::{KEYS, STEPS_MAX};
 pub use node::{Entry, Node, Scalar, Style, Value};
 pub use parse::{Parsed, parse};
 pub use reader::{EXPRESSION_BYTES_MAX, KEY_GROUPS_MAX, NAME_LENGTH_MAX, PARALLELISM_MAX};
