@@ -32,7 +32,13 @@ const BYTE_UNITS: [(&str, u64); 9] = [
 ];
 
 /// In milliseconds, the smallest step of time that a document can name; from the largest to the smallest.
-const TIME_UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const TIME_UNITS: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
 
 /// Text that is not a quantity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +47,9 @@ pub enum Invalid {
     #[error("`{0}` is not a size: it is written as a number with its unit, such as `64KiB` or `128MiB`")]
     ByteCount(String),
     /// It is no length of time.
-    #[error("`{0}` is not a length of time: it is written as a number with its unit, such as `500ms`, `5s`, `1m` or `24h`")]
+    #[error(
+        "`{0}` is not a length of time: it is written as a number with its unit, such as `500ms`, `5s`, `1m` or `24h`"
+    )]
     Span(String),
 }
 
@@ -179,7 +187,14 @@ mod tests {
 
     #[test]
     fn sizes_are_read_and_written_in_their_largest_unit() {
-        for (text, count) in [("0B", 0), ("512B", 512), ("64KiB", 65_536), ("128MiB", 128 << 20), ("4GiB", 4 << 30), ("10MB", 10_000_000)] {
+        for (text, count) in [
+            ("0B", 0),
+            ("512B", 512),
+            ("64KiB", 65_536),
+            ("128MiB", 128 << 20),
+            ("4GiB", 4 << 30),
+            ("10MB", 10_000_000),
+        ] {
             let size: ByteCount = text.parse().unwrap();
             assert_eq!((size.0, size.to_string().as_str()), (count, text));
         }
@@ -188,7 +203,14 @@ mod tests {
 
     #[test]
     fn spans_are_read_and_written_in_their_largest_units() {
-        for (text, milliseconds) in [("0s", 0), ("500ms", 500), ("5s", 5_000), ("1m", 60_000), ("1h30m", 5_400_000), ("90d", 7_776_000_000)] {
+        for (text, milliseconds) in [
+            ("0s", 0),
+            ("500ms", 500),
+            ("5s", 5_000),
+            ("1m", 60_000),
+            ("1h30m", 5_400_000),
+            ("90d", 7_776_000_000),
+        ] {
             let span: Span = text.parse().unwrap();
             assert_eq!((span.0.as_millis(), span.to_string().as_str()), (milliseconds, text));
         }
@@ -198,10 +220,33 @@ mod tests {
 
     #[test]
     fn what_is_no_quantity_is_refused() {
-        for text in ["", "12", "MiB", "1.5GiB", "-1B", " 1B", "1 B", "1mib", "99999999999TiB", "१B"] {
+        for text in [
+            "",
+            "12",
+            "MiB",
+            "1.5GiB",
+            "-1B",
+            " 1B",
+            "1 B",
+            "1mib",
+            "99999999999TiB",
+            "१B",
+        ] {
             assert!(text.parse::<ByteCount>().is_err(), "{text}");
         }
-        for text in ["", "5", "s", "1M", "1s1s", "1s1m", "-1s", "1.5s", "1 s", "999999999999999999999d", "1w"] {
+        for text in [
+            "",
+            "5",
+            "s",
+            "1M",
+            "1s1s",
+            "1s1m",
+            "-1s",
+            "1.5s",
+            "1 s",
+            "999999999999999999999d",
+            "1w",
+        ] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
     }

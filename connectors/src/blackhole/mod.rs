@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use dataflow::Failure;
 use dataflow::contract::sink::Wants;
 use dataflow::contract::{
-    Committable, Connector, Cut, Description, Example, Guarantee, InvalidOptions, Prepared, Sink, SinkConnector, SinkContext, SinkState, connector,
+    Committable, Connector, Cut, Description, Example, Guarantee, InvalidOptions, Prepared, Sink, SinkConnector,
+    SinkContext, SinkState, connector,
 };
 use dataflow::element::{columns, row_bytes};
 use schemars::JsonSchema;
@@ -46,7 +47,11 @@ impl Connector for Blackhole {
     }
 
     fn describe(&self) -> Description {
-        Description { summary: "counts rows and forgets them", guarantee: Some(Guarantee::ExactlyOnce), examples: EXAMPLES }
+        Description {
+            summary: "counts rows and forgets them",
+            guarantee: Some(Guarantee::ExactlyOnce),
+            examples: EXAMPLES,
+        }
     }
 
     fn sink(&self) -> Option<&dyn SinkConnector> {
@@ -56,7 +61,11 @@ impl Connector for Blackhole {
 
 /// `- blackhole:` with nothing behind it is as good as `blackhole: {}`.
 fn read(options: &Value) -> Result<Options, InvalidOptions> {
-    if options.is_null() { Ok(Options {}) } else { connector::options(options) }
+    if options.is_null() {
+        Ok(Options {})
+    } else {
+        connector::options(options)
+    }
 }
 
 impl SinkConnector for Blackhole {
@@ -67,18 +76,28 @@ impl SinkConnector for Blackhole {
     fn plan(&self, options: &Value, input: &SchemaRef) -> Result<Wants, InvalidOptions> {
         read(options)?;
         let all = [columns::RAW, columns::SPLIT, columns::POSITION, columns::TIME];
-        Ok(Wants { reserved: segments::reserved(input, &all), paths: Vec::new(), encoded: false })
+        Ok(Wants {
+            reserved: segments::reserved(input, &all),
+            paths: Vec::new(),
+            encoded: false,
+        })
     }
 
     fn sink(&self, _: &Value, context: SinkContext) -> Result<Box<dyn Sink>, Failure> {
         let mut total = Total::default();
         for state in context.restored.iter().filter(|state| !state.0.is_null()) {
             let counted = Total::deserialize(&state.0);
-            let counted = counted.map_err(|error| Failure::fail("the state of a blackhole is not one that this version wrote").because(&error))?;
+            let counted = counted.map_err(|error| {
+                Failure::fail("the state of a blackhole is not one that this version wrote").because(&error)
+            })?;
             total.rows += counted.rows;
             total.bytes += counted.bytes;
         }
-        Ok(Box::new(Counter { step: context.step, total, prepared: total }))
+        Ok(Box::new(Counter {
+            step: context.step,
+            total,
+            prepared: total,
+        }))
     }
 }
 
@@ -113,14 +132,28 @@ impl Sink for Counter {
 
     async fn prepare(&mut self, _: Cut) -> Result<Prepared, Failure> {
         let changed = self.total != std::mem::replace(&mut self.prepared, self.total);
-        let state = if self.total == Total::default() { Value::Null } else { self.total.to_value() };
-        let committables = changed.then(|| Committable(self.total.to_value())).into_iter().collect();
-        Ok(Prepared { committables, state: SinkState(state) })
+        let state = if self.total == Total::default() {
+            Value::Null
+        } else {
+            self.total.to_value()
+        };
+        let committables = changed
+            .then(|| Committable(self.total.to_value()))
+            .into_iter()
+            .collect();
+        Ok(Prepared {
+            committables,
+            state: SinkState(state),
+        })
     }
 
     async fn commit(&mut self, committables: Vec<Committable>) -> Result<(), Failure> {
         // Totals, not differences: whichever is told last, or twice, the largest is right.
-        if let Some(total) = committables.iter().filter_map(|total| Total::deserialize(&total.0).ok()).max_by_key(|total| total.rows) {
+        if let Some(total) = committables
+            .iter()
+            .filter_map(|total| Total::deserialize(&total.0).ok())
+            .max_by_key(|total| total.rows)
+        {
             tracing::debug!(step = self.step, rows = total.rows, bytes = total.bytes, "rows counted");
         }
         Ok(())

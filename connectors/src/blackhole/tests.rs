@@ -30,7 +30,10 @@ fn unknown_options_are_refused_and_none_are_fine() {
 
 #[test]
 fn every_column_is_asked_for() {
-    assert_eq!(subject(Rows::Open).wants().reserved, ["$raw", "$split", "$position", "$time"]);
+    assert_eq!(
+        subject(Rows::Open).wants().reserved,
+        ["$raw", "$split", "$position", "$time"]
+    );
     assert_eq!(subject(Rows::Typed).wants().reserved, ["$split", "$position", "$time"]);
 }
 
@@ -49,8 +52,15 @@ async fn rows_are_counted_once_whatever_crashes() {
     let first = sink.prepare(CUT).await.unwrap();
     assert_eq!(first.committables[0].0["rows"], 100);
     let again = sink.prepare(CUT).await.unwrap();
-    assert!(again.committables.is_empty(), "an epoch without rows has nothing to commit");
+    assert!(
+        again.committables.is_empty(),
+        "an epoch without rows has nothing to commit"
+    );
     assert_eq!(again.state, first.state);
     let mut sink = subject.sink(&clock, vec![again.state.clone(), SinkState::default(), again.state]);
-    assert_eq!(sink.prepare(CUT).await.unwrap().state.0["rows"], 200, "one subtask goes on for several");
+    assert_eq!(
+        sink.prepare(CUT).await.unwrap().state.0["rows"],
+        200,
+        "one subtask goes on for several"
+    );
 }

@@ -29,7 +29,11 @@ impl Columns {
         let mut add = |from: &str, name: &str| {
             if let Some((place, field)) = input.column_with_name(from) {
                 places.push(place);
-                fields.push(Arc::new(Field::new(name, field.data_type().clone(), field.is_nullable())));
+                fields.push(Arc::new(Field::new(
+                    name,
+                    field.data_type().clone(),
+                    field.is_nullable(),
+                )));
             }
         };
         if open {
@@ -41,7 +45,11 @@ impl Columns {
             add(columns::SPLIT, layout::SPLIT);
             add(columns::POSITION, layout::POSITION);
         } else {
-            let user: Vec<_> = input.fields().iter().filter(|field| !columns::is_reserved(field.name())).collect();
+            let user: Vec<_> = input
+                .fields()
+                .iter()
+                .filter(|field| !columns::is_reserved(field.name()))
+                .collect();
             user.iter().for_each(|field| add(field.name(), field.name()));
             if user.iter().all(|field| field.name() != layout::EVENT_TIME) {
                 add(columns::TIME, layout::EVENT_TIME);
@@ -49,7 +57,10 @@ impl Columns {
             add(columns::SPLIT, layout::SOURCE_SPLIT);
             add(columns::POSITION, layout::SOURCE_POSITION);
         }
-        Self { places, schema: Arc::new(Schema::new(fields)) }
+        Self {
+            places,
+            schema: Arc::new(Schema::new(fields)),
+        }
     }
 
     /// The schema of the files, in the types of the batches.
@@ -62,7 +73,10 @@ impl Columns {
     /// # Errors
     /// The reason why not.
     pub(super) fn check(&self) -> Result<(), String> {
-        ArrowSchemaConverter::new().convert(&self.schema).map(drop).map_err(|error| error.to_string())
+        ArrowSchemaConverter::new()
+            .convert(&self.schema)
+            .map(drop)
+            .map_err(|error| error.to_string())
     }
 
     /// The columns of these rows.
@@ -79,7 +93,11 @@ impl Columns {
             .set_max_row_group_bytes(Some(row_group_bytes))
             .set_created_by(concat!("weir ", env!("CARGO_PKG_VERSION")).to_owned());
         // Whole records never repeat, and no reader looks for one by its bytes.
-        if self.schema.field_with_name(layout::RAW).is_ok_and(|field| *field.data_type() == DataType::BinaryView) {
+        if self
+            .schema
+            .field_with_name(layout::RAW)
+            .is_ok_and(|field| *field.data_type() == DataType::BinaryView)
+        {
             let raw = ColumnPath::from(layout::RAW);
             properties = properties
                 .set_column_dictionary_enabled(raw.clone(), false)

@@ -26,7 +26,9 @@ impl Origin {
             (layout::KEY_EPOCH, context.epoch.0.to_string()),
             (layout::KEY_OPEN, open.to_string()),
         ];
-        Self { values: values.map(|(key, value)| KeyValue::new(key.to_owned(), value)).to_vec() }
+        Self {
+            values: values.map(|(key, value)| KeyValue::new(key.to_owned(), value)).to_vec(),
+        }
     }
 }
 
@@ -42,14 +44,24 @@ pub(super) struct Facts {
 impl Facts {
     /// Takes in the rows of a batch, by their reserved columns, as far as they have them.
     pub(super) fn add(&mut self, batch: &RecordBatch) {
-        let time = batch.column_by_name(columns::TIME).and_then(|column| column.as_primitive_opt::<TimestampMillisecondType>());
+        let time = batch
+            .column_by_name(columns::TIME)
+            .and_then(|column| column.as_primitive_opt::<TimestampMillisecondType>());
         if let Some(range) = time.and_then(|time| Some((min(time)?, max(time)?))) {
             self.add_times(range);
         }
-        let split = batch.column_by_name(columns::SPLIT).and_then(|column| column.as_dictionary_opt::<Int32Type>());
-        let position = batch.column_by_name(columns::POSITION).and_then(|column| column.as_primitive_opt::<UInt64Type>());
-        let (Some(split), Some(position)) = (split, position) else { return };
-        let Some(names) = split.values().as_string_opt::<i32>() else { return };
+        let split = batch
+            .column_by_name(columns::SPLIT)
+            .and_then(|column| column.as_dictionary_opt::<Int32Type>());
+        let position = batch
+            .column_by_name(columns::POSITION)
+            .and_then(|column| column.as_primitive_opt::<UInt64Type>());
+        let (Some(split), Some(position)) = (split, position) else {
+            return;
+        };
+        let Some(names) = split.values().as_string_opt::<i32>() else {
+            return;
+        };
         let mut ranges: Vec<Option<(u64, u64)>> = vec![None; names.len()];
         for (key, position) in split.keys().values().iter().zip(position.values()) {
             if let Some(range) = usize::try_from(*key).ok().and_then(|key| ranges.get_mut(key)) {
@@ -105,9 +117,21 @@ impl Facts {
         let find = |key: &str| footer.iter().find(|entry| entry.key == key);
         let text = |key: &str| find(key).and_then(|entry| entry.value.as_deref());
         let number = |key: &str| text(key).and_then(|text| text.parse().ok());
-        let positions = text(layout::KEY_POSITIONS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let positions = text(layout::KEY_POSITIONS)
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
         let times = number(layout::KEY_EVENT_TIME_MIN).zip(number(layout::KEY_EVENT_TIME_MAX));
-        let keys = [layout::KEY_DATASTREAM, layout::KEY_JOB, layout::KEY_EPOCH, layout::KEY_OPEN];
-        (Origin { values: keys.into_iter().filter_map(find).cloned().collect() }, Self { positions, times })
+        let keys = [
+            layout::KEY_DATASTREAM,
+            layout::KEY_JOB,
+            layout::KEY_EPOCH,
+            layout::KEY_OPEN,
+        ];
+        (
+            Origin {
+                values: keys.into_iter().filter_map(find).cloned().collect(),
+            },
+            Self { positions, times },
+        )
     }
 }

@@ -82,14 +82,26 @@ impl SinkConnector for Parquet {
             help: Some("leave the column out, or make a string of it with `select`".to_owned()),
         })?;
         let wanted = [reserved::RAW, reserved::TIME, reserved::SPLIT, reserved::POSITION];
-        let paths = partitioner.fields().map(|path| (path.clone(), DataType::Utf8View)).collect();
-        Ok(Wants { reserved: segments::reserved(input, &wanted), paths, encoded: false })
+        let paths = partitioner
+            .fields()
+            .map(|path| (path.clone(), DataType::Utf8View))
+            .collect();
+        Ok(Wants {
+            reserved: segments::reserved(input, &wanted),
+            paths,
+            encoded: false,
+        })
     }
 
     fn sink(&self, options: &Value, context: SinkContext) -> Result<Box<dyn Sink>, Failure> {
         let input = Arc::clone(&context.input);
         let (options, partitioner, names) = bind(options, &input).map_err(|error| Failure::fail(error.message))?;
-        Ok(Box::new(sink::ParquetSink::new(options, partitioner, Columns::new(&input, &names), context)?))
+        Ok(Box::new(sink::ParquetSink::new(
+            options,
+            partitioner,
+            Columns::new(&input, &names),
+            context,
+        )?))
     }
 }
 

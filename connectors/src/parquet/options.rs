@@ -74,27 +74,51 @@ impl Options {
     /// Checks what the schema allows.
     pub(crate) fn check(&self) -> Result<(), InvalidOptions> {
         let invalid = |pointer: &str, message: String, help: &str| {
-            Err(InvalidOptions { pointer: pointer.to_owned(), message, help: Some(help.to_owned()) })
+            Err(InvalidOptions {
+                pointer: pointer.to_owned(),
+                message,
+                help: Some(help.to_owned()),
+            })
         };
         segments::check_path(&self.path)?;
         segments::check_prefix(&self.prefix)?;
         self.roll.check()?;
         if !(ROW_GROUP_MIN..=ROW_GROUP_MAX).contains(&self.row_group.0) {
-            return invalid("/rowGroup", "a row group has between 64KiB and 256MiB".to_owned(), "`32MiB` is a good size for most readers");
+            return invalid(
+                "/rowGroup",
+                "a row group has between 64KiB and 256MiB".to_owned(),
+                "`32MiB` is a good size for most readers",
+            );
         }
         if ZstdLevel::try_new(self.compression_level).is_err() {
-            return invalid("/compressionLevel", "the level is between 1 and 22".to_owned(), "1 is fast, 22 is small");
+            return invalid(
+                "/compressionLevel",
+                "the level is between 1 and 22".to_owned(),
+                "1 is fast, 22 is small",
+            );
         }
         let Some(names) = &self.partition_by else { return Ok(()) };
         if names.len() > PARTITIONS_MAX {
-            return invalid("/partitionBy", format!("at most {PARTITIONS_MAX} partition columns are possible"), "leave some out: each one multiplies the number of files");
+            return invalid(
+                "/partitionBy",
+                format!("at most {PARTITIONS_MAX} partition columns are possible"),
+                "leave some out: each one multiplies the number of files",
+            );
         }
         for (index, name) in names.iter().enumerate() {
             if let Err(error) = name.parse::<Path>() {
-                return invalid(&format!("/partitionBy/{index}"), error.to_string(), "write a field of the record, `date` or `hour`");
+                return invalid(
+                    &format!("/partitionBy/{index}"),
+                    error.to_string(),
+                    "write a field of the record, `date` or `hour`",
+                );
             }
             if names[..index].contains(name) {
-                return invalid(&format!("/partitionBy/{index}"), format!("`{name}` is there twice"), "leave one of them out");
+                return invalid(
+                    &format!("/partitionBy/{index}"),
+                    format!("`{name}` is there twice"),
+                    "leave one of them out",
+                );
             }
         }
         Ok(())
@@ -106,7 +130,11 @@ impl Options {
             return names.clone();
         }
         let event_type = has_event_type().then_some(layout::EVENT_TYPE);
-        event_type.into_iter().chain([layout::PARTITION_DATE, layout::PARTITION_HOUR]).map(str::to_owned).collect()
+        event_type
+            .into_iter()
+            .chain([layout::PARTITION_DATE, layout::PARTITION_HOUR])
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The codec of all columns.

@@ -67,8 +67,16 @@ impl Partitioner {
             levels.push((name.clone(), level(name, input, &format!("/partitionBy/{index}"))?));
         }
         let has = |level: &Level| levels.iter().any(|(_, other)| other == level);
-        let bucket_ms = if has(&Level::Hour) { Some(HOUR_MS) } else { has(&Level::Date).then_some(DAY_MS) };
-        Ok(Self { levels, bucket_ms, hasher: ahash::RandomState::new() })
+        let bucket_ms = if has(&Level::Hour) {
+            Some(HOUR_MS)
+        } else {
+            has(&Level::Date).then_some(DAY_MS)
+        };
+        Ok(Self {
+            levels,
+            bucket_ms,
+            hasher: ahash::RandomState::new(),
+        })
     }
 
     /// The fields that folders are named by.
@@ -98,12 +106,18 @@ impl Partitioner {
             last = Some(part);
         }
         if let [first] = firsts.as_slice() {
-            return Ok(vec![Part { folder: self.folder(&keys, *first), rows: batch.clone() }]);
+            return Ok(vec![Part {
+                folder: self.folder(&keys, *first),
+                rows: batch.clone(),
+            }]);
         }
         let parts = firsts.iter().zip(members).map(|(first, rows)| {
             let rows = arrow::compute::take_record_batch(batch, &UInt32Array::from(rows));
             let rows = rows.map_err(|error| Failure::bug("rows cannot be taken from a batch").because(&error))?;
-            Ok(Part { folder: self.folder(&keys, *first), rows })
+            Ok(Part {
+                folder: self.folder(&keys, *first),
+                rows,
+            })
         });
         parts.collect()
     }
@@ -111,19 +125,30 @@ impl Partitioner {
     fn keys(&self, batch: &RecordBatch) -> Result<Keys, Failure> {
         let buckets = match self.bucket_ms {
             Some(width) => {
-                let time = batch.column_by_name(columns::TIME).and_then(|column| column.as_primitive_opt::<TimestampMillisecondType>());
+                let time = batch
+                    .column_by_name(columns::TIME)
+                    .and_then(|column| column.as_primitive_opt::<TimestampMillisecondType>());
                 let time = time.ok_or_else(|| Failure::bug("rows for a Parquet sink have no event time"))?;
-                Some(time.iter().map(|time| time.map_or(NO_TIME, |time| time.div_euclid(width))).collect())
+                Some(
+                    time.iter()
+                        .map(|time| time.map_or(NO_TIME, |time| time.div_euclid(width)))
+                        .collect(),
+                )
             }
             None => None,
         };
         let fields = self.fields().map(|path| {
-            let column = resolve(batch, path).ok_or_else(|| Failure::bug(format!("rows for a Parquet sink have no field `{path}`")))?;
+            let column = resolve(batch, path)
+                .ok_or_else(|| Failure::bug(format!("rows for a Parquet sink have no field `{path}`")))?;
             let text = cast(&column, &DataType::Utf8View);
-            let text = text.map_err(|error| Failure::fail(format!("folders cannot be named by `{path}`")).because(&error))?;
+            let text =
+                text.map_err(|error| Failure::fail(format!("folders cannot be named by `{path}`")).because(&error))?;
             Ok(text.as_string_view().clone())
         });
-        Ok(Keys { buckets, fields: fields.collect::<Result<_, Failure>>()? })
+        Ok(Keys {
+            buckets,
+            fields: fields.collect::<Result<_, Failure>>()?,
+        })
     }
 
     /// The folder of a row.
@@ -155,7 +180,10 @@ impl Partitioner {
 
 impl Keys {
     fn equal(&self, left: usize, right: usize) -> bool {
-        let time = self.buckets.as_ref().is_none_or(|buckets| buckets[left] == buckets[right]);
+        let time = self
+            .buckets
+            .as_ref()
+            .is_none_or(|buckets| buckets[left] == buckets[right]);
         let same = |field: &StringViewArray| match (field.is_valid(left), field.is_valid(right)) {
             (true, true) => field.value(left) == field.value(right),
             (left, right) => left == right,
@@ -166,12 +194,20 @@ impl Keys {
     fn hash(&self, row: usize, hasher: &ahash::RandomState) -> u64 {
         let bucket = self.buckets.as_ref().map_or(0, |buckets| buckets[row]);
         let start = hasher.hash_one(bucket);
-        self.fields.iter().fold(start, |hash, field| hasher.hash_one((hash, field.is_valid(row).then(|| field.value(row)))))
+        self.fields.iter().fold(start, |hash, field| {
+            hasher.hash_one((hash, field.is_valid(row).then(|| field.value(row))))
+        })
     }
 }
 
 /// The part a row belongs to; a new one where no row before had the same keys.
-fn find(keys: &Keys, row: usize, firsts: &mut Vec<usize>, known: &mut HashMap<u64, usize>, hasher: &ahash::RandomState) -> usize {
+fn find(
+    keys: &Keys,
+    row: usize,
+    firsts: &mut Vec<usize>,
+    known: &mut HashMap<u64, usize>,
+    hasher: &ahash::RandomState,
+) -> usize {
     let mut hash = keys.hash(row, hasher);
     loop {
         match known.get(&hash) {
@@ -189,8 +225,14 @@ fn find(keys: &Keys, row: usize, firsts: &mut Vec<usize>, known: &mut HashMap<u6
 
 /// What a name of `partitionBy` means for rows of this schema.
 fn level(name: &str, input: &SchemaRef, pointer: &str) -> Result<Level, InvalidOptions> {
-    let invalid = |message: String, help: &str| InvalidOptions { pointer: pointer.to_owned(), message, help: Some(help.to_owned()) };
-    let path: Path = name.parse().map_err(|error: dataflow::expr::InvalidPath| invalid(error.to_string(), "write a field of the record"))?;
+    let invalid = |message: String, help: &str| InvalidOptions {
+        pointer: pointer.to_owned(),
+        message,
+        help: Some(help.to_owned()),
+    };
+    let path: Path = name
+        .parse()
+        .map_err(|error: dataflow::expr::InvalidPath| invalid(error.to_string(), "write a field of the record"))?;
     let open = input.column_with_name(columns::RAW).is_some();
     let found = field_type(input, &path);
     match (name, found) {
@@ -198,12 +240,21 @@ fn level(name: &str, input: &SchemaRef, pointer: &str) -> Result<Level, InvalidO
         (layout::PARTITION_HOUR, None) => Ok(Level::Hour),
         (layout::PARTITION_DATE, Some(_)) if open => Ok(Level::Date),
         (layout::PARTITION_HOUR, Some(_)) if open => Ok(Level::Hour),
-        (_, Some(nested)) if nested.is_nested() => {
-            Err(invalid(format!("folders cannot be named by `{name}`, which is not a single value"), "name a field inside it"))
-        }
+        (_, Some(nested)) if nested.is_nested() => Err(invalid(
+            format!("folders cannot be named by `{name}`, which is not a single value"),
+            "name a field inside it",
+        )),
         (_, None) if !open => {
-            let names: Vec<_> = input.fields().iter().filter(|field| !columns::is_reserved(field.name())).map(|field| format!("`{}`", field.name())).collect();
-            Err(invalid(format!("the records have no field `{name}`"), &format!("write `date`, `hour` or a field of the records: {}", names.join(", "))))
+            let names: Vec<_> = input
+                .fields()
+                .iter()
+                .filter(|field| !columns::is_reserved(field.name()))
+                .map(|field| format!("`{}`", field.name()))
+                .collect();
+            Err(invalid(
+                format!("the records have no field `{name}`"),
+                &format!("write `date`, `hour` or a field of the records: {}", names.join(", ")),
+            ))
         }
         _ => Ok(Level::Field(path)),
     }
@@ -213,7 +264,9 @@ fn level(name: &str, input: &SchemaRef, pointer: &str) -> Result<Level, InvalidO
 fn field_type<'schema>(input: &'schema SchemaRef, path: &Path) -> Option<&'schema DataType> {
     let mut data_type = input.field_with_name(path.column()).ok()?.data_type();
     for part in &path.parts()[1..] {
-        let DataType::Struct(fields) = data_type else { return None };
+        let DataType::Struct(fields) = data_type else {
+            return None;
+        };
         data_type = fields.find(part)?.1.data_type();
     }
     Some(data_type)
@@ -266,7 +319,9 @@ fn value(value: &str, folder: &mut String) {
 fn escape(value: &str, folder: &mut String) {
     for byte in value.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'$' | b'@' | b'+' | b',' => folder.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'$' | b'@' | b'+' | b',' => {
+                folder.push(char::from(byte))
+            }
             other => {
                 let _ = write!(folder, "%{other:02X}");
             }
@@ -276,7 +331,9 @@ fn escape(value: &str, folder: &mut String) {
 
 /// FNV-1a, 64 bits: the same in every version, as it is part of names.
 pub(super) fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+    })
 }
 
 #[cfg(test)]

@@ -57,7 +57,12 @@ struct Open {
 }
 
 impl ParquetSink {
-    pub(super) fn new(options: Options, partitioner: Partitioner, columns: Columns, context: SinkContext) -> Result<Self, Failure> {
+    pub(super) fn new(
+        options: Options,
+        partitioner: Partitioner,
+        columns: Columns,
+        context: SinkContext,
+    ) -> Result<Self, Failure> {
         let store = context.stores.open(&options.path)?;
         let row_group_bytes = options.row_group.as_usize();
         let mut sink = Self {
@@ -100,7 +105,11 @@ impl ParquetSink {
             Some(open) => open.file,
             None => {
                 let name = self.names.file(clock.wall());
-                let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                let name = if folder.is_empty() {
+                    name
+                } else {
+                    format!("{folder}/{name}")
+                };
                 File::begin(&self.options.path, name, &self.kind, clock)
             }
         };
@@ -128,7 +137,13 @@ impl ParquetSink {
             if file.is_full(&self.options.roll) {
                 self.finished.push(file.finish().await?);
             } else {
-                self.files.insert(folder, Open { file, last_batch: self.batches });
+                self.files.insert(
+                    folder,
+                    Open {
+                        file,
+                        last_batch: self.batches,
+                    },
+                );
             }
         }
         Ok(())
@@ -137,8 +152,14 @@ impl ParquetSink {
     /// Finishes the files that have waited longest for rows, until `room` more may be opened.
     async fn make_room(&mut self, room: usize) -> Result<(), Failure> {
         while self.files.len() + room > FILES_MAX {
-            let oldest = self.files.iter().min_by_key(|(_, open)| open.last_batch).map(|(folder, _)| folder.clone());
-            let Some(open) = oldest.and_then(|folder| self.files.remove(&folder)) else { break };
+            let oldest = self
+                .files
+                .iter()
+                .min_by_key(|(_, open)| open.last_batch)
+                .map(|(folder, _)| folder.clone());
+            let Some(open) = oldest.and_then(|folder| self.files.remove(&folder)) else {
+                break;
+            };
             self.finished.push(open.file.finish().await?);
         }
         Ok(())
@@ -169,12 +190,17 @@ impl ParquetSink {
     /// Seals all files, and finishes those that are due.
     async fn seal(&mut self, closing: Closing) -> Result<(), Failure> {
         let (clock, roll) = (self.context.clock.as_ref(), &self.options.roll);
-        let sealed = std::mem::take(&mut self.files).into_iter().map(|(folder, mut open)| async move {
-            let due = closing == Closing::All || open.file.is_due(roll, clock);
-            open.file.seal().await?;
-            Ok::<_, Failure>((folder, open, due))
-        });
-        let sealed: Vec<_> = futures::stream::iter(sealed).buffer_unordered(CONCURRENT_MAX).try_collect().await?;
+        let sealed = std::mem::take(&mut self.files)
+            .into_iter()
+            .map(|(folder, mut open)| async move {
+                let due = closing == Closing::All || open.file.is_due(roll, clock);
+                open.file.seal().await?;
+                Ok::<_, Failure>((folder, open, due))
+            });
+        let sealed: Vec<_> = futures::stream::iter(sealed)
+            .buffer_unordered(CONCURRENT_MAX)
+            .try_collect()
+            .await?;
         for (folder, open, due) in sealed {
             if due {
                 self.finished.push(open.file.finish().await?);
@@ -197,7 +223,10 @@ impl Sink for ParquetSink {
         let mut parts = offload(move || partitioner.split(&batch)).await??;
         while !parts.is_empty() {
             let rest = parts.split_off(parts.len().min(CONCURRENT_MAX));
-            let new = parts.iter().filter(|part| !self.files.contains_key(&part.folder)).count();
+            let new = parts
+                .iter()
+                .filter(|part| !self.files.contains_key(&part.folder))
+                .count();
             self.make_room(new).await?;
             self.write_parts(parts).await?;
             parts = rest;
@@ -209,8 +238,15 @@ impl Sink for ParquetSink {
         self.seal(cut.roll).await?;
         let clock = self.context.clock.as_ref();
         let open: Vec<_> = self.files.values().map(|open| open.file.state(clock)).collect();
-        let committables = self.finished.drain(..).map(|publish| publish.committable()).collect::<Result<_, _>>()?;
-        Ok(Prepared { committables, state: segments::state(&open)? })
+        let committables = self
+            .finished
+            .drain(..)
+            .map(|publish| publish.committable())
+            .collect::<Result<_, _>>()?;
+        Ok(Prepared {
+            committables,
+            state: segments::state(&open)?,
+        })
     }
 
     async fn commit(&mut self, committables: Vec<Committable>) -> Result<(), Failure> {

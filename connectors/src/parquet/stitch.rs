@@ -24,10 +24,16 @@ impl Joined {
     /// A file of the schema of its first segment.
     fn begin(metadata: &ParquetMetaData) -> Result<Self> {
         let file = metadata.file_metadata();
-        let properties = WriterProperties::builder().set_created_by(file.created_by().unwrap_or("weir").to_owned()).build();
+        let properties = WriterProperties::builder()
+            .set_created_by(file.created_by().unwrap_or("weir").to_owned())
+            .build();
         let writer = SerializedFileWriter::new(Vec::new(), file.schema_descr().root_schema_ptr(), properties.into())?;
         let (origin, _) = Facts::read(file.key_value_metadata().map_or(&[], Vec::as_slice));
-        Ok(Self { writer, origin, facts: Facts::default() })
+        Ok(Self {
+            writer,
+            origin,
+            facts: Facts::default(),
+        })
     }
 
     /// Appends the row groups of a segment.
@@ -42,8 +48,14 @@ impl Joined {
                     rows_written: u64::try_from(row_group.num_rows()).unwrap_or(0),
                     metadata: column.clone(),
                     bloom_filter: None,
-                    column_index: metadata.column_index().and_then(|groups| groups.get(group)?.get(index)).cloned(),
-                    offset_index: metadata.offset_index().and_then(|groups| groups.get(group)?.get(index)).cloned(),
+                    column_index: metadata
+                        .column_index()
+                        .and_then(|groups| groups.get(group)?.get(index))
+                        .cloned(),
+                    offset_index: metadata
+                        .offset_index()
+                        .and_then(|groups| groups.get(group)?.get(index))
+                        .cloned(),
                 };
                 target.append_column(segment, close)?;
             }
@@ -73,25 +85,42 @@ pub(crate) async fn stitch(store: &dyn Store, segments: &[Segment], to: &str) ->
     }
 }
 
-async fn copy(store: &dyn Store, segments: &[Segment], upload: &mut dyn Upload, to: &str) -> std::result::Result<(), Error> {
-    let unknown = |failure: Failure| Error::Unknown { url: store.url().to_owned(), path: to.to_owned(), source: Box::new(failure) };
+async fn copy(
+    store: &dyn Store,
+    segments: &[Segment],
+    upload: &mut dyn Upload,
+    to: &str,
+) -> std::result::Result<(), Error> {
+    let unknown = |failure: Failure| Error::Unknown {
+        url: store.url().to_owned(),
+        path: to.to_owned(),
+        source: Box::new(failure),
+    };
     let mut joined: Option<Joined> = None;
     for segment in segments {
         let bytes = store.read(&segment.path).await?;
         let before = joined.take();
         let outcome = offload(move || {
-            let metadata = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional).parse_and_finish(&bytes)?;
+            let metadata = ParquetMetaDataReader::new()
+                .with_page_index_policy(PageIndexPolicy::Optional)
+                .parse_and_finish(&bytes)?;
             let mut joined = before.map_or_else(|| Joined::begin(&metadata), Ok)?;
             joined.append(&bytes, &metadata)?;
             let copied = std::mem::take(joined.writer.inner_mut());
             Ok((joined, copied))
         });
-        let (after, copied) = outcome.await.and_then(|outcome| readable(outcome, &segment.path)).map_err(unknown)?;
+        let (after, copied) = outcome
+            .await
+            .and_then(|outcome| readable(outcome, &segment.path))
+            .map_err(unknown)?;
         joined = Some(after);
         upload.write(copied.into()).await?;
     }
     if let Some(joined) = joined {
-        let finished = offload(move || joined.finish()).await.and_then(|outcome| readable(outcome, to)).map_err(unknown)?;
+        let finished = offload(move || joined.finish())
+            .await
+            .and_then(|outcome| readable(outcome, to))
+            .map_err(unknown)?;
         upload.write(finished.into()).await?;
     }
     Ok(())

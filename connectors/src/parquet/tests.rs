@@ -37,7 +37,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn batches(path: &Path) -> Vec<RecordBatch> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap().build().unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap())
+        .unwrap()
+        .build()
+        .unwrap();
     reader.map(Result::unwrap).collect()
 }
 
@@ -46,18 +49,31 @@ fn numbers_of(batch: &RecordBatch) -> Vec<i64> {
         return column.as_primitive::<Int64Type>().values().to_vec();
     }
     let raw = batch.column_by_name(layout::RAW).unwrap().as_binary::<i32>();
-    raw.iter().map(|record| serde_json::from_slice::<Value>(record.unwrap()).unwrap()["n"].as_i64().unwrap()).collect()
+    raw.iter()
+        .map(|record| {
+            serde_json::from_slice::<Value>(record.unwrap()).unwrap()["n"]
+                .as_i64()
+                .unwrap()
+        })
+        .collect()
 }
 
 fn numbers(folder: &Path) -> Vec<i64> {
-    files(folder).iter().flat_map(|path| batches(path)).flat_map(|batch| numbers_of(&batch)).collect()
+    files(folder)
+        .iter()
+        .flat_map(|path| batches(path))
+        .flat_map(|batch| numbers_of(&batch))
+        .collect()
 }
 
 fn subject(more: &Value, rows: Rows) -> (TempDir, Subject) {
     let folder = tempdir().unwrap();
     let path = folder.path().join("lake");
     let mut options = json!({ "path": path });
-    options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    options
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     let subject = Subject {
         connector: Arc::new(Parquet),
         options,
@@ -100,8 +116,14 @@ fn footer(path: &Path, key: &str) -> Option<String> {
 async fn archives_keep_the_contract_of_sinks() {
     let cases = [
         (json!({}), Rows::Open),
-        (json!({ "partitionBy": [], "roll": { "size": "4kB", "every": "3s" } }), Rows::Typed),
-        (json!({ "compression": "snappy", "roll": { "every": "2s" } }), Rows::Typed),
+        (
+            json!({ "partitionBy": [], "roll": { "size": "4kB", "every": "3s" } }),
+            Rows::Typed,
+        ),
+        (
+            json!({ "compression": "snappy", "roll": { "every": "2s" } }),
+            Rows::Typed,
+        ),
         (json!({ "compression": "none", "partitionBy": ["date"] }), Rows::Open),
     ];
     for (options, rows) in cases {
@@ -117,20 +139,42 @@ async fn folders_are_named_by_partition_and_hold_its_rows_only() {
         let (folder, subject) = subject(&json!({}), rows);
         write(&subject, 120).await;
         let lake = folder.path().join("lake");
-        let folders: BTreeSet<String> =
-            files(&lake).iter().map(|path| path.parent().unwrap().strip_prefix(&lake).unwrap().to_str().unwrap().to_owned()).collect();
+        let folders: BTreeSet<String> = files(&lake)
+            .iter()
+            .map(|path| {
+                path.parent()
+                    .unwrap()
+                    .strip_prefix(&lake)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect();
         let expected: BTreeSet<String> = EVENT_TYPES
             .iter()
             .map(|kind| kind.replace('/', "%2F").replace(' ', "%20"))
-            .flat_map(|kind| [format!("eventType={kind}/date=2026-11-22/hour=23"), format!("eventType={kind}/date=2026-11-23/hour=00")])
+            .flat_map(|kind| {
+                [
+                    format!("eventType={kind}/date=2026-11-22/hour=23"),
+                    format!("eventType={kind}/date=2026-11-23/hour=00"),
+                ]
+            })
             .collect();
         assert_eq!(folders, expected);
         for path in files(&lake) {
             let text = path.to_str().unwrap();
             for batch in batches(&path) {
                 let kinds = batch.column_by_name("eventType").unwrap().as_string::<i32>();
-                assert!(kinds.iter().all(|kind| text.contains(&kind.unwrap().replace('/', "%2F").replace(' ', "%20"))));
-                let times = batch.column_by_name("eventTime").unwrap().as_primitive::<TimestampMillisecondType>();
+                assert!(
+                    kinds
+                        .iter()
+                        .all(|kind| text.contains(&kind.unwrap().replace('/', "%2F").replace(' ', "%20")))
+                );
+                let times = batch
+                    .column_by_name("eventTime")
+                    .unwrap()
+                    .as_primitive::<TimestampMillisecondType>();
                 let early = text.contains("hour=23");
                 assert!(times.values().iter().all(|time| (*time < TIME_START + 60_000) == early));
             }
@@ -144,14 +188,36 @@ async fn folders_are_named_by_partition_and_hold_its_rows_only() {
 #[tokio::test]
 async fn files_have_the_columns_that_were_agreed_with_the_archive() {
     for (rows, expected) in [
-        (Rows::Open, vec!["raw: Binary", "eventType: Utf8", "eventTime: Timestamp(ms, \"UTC\")", "split: Utf8", "position: UInt64"]),
-        (Rows::Typed, vec!["n: Int64", "eventType: Utf8", "eventTime: Timestamp(ms, \"UTC\")", "$split: Utf8", "$position: UInt64"]),
+        (
+            Rows::Open,
+            vec![
+                "raw: Binary",
+                "eventType: Utf8",
+                "eventTime: Timestamp(ms, \"UTC\")",
+                "split: Utf8",
+                "position: UInt64",
+            ],
+        ),
+        (
+            Rows::Typed,
+            vec![
+                "n: Int64",
+                "eventType: Utf8",
+                "eventTime: Timestamp(ms, \"UTC\")",
+                "$split: Utf8",
+                "$position: UInt64",
+            ],
+        ),
     ] {
         let (folder, subject) = subject(&json!({}), rows);
         write(&subject, 30).await;
         for path in files(folder.path()) {
             let schema = batches(&path)[0].schema();
-            let columns: Vec<_> = schema.fields().iter().map(|field| format!("{}: {}", field.name(), field.data_type())).collect();
+            let columns: Vec<_> = schema
+                .fields()
+                .iter()
+                .map(|field| format!("{}: {}", field.name(), field.data_type()))
+                .collect();
             assert_eq!(columns, expected);
         }
     }
@@ -165,7 +231,11 @@ async fn stitched_files_have_one_merged_footer_and_all_row_groups() {
     let files = files(folder.path());
     assert_eq!(files.len(), 1, "five segments are one file");
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&files[0]).unwrap()).unwrap();
-    assert_eq!(builder.metadata().num_row_groups(), 5, "row groups are copied, not merged");
+    assert_eq!(
+        builder.metadata().num_row_groups(),
+        5,
+        "row groups are copied, not merged"
+    );
     assert_eq!(numbers(folder.path()), (0..50).collect::<Vec<_>>(), "in their order");
     let text = |key: &str| footer(&files[0], key);
     assert_eq!(text(layout::KEY_DATASTREAM).as_deref(), Some("contract"));
@@ -173,10 +243,16 @@ async fn stitched_files_have_one_merged_footer_and_all_row_groups() {
     assert_eq!(text(layout::KEY_EPOCH).as_deref(), Some("1"));
     assert_eq!(text(layout::KEY_OPEN).as_deref(), Some("true"));
     assert_eq!(text(layout::KEY_EVENT_TIME_MIN), Some(TIME_START.to_string()));
-    assert_eq!(text(layout::KEY_EVENT_TIME_MAX), Some((TIME_START + 49_000).to_string()));
+    assert_eq!(
+        text(layout::KEY_EVENT_TIME_MAX),
+        Some((TIME_START + 49_000).to_string())
+    );
     let positions: Value = serde_json::from_str(&text(layout::KEY_POSITIONS).unwrap()).unwrap();
     assert_eq!(positions, json!({ "split-0": [0, 48], "split-1": [1, 49] }));
-    assert!(!folder.path().join("lake/_weir/pending").exists(), "committed segments are deleted, and their folders with them");
+    assert!(
+        !folder.path().join("lake/_weir/pending").exists(),
+        "committed segments are deleted, and their folders with them"
+    );
 }
 
 #[tokio::test]
@@ -186,8 +262,15 @@ async fn statistics_survive_the_stitching() {
     let path = &files(folder.path())[0];
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     for group in builder.metadata().row_groups() {
-        let time = group.columns().iter().find(|column| column.column_path().string() == "eventTime").unwrap();
-        assert!(time.statistics().is_some_and(|statistics| statistics.min_bytes_opt().is_some()));
+        let time = group
+            .columns()
+            .iter()
+            .find(|column| column.column_path().string() == "eventTime")
+            .unwrap();
+        assert!(
+            time.statistics()
+                .is_some_and(|statistics| statistics.min_bytes_opt().is_some())
+        );
     }
 }
 
@@ -218,7 +301,10 @@ async fn segments_that_are_gone_stop_the_job_loudly() {
         let mut prepared = Prepared::default();
         for epoch in 0..epochs {
             sink.write(subject.batch(epoch * 10..(epoch + 1) * 10)).await.unwrap();
-            prepared = sink.prepare(if epoch + 1 == epochs { ALL } else { KEEP }).await.unwrap();
+            prepared = sink
+                .prepare(if epoch + 1 == epochs { ALL } else { KEEP })
+                .await
+                .unwrap();
         }
         fs::remove_dir_all(folder.path().join("lake/_weir")).unwrap();
         let failure = sink.commit(prepared.committables).await.unwrap_err();
@@ -232,12 +318,32 @@ async fn segments_that_are_gone_stop_the_job_loudly() {
 fn options_that_cannot_work_are_refused_at_their_place() {
     for (options, rows, pointer) in [
         (json!({ "path": "" }), Rows::Open, "/path"),
-        (json!({ "path": "lake", "roll": { "size": "0B" } }), Rows::Open, "/roll/size"),
+        (
+            json!({ "path": "lake", "roll": { "size": "0B" } }),
+            Rows::Open,
+            "/roll/size",
+        ),
         (json!({ "path": "lake", "rowGroup": "1B" }), Rows::Open, "/rowGroup"),
-        (json!({ "path": "lake", "compressionLevel": 23 }), Rows::Open, "/compressionLevel"),
-        (json!({ "path": "lake", "partitionBy": ["date", "a..b"] }), Rows::Open, "/partitionBy/1"),
-        (json!({ "path": "lake", "partitionBy": ["date", "date"] }), Rows::Open, "/partitionBy/1"),
-        (json!({ "path": "lake", "partitionBy": ["nothing"] }), Rows::Typed, "/partitionBy/0"),
+        (
+            json!({ "path": "lake", "compressionLevel": 23 }),
+            Rows::Open,
+            "/compressionLevel",
+        ),
+        (
+            json!({ "path": "lake", "partitionBy": ["date", "a..b"] }),
+            Rows::Open,
+            "/partitionBy/1",
+        ),
+        (
+            json!({ "path": "lake", "partitionBy": ["date", "date"] }),
+            Rows::Open,
+            "/partitionBy/1",
+        ),
+        (
+            json!({ "path": "lake", "partitionBy": ["nothing"] }),
+            Rows::Typed,
+            "/partitionBy/0",
+        ),
         (json!({ "path": "lake", "partitionBy": "date" }), Rows::Open, ""),
     ] {
         let input = subject(&json!({}), rows).1.input();

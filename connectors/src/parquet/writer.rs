@@ -37,7 +37,9 @@ struct Encoder {
 
 impl Encoder {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
-        self.writer.write(&self.columns.of(batch)?).map_err(|error| encoding(&error))?;
+        self.writer
+            .write(&self.columns.of(batch)?)
+            .map_err(|error| encoding(&error))?;
         self.facts.add(batch);
         self.rows += batch.num_rows() as u64;
         Ok(())
@@ -64,12 +66,31 @@ fn encoding(error: &ParquetError) -> Failure {
 
 impl RowGroups {
     /// A segment without rows.
-    pub(super) fn new(pending: Pending, columns: Arc<Columns>, origin: Arc<Origin>, properties: WriterProperties) -> Result<Self, Failure> {
+    pub(super) fn new(
+        pending: Pending,
+        columns: Arc<Columns>,
+        origin: Arc<Origin>,
+        properties: WriterProperties,
+    ) -> Result<Self, Failure> {
         // Outside readers take types from Parquet's own; Arrow's would make them read views, which few can.
-        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(columns.schema()), options).map_err(|error| encoding(&error))?;
-        let encoder = Box::new(Encoder { writer, columns, origin, facts: Facts::default(), rows: 0 });
-        Ok(Self { encoder: Some(encoder), pending, bytes: 0, memory: 0 })
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties)
+            .with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(columns.schema()), options)
+            .map_err(|error| encoding(&error))?;
+        let encoder = Box::new(Encoder {
+            writer,
+            columns,
+            origin,
+            facts: Facts::default(),
+            rows: 0,
+        });
+        Ok(Self {
+            encoder: Some(encoder),
+            pending,
+            bytes: 0,
+            memory: 0,
+        })
     }
 
     /// Bytes of memory held.
@@ -84,11 +105,18 @@ impl RowGroups {
 
     /// Ends the row group, to free its memory.
     pub(super) async fn flush(&mut self) -> Result<(), Failure> {
-        self.compute(|encoder| encoder.writer.flush().map_err(|error| encoding(&error))).await
+        self.compute(|encoder| encoder.writer.flush().map_err(|error| encoding(&error)))
+            .await
     }
 
-    async fn compute(&mut self, work: impl FnOnce(&mut Encoder) -> Result<(), Failure> + Send + 'static) -> Result<(), Failure> {
-        let mut encoder = self.encoder.take().ok_or_else(|| Failure::bug("a sink was written to after it failed"))?;
+    async fn compute(
+        &mut self,
+        work: impl FnOnce(&mut Encoder) -> Result<(), Failure> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let mut encoder = self
+            .encoder
+            .take()
+            .ok_or_else(|| Failure::bug("a sink was written to after it failed"))?;
         let (mut encoder, outcome) = offload(move || {
             let outcome = work(&mut encoder);
             (encoder, outcome)
@@ -114,7 +142,10 @@ impl Writer for RowGroups {
     }
 
     async fn seal(mut self) -> Result<Segment, Failure> {
-        let encoder = self.encoder.take().ok_or_else(|| Failure::bug("a sink was written to after it failed"))?;
+        let encoder = self
+            .encoder
+            .take()
+            .ok_or_else(|| Failure::bug("a sink was written to after it failed"))?;
         let (rest, rows) = offload(move || encoder.finish()).await??;
         self.pending.write(rest).await?;
         self.pending.seal(rows).await

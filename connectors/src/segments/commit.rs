@@ -27,13 +27,20 @@ pub(crate) enum Stitch {
 }
 
 /// Publishes all of them.
-pub(crate) async fn commit(stores: &Arc<dyn Stores>, how: Stitch, committables: Vec<Committable>) -> Result<(), Failure> {
+pub(crate) async fn commit(
+    stores: &Arc<dyn Stores>,
+    how: Stitch,
+    committables: Vec<Committable>,
+) -> Result<(), Failure> {
     let published = committables.into_iter().map(|committable| async move {
         let publish: Publish = super::read(&committable.0, "committable")?;
         let store = stores.open(&publish.root)?;
         publish_file(store.as_ref(), how, &publish).await
     });
-    futures::stream::iter(published).buffer_unordered(COMMITS_MAX).try_collect().await
+    futures::stream::iter(published)
+        .buffer_unordered(COMMITS_MAX)
+        .try_collect()
+        .await
 }
 
 async fn publish_file(store: &dyn Store, how: Stitch, publish: &Publish) -> Result<(), Failure> {
@@ -41,7 +48,9 @@ async fn publish_file(store: &dyn Store, how: Stitch, publish: &Publish) -> Resu
         match make(store, how, publish).await {
             Ok(()) | Err(Error::Exists { .. }) => {}
             // Another attempt may have published it and deleted the segments after we looked.
-            Err(Error::Missing { path, .. }) if !is_there(store, &publish.name).await? => return Err(lost(store, &publish.name, &path)),
+            Err(Error::Missing { path, .. }) if !is_there(store, &publish.name).await? => {
+                return Err(lost(store, &publish.name, &path));
+            }
             Err(Error::Missing { .. }) => {}
             Err(error) => return Err(error.into()),
         }

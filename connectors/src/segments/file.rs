@@ -49,7 +49,14 @@ impl<W: Writer> File<W> {
     /// A file that another attempt began.
     pub(crate) fn resume(file: OpenFile, clock: &dyn Clock) -> Self {
         let age = Age::from(Duration::from_millis(file.age_ms), clock);
-        Self { root: file.root, name: file.name, kind: file.kind, segments: file.segments, age, writer: None }
+        Self {
+            root: file.root,
+            name: file.name,
+            kind: file.kind,
+            segments: file.segments,
+            age,
+            writer: None,
+        }
     }
 
     /// Whether nothing was sealed yet: the segment being written is its first.
@@ -94,6 +101,10 @@ impl<W: Writer> File<W> {
     /// Seals and finishes it.
     pub(crate) async fn finish(mut self) -> Result<Publish, Failure> {
         self.seal().await?;
-        Ok(Publish { root: self.root, name: self.name, segments: self.segments })
+        Ok(Publish {
+            root: self.root,
+            name: self.name,
+            segments: self.segments,
+        })
     }
 }

@@ -76,7 +76,11 @@ impl Publish {
 
 /// The state of a sink with these files open.
 pub(crate) fn state(files: &[OpenFile]) -> Result<SinkState, Failure> {
-    if files.is_empty() { Ok(SinkState::default()) } else { written(&files).map(SinkState) }
+    if files.is_empty() {
+        Ok(SinkState::default())
+    } else {
+        written(&files).map(SinkState)
+    }
 }
 
 /// The open files of all states that a sink goes on from.
@@ -91,12 +95,18 @@ fn written(value: &impl Serialize) -> Result<serde_json::Value, Failure> {
 }
 
 fn read<T: DeserializeOwned>(value: &serde_json::Value, what: &str) -> Result<T, Failure> {
-    T::deserialize(value).map_err(|error| Failure::fail(format!("the {what} of a sink is not one that this version wrote")).because(&error))
+    T::deserialize(value).map_err(|error| {
+        Failure::fail(format!("the {what} of a sink is not one that this version wrote")).because(&error)
+    })
 }
 
 impl From<OpenFile> for Publish {
     fn from(file: OpenFile) -> Self {
-        Self { root: file.root, name: file.name, segments: file.segments }
+        Self {
+            root: file.root,
+            name: file.name,
+            segments: file.segments,
+        }
     }
 }
 
@@ -112,9 +122,24 @@ pub(crate) struct Names {
 impl Names {
     /// Names of the files of one attempt of one subtask: `<prefix><subtask>-<time>-<uuid>.<extension>`.
     pub(crate) fn new(context: &SinkContext, prefix: &str, extension: &str) -> Self {
-        let attempt: String = context.attempt.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' }).collect();
+        let attempt: String = context
+            .attempt
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') {
+                    c
+                } else {
+                    '_'
+                }
+            })
+            .collect();
         let pending = format!("{PENDING}/{}/attempt-{attempt}", context.job);
-        Self { pending, subtask: context.subtask.index, prefix: prefix.to_owned(), extension: extension.to_owned() }
+        Self {
+            pending,
+            subtask: context.subtask.index,
+            prefix: prefix.to_owned(),
+            extension: extension.to_owned(),
+        }
     }
 
     /// A path for a segment; never given again.
@@ -124,21 +149,39 @@ impl Names {
 
     /// The name of a new file; never given again. Those of one subtask sort by the time they were begun.
     pub(crate) fn file(&self, now: WallTime) -> String {
-        let time = chrono::DateTime::from_timestamp_millis(now.0).unwrap_or_default().format("%Y%m%dT%H%M%S%3f");
-        format!("{}{}-{time}-{}.{}", self.prefix, self.subtask, Uuid::new_v4().simple(), self.extension)
+        let time = chrono::DateTime::from_timestamp_millis(now.0)
+            .unwrap_or_default()
+            .format("%Y%m%dT%H%M%S%3f");
+        format!(
+            "{}{}-{time}-{}.{}",
+            self.prefix,
+            self.subtask,
+            Uuid::new_v4().simple(),
+            self.extension
+        )
     }
 }
 
 /// Checks the folder that a sink writes to.
 pub(crate) fn check_path(path: &str) -> Result<(), InvalidOptions> {
     let invalid = |message: &str, help: &str| {
-        Err(InvalidOptions { pointer: "/path".to_owned(), message: message.to_owned(), help: Some(help.to_owned()) })
+        Err(InvalidOptions {
+            pointer: "/path".to_owned(),
+            message: message.to_owned(),
+            help: Some(help.to_owned()),
+        })
     };
     if path.trim().is_empty() {
-        return invalid("it names no folder", "write a folder, such as `./out` or `s3://bucket/prefix`");
+        return invalid(
+            "it names no folder",
+            "write a folder, such as `./out` or `s3://bucket/prefix`",
+        );
     }
     if path.contains("://") && !path.starts_with("file://") && !path.starts_with("s3://") {
-        return invalid("Weir cannot write there", "write a folder of this machine, or `s3://bucket/prefix`");
+        return invalid(
+            "Weir cannot write there",
+            "write a folder of this machine, or `s3://bucket/prefix`",
+        );
     }
     Ok(())
 }
@@ -159,5 +202,9 @@ pub(crate) fn check_prefix(prefix: &str) -> Result<(), InvalidOptions> {
 /// The reserved columns of `wanted` that the rows have.
 pub(crate) fn reserved(input: &SchemaRef, wanted: &[&str]) -> Vec<String> {
     let open = input.column_with_name(columns::RAW).is_some();
-    wanted.iter().filter(|name| **name != columns::RAW || open).map(|name| (*name).to_owned()).collect()
+    wanted
+        .iter()
+        .filter(|name| **name != columns::RAW || open)
+        .map(|name| (*name).to_owned())
+        .collect()
 }

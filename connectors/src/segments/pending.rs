@@ -22,7 +22,12 @@ pub(crate) struct Pending {
 impl Pending {
     /// A segment that will be called `path`. No I/O yet.
     pub(crate) fn new(store: Arc<dyn Store>, path: String) -> Self {
-        Self { store, path, upload: None, bytes: 0 }
+        Self {
+            store,
+            path,
+            upload: None,
+            bytes: 0,
+        }
     }
 
     /// How many bytes were handed over.
@@ -48,6 +53,10 @@ impl Pending {
         if let Some(mut upload) = self.upload.take() {
             upload.finish().await?;
         }
-        Ok(Segment { path: self.path, bytes: self.bytes, rows })
+        Ok(Segment {
+            path: self.path,
+            bytes: self.bytes,
+            rows,
+        })
     }
 }

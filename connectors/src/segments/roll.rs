@@ -23,7 +23,10 @@ pub(crate) struct Roll {
 
 impl Default for Roll {
     fn default() -> Self {
-        Self { size: ByteCount(128 << 20), every: Span(Duration::from_secs(60)) }
+        Self {
+            size: ByteCount(128 << 20),
+            every: Span(Duration::from_secs(60)),
+        }
     }
 }
 
@@ -31,13 +34,25 @@ impl Roll {
     /// Checks what the schema allows.
     pub(crate) fn check(&self) -> Result<(), InvalidOptions> {
         let invalid = |pointer: &str, message: &str, help: &str| {
-            Err(InvalidOptions { pointer: pointer.to_owned(), message: message.to_owned(), help: Some(help.to_owned()) })
+            Err(InvalidOptions {
+                pointer: pointer.to_owned(),
+                message: message.to_owned(),
+                help: Some(help.to_owned()),
+            })
         };
         if self.size.0 == 0 || self.size.0 > SIZE_MAX {
-            return invalid("/roll/size", "a file has between 1B and 5GiB", "`128MiB` is a good size for most readers");
+            return invalid(
+                "/roll/size",
+                "a file has between 1B and 5GiB",
+                "`128MiB` is a good size for most readers",
+            );
         }
         if self.every.0.is_zero() {
-            return invalid("/roll/every", "a file cannot be finished as soon as it is begun", "write how long a file may take, such as `1m`");
+            return invalid(
+                "/roll/every",
+                "a file cannot be finished as soon as it is begun",
+                "write how long a file may take, such as `1m`",
+            );
         }
         Ok(())
     }
@@ -58,7 +73,10 @@ pub(crate) struct Age {
 impl Age {
     /// Goes on from `before`.
     pub(crate) fn from(before: Duration, clock: &dyn Clock) -> Self {
-        Self { before, since: clock.now() }
+        Self {
+            before,
+            since: clock.now(),
+        }
     }
 
     /// How long it is now.

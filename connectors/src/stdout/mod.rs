@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use dataflow::Failure;
 use dataflow::contract::sink::Wants;
 use dataflow::contract::{
-    Committable, Connector, Cut, Description, Encoder, Example, Guarantee, InvalidOptions, Prepared, Sink, SinkConnector, SinkContext, connector,
+    Committable, Connector, Cut, Description, Encoder, Example, Guarantee, InvalidOptions, Prepared, Sink,
+    SinkConnector, SinkContext, connector,
 };
 use dataflow::element::columns;
 use schemars::JsonSchema;
@@ -64,7 +65,11 @@ impl Connector for Stdout {
 
 /// `- stdout:` with nothing behind it is as good as `stdout: {}`.
 fn read(options: &Value) -> Result<Options, InvalidOptions> {
-    if options.is_null() { Ok(Options {}) } else { connector::options(options) }
+    if options.is_null() {
+        Ok(Options {})
+    } else {
+        connector::options(options)
+    }
 }
 
 impl SinkConnector for Stdout {
@@ -74,13 +79,29 @@ impl SinkConnector for Stdout {
 
     fn plan(&self, options: &Value, input: &SchemaRef) -> Result<Wants, InvalidOptions> {
         read(options)?;
-        Ok(Wants { reserved: segments::reserved(input, &[columns::RAW]), paths: Vec::new(), encoded: true })
+        Ok(Wants {
+            reserved: segments::reserved(input, &[columns::RAW]),
+            paths: Vec::new(),
+            encoded: true,
+        })
     }
 
     fn sink(&self, _: &Value, context: SinkContext) -> Result<Box<dyn Sink>, Failure> {
-        let (format, settings) = context.format.as_ref().ok_or_else(|| Failure::bug("the sink was planned without a format"))?;
-        let encoder = format.encoder(settings, Arc::clone(&context.input)).map_err(|error| Failure::fail(error.message))?;
-        Ok(Box::new(Printer { press: Some(Press { encoder, lines: Vec::new(), begun: false, out: io::stdout() }) }))
+        let (format, settings) = context
+            .format
+            .as_ref()
+            .ok_or_else(|| Failure::bug("the sink was planned without a format"))?;
+        let encoder = format
+            .encoder(settings, Arc::clone(&context.input))
+            .map_err(|error| Failure::fail(error.message))?;
+        Ok(Box::new(Printer {
+            press: Some(Press {
+                encoder,
+                lines: Vec::new(),
+                begun: false,
+                out: io::stdout(),
+            }),
+        }))
     }
 }
 
@@ -122,8 +143,14 @@ fn closed(error: &io::Error) -> Failure {
 }
 
 impl<W: Write + Send + 'static> Printer<W> {
-    async fn with(&mut self, work: impl FnOnce(&mut Press<W>) -> Result<(), Failure> + Send + 'static) -> Result<(), Failure> {
-        let mut press = self.press.take().ok_or_else(|| Failure::bug("a sink was written to after it failed"))?;
+    async fn with(
+        &mut self,
+        work: impl FnOnce(&mut Press<W>) -> Result<(), Failure> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let mut press = self
+            .press
+            .take()
+            .ok_or_else(|| Failure::bug("a sink was written to after it failed"))?;
         let (press, outcome) = offload(move || {
             let outcome = work(&mut press);
             (press, outcome)

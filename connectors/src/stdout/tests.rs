@@ -49,7 +49,14 @@ fn subject() -> Subject {
 fn printer<W>(out: W) -> Printer<W> {
     let (format, settings) = subject().format.unwrap();
     let encoder = format.encoder(&settings, subject().input()).unwrap();
-    Printer { press: Some(Press { encoder, lines: Vec::new(), begun: false, out }) }
+    Printer {
+        press: Some(Press {
+            encoder,
+            lines: Vec::new(),
+            begun: false,
+            out,
+        }),
+    }
 }
 
 #[test]
@@ -64,8 +71,14 @@ async fn each_record_is_a_line_as_it_comes() {
     let mut printer = printer(page.clone());
     printer.write(subject().batch(0..2)).await.unwrap();
     let text = String::from_utf8(page.0.lock().clone()).unwrap();
-    assert_eq!(text, "{\"n\":0,\"eventType\":\"VIEW\"}\n{\"n\":1,\"eventType\":\"PURCHASE\"}\n");
-    assert_eq!(printer.prepare(Cut { roll: Roll::All }).await.unwrap(), Prepared::default());
+    assert_eq!(
+        text,
+        "{\"n\":0,\"eventType\":\"VIEW\"}\n{\"n\":1,\"eventType\":\"PURCHASE\"}\n"
+    );
+    assert_eq!(
+        printer.prepare(Cut { roll: Roll::All }).await.unwrap(),
+        Prepared::default()
+    );
 }
 
 #[tokio::test]

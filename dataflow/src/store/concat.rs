@@ -8,7 +8,12 @@ const CHUNK_BYTES: u64 = 8 << 20;
 /// Reads all of `from`, piece by piece, and uploads them as `to`.
 pub(super) async fn through_memory<S: Store + ?Sized>(store: &S, from: &[String], to: &str) -> Result<(), Error> {
     match store.head(to).await {
-        Ok(_) => return Err(Error::Exists { url: store.url().to_owned(), path: to.to_owned() }),
+        Ok(_) => {
+            return Err(Error::Exists {
+                url: store.url().to_owned(),
+                path: to.to_owned(),
+            });
+        }
         Err(Error::Missing { .. }) => {}
         Err(error) => return Err(error),
     }

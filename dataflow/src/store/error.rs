@@ -70,11 +70,16 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let failure = match &error {
             Error::Missing { .. } | Error::Exists { .. } | Error::Refused { .. } => Self::fail(""),
-            Error::Denied { .. } => Self::fail("").help("give the user that runs Weir the right to read and write there"),
+            Error::Denied { .. } => {
+                Self::fail("").help("give the user that runs Weir the right to read and write there")
+            }
             Error::Full { .. } => Self::retry("").help("free some space; the job goes on by itself"),
             Error::Unknown { .. } => Self::retry(""),
         };
-        Self { message: chain(&error), ..failure }
+        Self {
+            message: chain(&error),
+            ..failure
+        }
     }
 }
 

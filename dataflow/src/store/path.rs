@@ -10,7 +10,10 @@ const LENGTH_MAX: usize = 1_024;
 /// # Errors
 /// A path that is empty, absolute, too long, or has parts that are empty, `.`, `..`, or hold what no store can name.
 pub(super) fn object(url: &str, path: &str) -> Result<(), Error> {
-    let refused = |reason: &str| Error::Refused { url: format!("{url}/{path}"), reason: reason.to_owned() };
+    let refused = |reason: &str| Error::Refused {
+        url: format!("{url}/{path}"),
+        reason: reason.to_owned(),
+    };
     if path.len() > LENGTH_MAX {
         return Err(refused("the path is longer than 1024 bytes"));
     }
@@ -44,7 +47,22 @@ mod tests {
         for path in ["a", "a/b.txt", "date=2026-01-01/hour=03/x", "a..b", ".hidden", "ü"] {
             assert!(object("u", path).is_ok(), "{path}");
         }
-        for path in ["", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a\\b", "a\0b", "a\nb", &"x".repeat(2_000)] {
+        for path in [
+            "",
+            "/",
+            "/a",
+            "a/",
+            "a//b",
+            ".",
+            "..",
+            "../a",
+            "a/../b",
+            "a/./b",
+            "a\\b",
+            "a\0b",
+            "a\nb",
+            &"x".repeat(2_000),
+        ] {
             assert!(object("u", path).is_err(), "{path}");
         }
         assert_eq!(prefix("u", "").unwrap(), "");

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow::array::{
-    ArrayRef, BinaryViewArray, DictionaryArray, Int64Array, RecordBatch, StringArray, StringViewArray, TimestampMillisecondArray, UInt64Array,
+    ArrayRef, BinaryViewArray, DictionaryArray, Int64Array, RecordBatch, StringArray, StringViewArray,
+    TimestampMillisecondArray, UInt64Array,
 };
 use arrow::datatypes::Int32Type;
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
@@ -74,14 +75,19 @@ impl Subject {
     pub fn wants(&self) -> Wants {
         let all = [columns::split(), columns::position(), columns::time()];
         let schema = Schema::new(user_fields(self.rows).into_iter().chain(all).collect::<Vec<FieldRef>>());
-        self.sink_side().plan(&self.options, &Arc::new(schema)).expect("the options of the subject can work")
+        self.sink_side()
+            .plan(&self.options, &Arc::new(schema))
+            .expect("the options of the subject can work")
     }
 
     /// The schema of its rows: user columns, paths it reads, and the reserved columns it wants.
     #[must_use]
     pub fn input(&self) -> SchemaRef {
         let wants = self.wants();
-        let mut fields: Vec<FieldRef> = user_fields(self.rows).into_iter().filter(|field| !columns::is_reserved(field.name())).collect();
+        let mut fields: Vec<FieldRef> = user_fields(self.rows)
+            .into_iter()
+            .filter(|field| !columns::is_reserved(field.name()))
+            .collect();
         let reads = |name: &str| wants.paths.iter().any(|(path, _)| path.to_string() == name);
         if self.rows == Rows::Open && reads("eventType") {
             fields.push(Arc::new(Field::new("eventType", DataType::Utf8View, true)));
@@ -98,7 +104,11 @@ impl Subject {
     #[must_use]
     pub fn batch(&self, numbers: std::ops::Range<i64>) -> RecordBatch {
         let schema = self.input();
-        let arrays = schema.fields().iter().map(|field| column(field.name(), numbers.clone())).collect();
+        let arrays = schema
+            .fields()
+            .iter()
+            .map(|field| column(field.name(), numbers.clone()))
+            .collect();
         RecordBatch::try_new(schema, arrays).expect("the columns are made for the schema")
     }
 
@@ -112,7 +122,10 @@ impl Subject {
         let context = SinkContext {
             job: "contract@1".parse().expect("a job id"),
             step: "sink".to_owned(),
-            subtask: SubtaskId { vertex: VertexId(1), index: 0 },
+            subtask: SubtaskId {
+                vertex: VertexId(1),
+                index: 0,
+            },
             attempt: format!("gen-1.1-{}", ATTEMPTS.fetch_add(1, Ordering::Relaxed)),
             epoch: Epoch(1),
             stores: Arc::clone(&self.stores),
@@ -121,7 +134,9 @@ impl Subject {
             format: self.format.clone(),
             restored,
         };
-        self.sink_side().sink(&self.options, context).expect("the options of the subject can work")
+        self.sink_side()
+            .sink(&self.options, context)
+            .expect("the options of the subject can work")
     }
 }
 
@@ -129,7 +144,10 @@ fn user_fields(rows: Rows) -> Vec<FieldRef> {
     match rows {
         Rows::Open => vec![columns::raw()],
         Rows::Typed => {
-            vec![Arc::new(Field::new("n", DataType::Int64, false)), Arc::new(Field::new("eventType", DataType::Utf8View, true))]
+            vec![
+                Arc::new(Field::new("n", DataType::Int64, false)),
+                Arc::new(Field::new("eventType", DataType::Utf8View, true)),
+            ]
         }
     }
 }
@@ -142,11 +160,18 @@ fn column(name: &str, numbers: std::ops::Range<i64>) -> ArrayRef {
     let record = |n: i64| format!("{{\"n\":{n},\"eventType\":\"{}\"}}", event_type(n));
     match name {
         columns::RAW => Arc::new(BinaryViewArray::from_iter_values(numbers.map(record))),
-        columns::TIME => Arc::new(TimestampMillisecondArray::from_iter_values(numbers.map(|n| TIME_START + n * 1_000)).with_timezone("UTC")),
-        columns::POSITION => Arc::new(UInt64Array::from_iter_values(numbers.map(|n| u64::try_from(n).unwrap_or(0)))),
+        columns::TIME => Arc::new(
+            TimestampMillisecondArray::from_iter_values(numbers.map(|n| TIME_START + n * 1_000)).with_timezone("UTC"),
+        ),
+        columns::POSITION => Arc::new(UInt64Array::from_iter_values(
+            numbers.map(|n| u64::try_from(n).unwrap_or(0)),
+        )),
         columns::SPLIT => {
             let keys = numbers.map(|n| i32::try_from(n % 2).unwrap_or(0)).collect::<Vec<_>>();
-            Arc::new(DictionaryArray::<Int32Type>::new(keys.into(), Arc::new(StringArray::from(vec!["split-0", "split-1"]))))
+            Arc::new(DictionaryArray::<Int32Type>::new(
+                keys.into(),
+                Arc::new(StringArray::from(vec!["split-0", "split-1"])),
+            ))
         }
         "eventType" => Arc::new(StringViewArray::from_iter_values(numbers.map(event_type))),
         _ => Arc::new(Int64Array::from_iter_values(numbers)),
@@ -206,7 +231,12 @@ async fn commit(sink: &mut dyn Sink, committables: &[Committable]) {
 /// Where the sink breaks the contract.
 pub async fn check(subject: &Subject) {
     check_options(subject);
-    let mut check = Check { subject, clock: ManualClock::new(), next: 0, committed: (subject.visible)().await };
+    let mut check = Check {
+        subject,
+        clock: ManualClock::new(),
+        next: 0,
+        committed: (subject.visible)().await,
+    };
     assert!(check.committed.is_empty(), "the suite begins in an empty world");
     check_commits(&mut check).await;
     check_crashes(&mut check).await;
@@ -226,11 +256,24 @@ pub fn check_options(subject: &Subject) {
         options.insert("noSuchOption".to_owned(), json!(1));
     }
     let refused = subject.sink_side().plan(&options, &subject.input());
-    assert!(refused.is_err_and(|error| error.message.contains("noSuchOption")), "an unknown option is refused by its name");
+    assert!(
+        refused.is_err_and(|error| error.message.contains("noSuchOption")),
+        "an unknown option is refused by its name"
+    );
     let schema = subject.sink_side().schema();
-    assert_eq!(schema["additionalProperties"], json!(false), "the schema knows no unknown options: {schema}");
-    let described = |(name, property): (&String, &Value)| assert!(property["description"].is_string(), "the option `{name}` is described");
-    schema["properties"].as_object().into_iter().flatten().for_each(described);
+    assert_eq!(
+        schema["additionalProperties"],
+        json!(false),
+        "the schema knows no unknown options: {schema}"
+    );
+    let described = |(name, property): (&String, &Value)| {
+        assert!(property["description"].is_string(), "the option `{name}` is described")
+    };
+    schema["properties"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .for_each(described);
 }
 
 async fn check_commits(check: &mut Check<'_>) {
@@ -238,7 +281,10 @@ async fn check_commits(check: &mut Check<'_>) {
     let rows = check.write(sink.as_mut(), 100).await;
     check.assert_visible("nothing is visible that was only written").await;
     let prepared = prepare(sink.as_mut(), ALL).await;
-    assert!(!prepared.committables.is_empty(), "rows that are closed must be committed");
+    assert!(
+        !prepared.committables.is_empty(),
+        "rows that are closed must be committed"
+    );
     check.assert_visible("nothing is visible that was only prepared").await;
     commit(sink.as_mut(), &prepared.committables).await;
     check.committed.extend(rows);
@@ -247,12 +293,19 @@ async fn check_commits(check: &mut Check<'_>) {
     check.assert_visible("the second commit changes nothing").await;
     let mut other = check.sink(vec![prepared.state]);
     commit(other.as_mut(), &prepared.committables).await;
-    check.assert_visible("the commit of another attempt changes nothing").await;
+    check
+        .assert_visible("the commit of another attempt changes nothing")
+        .await;
     let more = check.write(sink.as_mut(), 10).await;
     let prepared = prepare(sink.as_mut(), ALL).await;
-    tokio::join!(commit(sink.as_mut(), &prepared.committables), commit(other.as_mut(), &prepared.committables));
+    tokio::join!(
+        commit(sink.as_mut(), &prepared.committables),
+        commit(other.as_mut(), &prepared.committables)
+    );
     check.committed.extend(more);
-    check.assert_visible("two attempts that commit at once publish once").await;
+    check
+        .assert_visible("two attempts that commit at once publish once")
+        .await;
 }
 
 async fn check_crashes(check: &mut Check<'_>) {
@@ -270,14 +323,19 @@ async fn check_crashes(check: &mut Check<'_>) {
     let prepared = prepare(sink.as_mut(), ALL).await;
     commit(sink.as_mut(), &prepared.committables).await;
     check.committed.extend(lost);
-    check.assert_visible("what was not prepared is forgotten, and comes again from the source").await;
+    check
+        .assert_visible("what was not prepared is forgotten, and comes again from the source")
+        .await;
 }
 
 async fn check_empty_epochs(check: &mut Check<'_>) {
     let mut sink = check.sink(Vec::new());
     for cut in [KEEP, ALL, KEEP] {
         let prepared = prepare(sink.as_mut(), cut).await;
-        assert!(prepared.committables.is_empty(), "an epoch without rows has nothing to commit");
+        assert!(
+            prepared.committables.is_empty(),
+            "an epoch without rows has nothing to commit"
+        );
         commit(sink.as_mut(), &[]).await;
         sink = check.sink(vec![prepared.state]);
     }
@@ -299,7 +357,9 @@ async fn check_files_that_go_on(check: &mut Check<'_>) {
         commit(sink.as_mut(), &prepared.committables).await;
         check.committed.extend(rows);
     }
-    check.assert_visible("files that go on across checkpoints and attempts end up whole").await;
+    check
+        .assert_visible("files that go on across checkpoints and attempts end up whole")
+        .await;
 }
 
 async fn check_aborted_barriers(check: &mut Check<'_>) {
@@ -311,7 +371,9 @@ async fn check_aborted_barriers(check: &mut Check<'_>) {
         kept.extend(prepare(sink.as_mut(), cut).await.committables);
     }
     commit(sink.as_mut(), &kept).await;
-    check.assert_visible("what was prepared for an aborted barrier goes with the next").await;
+    check
+        .assert_visible("what was prepared for an aborted barrier goes with the next")
+        .await;
 }
 
 async fn check_fewer_subtasks(check: &mut Check<'_>) {
@@ -338,11 +400,21 @@ async fn check_fewer_subtasks(check: &mut Check<'_>) {
 /// Where the sink breaks the contract; the seed is in the message.
 pub async fn check_walks(subject: &Subject, seeds: std::ops::Range<u64>) {
     let clock = ManualClock::new();
-    let mut check = Check { subject, clock, next: 0, committed: (subject.visible)().await };
+    let mut check = Check {
+        subject,
+        clock,
+        next: 0,
+        committed: (subject.visible)().await,
+    };
     check.next = check.committed.iter().max().map_or(0, |last| last + 1);
     for seed in seeds {
         let from = check.next;
-        let mut walk = Walk { chance: seed.wrapping_mul(2) + 1, record: Prepared::default(), kept: Vec::new(), unrecorded: Vec::new() };
+        let mut walk = Walk {
+            chance: seed.wrapping_mul(2) + 1,
+            record: Prepared::default(),
+            kept: Vec::new(),
+            unrecorded: Vec::new(),
+        };
         let mut sink = check.sink(Vec::new());
         for _ in 0..WALK_STEPS {
             walk.step(&mut check, &mut sink).await;
@@ -368,7 +440,10 @@ struct Walk {
 impl Walk {
     fn draw(&mut self, below: u64) -> u64 {
         // Knuth's multiplier for 64 bits; the low bits are weak, so the high ones are taken.
-        self.chance = self.chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.chance = self
+            .chance
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.chance >> 33) % below
     }
 
@@ -402,7 +477,10 @@ impl Walk {
         let mut prepared = prepare(sink, cut).await;
         let mut committables = std::mem::take(&mut self.kept);
         committables.append(&mut prepared.committables);
-        self.record = Prepared { committables, state: prepared.state };
+        self.record = Prepared {
+            committables,
+            state: prepared.state,
+        };
         self.unrecorded.clear();
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
-use dataflow::store::open::{AllowPaths, OpenStores, S3};
 use dataflow::store::Stores;
+use dataflow::store::open::{AllowPaths, OpenStores, S3};
 use dataflow::time::{Clock as _, SystemClock};
 use integration::cluster::{Deadline, Process};
 use tempfile::TempDir;
@@ -33,12 +33,20 @@ pub(crate) struct Server {
 }
 
 /// Where `integration/servers.sh` puts the server.
-#[expect(clippy::disallowed_methods, reason = "tests find the servers that a script installed below the home folder")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests find the servers that a script installed below the home folder"
+)]
 fn binary() -> Result<PathBuf> {
     let folder = std::env::var("WEIR_SERVERS").map(PathBuf::from);
-    let folder = folder.or_else(|_| std::env::var("HOME").map(|home| PathBuf::from(home).join(".cache/weir-servers")))?;
+    let folder =
+        folder.or_else(|_| std::env::var("HOME").map(|home| PathBuf::from(home).join(".cache/weir-servers")))?;
     let weed = folder.join("bin/weed");
-    ensure!(weed.is_file(), "{} is missing: run integration/servers.sh", weed.display());
+    ensure!(
+        weed.is_file(),
+        "{} is missing: run integration/servers.sh",
+        weed.display()
+    );
     Ok(weed)
 }
 
@@ -58,13 +66,41 @@ impl Server {
         let folder = tempfile::tempdir()?;
         let ports: [u16; 10] = free_ports()?;
         let mut command = Command::new(binary()?);
-        command.arg("mini").arg(format!("-dir={}", folder.path().display())).args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false", "-admin.ui=false"]);
-        command.args(["-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]).arg(format!("-bucket={BUCKET}"));
-        let names = ["s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "admin.port", "admin.port.grpc"];
+        command
+            .arg("mini")
+            .arg(format!("-dir={}", folder.path().display()))
+            .args([
+                "-ip=127.0.0.1",
+                "-ip.bind=127.0.0.1",
+                "-webdav=false",
+                "-admin.ui=false",
+            ]);
+        command
+            .args(["-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"])
+            .arg(format!("-bucket={BUCKET}"));
+        let names = [
+            "s3.port",
+            "s3.port.grpc",
+            "master.port",
+            "master.port.grpc",
+            "volume.port",
+            "volume.port.grpc",
+            "filer.port",
+            "filer.port.grpc",
+            "admin.port",
+            "admin.port.grpc",
+        ];
         command.args(names.iter().zip(ports).map(|(name, port)| format!("-{name}={port}")));
-        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY).current_dir(folder.path());
+        command
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+            .current_dir(folder.path());
         let process = Process::start("weed", command, &folder.path().join("log"))?;
-        let mut server = Self { port: ports[0], process, _folder: folder };
+        let mut server = Self {
+            port: ports[0],
+            process,
+            _folder: folder,
+        };
         server.ready().await.with_context(|| server.process.log())?;
         Ok(server)
     }

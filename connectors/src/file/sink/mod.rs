@@ -32,17 +32,35 @@ impl SinkConnector for FileSink {
 
     fn plan(&self, options: &Value, input: &SchemaRef) -> Result<Wants, InvalidOptions> {
         connector::options::<Options>(options)?.check()?;
-        Ok(Wants { reserved: segments::reserved(input, &[columns::RAW]), paths: Vec::new(), encoded: true })
+        Ok(Wants {
+            reserved: segments::reserved(input, &[columns::RAW]),
+            paths: Vec::new(),
+            encoded: true,
+        })
     }
 
     fn sink(&self, options: &Value, context: SinkContext) -> Result<Box<dyn Sink>, Failure> {
         let options: Options = connector::options(options).map_err(|error| Failure::fail(error.message))?;
-        let (format, settings) = context.format.as_ref().ok_or_else(|| Failure::bug("the file sink was planned without a format"))?;
-        let encoder = format.encoder(settings, Arc::clone(&context.input)).map_err(|error| Failure::fail(error.message))?;
+        let (format, settings) = context
+            .format
+            .as_ref()
+            .ok_or_else(|| Failure::bug("the file sink was planned without a format"))?;
+        let encoder = format
+            .encoder(settings, Arc::clone(&context.input))
+            .map_err(|error| Failure::fail(error.message))?;
         let extension = options.extension(format.name());
         let store = context.stores.open(&options.path)?;
         let names = Names::new(&context, &options.prefix, &extension);
-        let mut sink = LineSink { pen: Some(Pen::new(encoder)), kind: extension, store, names, file: None, finished: Vec::new(), options, context };
+        let mut sink = LineSink {
+            pen: Some(Pen::new(encoder)),
+            kind: extension,
+            store,
+            names,
+            file: None,
+            finished: Vec::new(),
+            options,
+            context,
+        };
         sink.resume()?;
         Ok(Box::new(sink))
     }
@@ -101,7 +119,9 @@ impl LineSink {
     /// Takes the open file's segment out, to be written to.
     fn take_lines(&mut self, pen: &Pen) -> Result<Lines, Failure> {
         let clock = self.context.clock.as_ref();
-        let file = self.file.get_or_insert_with(|| File::begin(&self.options.path, self.names.file(clock.wall()), &self.kind, clock));
+        let file = self
+            .file
+            .get_or_insert_with(|| File::begin(&self.options.path, self.names.file(clock.wall()), &self.kind, clock));
         if let Some(lines) = file.writer.take() {
             return Ok(lines);
         }
@@ -110,7 +130,12 @@ impl LineSink {
         if file.is_new() {
             pen.header(&mut compressor)?;
         }
-        Ok(Lines { pending: Pending::new(Arc::clone(&self.store), self.names.segment()), compressor, waiting: 0, rows: 0 })
+        Ok(Lines {
+            pending: Pending::new(Arc::clone(&self.store), self.names.segment()),
+            compressor,
+            waiting: 0,
+            rows: 0,
+        })
     }
 
     async fn finish_file(&mut self) -> Result<(), Failure> {
@@ -127,7 +152,10 @@ impl Sink for LineSink {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let mut pen = self.pen.take().ok_or_else(|| Failure::bug("a sink was written to after it failed"))?;
+        let mut pen = self
+            .pen
+            .take()
+            .ok_or_else(|| Failure::bug("a sink was written to after it failed"))?;
         let mut lines = self.take_lines(&pen)?;
         let (pen, mut lines, written) = offload(move || {
             let written = pen.write(&batch, &mut lines.compressor, CHUNK_BYTES);
@@ -160,8 +188,15 @@ impl Sink for LineSink {
             file.seal().await?;
         }
         let open: Vec<_> = self.file.iter().map(|file| file.state(clock.as_ref())).collect();
-        let committables = self.finished.drain(..).map(|publish| publish.committable()).collect::<Result<_, _>>()?;
-        Ok(Prepared { committables, state: segments::state(&open)? })
+        let committables = self
+            .finished
+            .drain(..)
+            .map(|publish| publish.committable())
+            .collect::<Result<_, _>>()?;
+        Ok(Prepared {
+            committables,
+            state: segments::state(&open)?,
+        })
     }
 
     async fn commit(&mut self, committables: Vec<Committable>) -> Result<(), Failure> {

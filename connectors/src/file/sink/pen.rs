@@ -63,7 +63,10 @@ pub(super) struct Written {
 
 impl Pen {
     pub(super) fn new(encoder: Box<dyn Encoder>) -> Self {
-        Self { encoder, scratch: Vec::new() }
+        Self {
+            encoder,
+            scratch: Vec::new(),
+        }
     }
 
     /// Begins a file, if files of this format begin with something.
@@ -80,7 +83,12 @@ impl Pen {
     }
 
     /// Appends the rows; hands out what has come together once it is `chunk_bytes`.
-    pub(super) fn write(&mut self, rows: &RecordBatch, into: &mut Compressor, chunk_bytes: usize) -> Result<Written, Failure> {
+    pub(super) fn write(
+        &mut self,
+        rows: &RecordBatch,
+        into: &mut Compressor,
+        chunk_bytes: usize,
+    ) -> Result<Written, Failure> {
         match into {
             Compressor::None(bytes) => self.encode(rows, Some(bytes))?,
             Compressor::Gzip(encoder) => {
@@ -94,11 +102,17 @@ impl Pen {
         }
         let ready = into.ready();
         if ready.len() < chunk_bytes {
-            return Ok(Written { chunk: None, waiting: ready.len() });
+            return Ok(Written {
+                chunk: None,
+                waiting: ready.len(),
+            });
         }
         // The next chunk will be about as large as this one: its room is made at once, not by doubling.
         let room = Vec::with_capacity(ready.len() + ready.len() / 8);
-        Ok(Written { chunk: Some(std::mem::replace(ready, room)), waiting: 0 })
+        Ok(Written {
+            chunk: Some(std::mem::replace(ready, room)),
+            waiting: 0,
+        })
     }
 
     /// Encodes to `out`, or to the scratch memory.

@@ -24,7 +24,11 @@ impl Connector for OnlySink {
     }
 
     fn describe(&self) -> Description {
-        Description { summary: "", guarantee: None, examples: &[] }
+        Description {
+            summary: "",
+            guarantee: None,
+            examples: &[],
+        }
     }
 
     fn sink(&self) -> Option<&dyn SinkConnector> {
@@ -51,21 +55,35 @@ fn text(path: &Path) -> String {
     let mut text = String::new();
     let file = fs::File::open(path).unwrap();
     match path.extension().unwrap().to_str().unwrap() {
-        "gz" => flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).unwrap(),
-        "zst" => zstd::stream::read::Decoder::new(file).unwrap().read_to_string(&mut text).unwrap(),
+        "gz" => flate2::read::MultiGzDecoder::new(file)
+            .read_to_string(&mut text)
+            .unwrap(),
+        "zst" => zstd::stream::read::Decoder::new(file)
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap(),
         _ => { file }.read_to_string(&mut text).unwrap(),
     };
     text
 }
 
 fn numbers(folder: &Path) -> Vec<i64> {
-    let lines: Vec<String> = files(folder).iter().flat_map(|path| text(path).lines().map(str::to_owned).collect::<Vec<_>>()).collect();
-    lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["n"].as_i64().unwrap()).collect()
+    let lines: Vec<String> = files(folder)
+        .iter()
+        .flat_map(|path| text(path).lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    lines
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["n"].as_i64().unwrap())
+        .collect()
 }
 
 fn subject_at(path: &Path, more: &Value, rows: Rows) -> Subject {
     let mut options = json!({ "path": path });
-    options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    options
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     let folder = path.to_owned();
     Subject {
         connector: Arc::new(OnlySink),
@@ -115,10 +133,17 @@ async fn a_file_is_finished_by_its_size_within_an_epoch() {
     let prepared = sink.prepare(KEEP).await.unwrap();
     assert!(prepared.committables.len() >= 4, "{prepared:?}");
     for committable in &prepared.committables {
-        assert_eq!(committable.0["segments"].as_array().unwrap().len(), 1, "what is finished within an epoch needs no stitching");
+        assert_eq!(
+            committable.0["segments"].as_array().unwrap().len(),
+            1,
+            "what is finished within an epoch needs no stitching"
+        );
     }
     sink.commit(prepared.committables).await.unwrap();
-    let sizes: Vec<u64> = files(folder.path()).iter().map(|path| fs::metadata(path).unwrap().len()).collect();
+    let sizes: Vec<u64> = files(folder.path())
+        .iter()
+        .map(|path| fs::metadata(path).unwrap().len())
+        .collect();
     assert!(sizes.iter().all(|size| (10_000..16_000).contains(size)), "{sizes:?}");
 }
 
@@ -132,13 +157,24 @@ async fn a_file_is_finished_by_its_age_over_all_attempts() {
         sink.write(subject.batch(epoch * 10..(epoch + 1) * 10)).await.unwrap();
         clock.advance(std::time::Duration::from_secs(3));
         let prepared = sink.prepare(KEEP).await.unwrap();
-        assert_eq!(prepared.committables.len(), usize::from(epoch == 3), "12 s are past 10 s");
+        assert_eq!(
+            prepared.committables.len(),
+            usize::from(epoch == 3),
+            "12 s are past 10 s"
+        );
         sink.commit(prepared.committables).await.unwrap();
         state = prepared.state;
     }
     assert_eq!(files(folder.path()).len(), 1);
-    assert_eq!(numbers(folder.path()), (0..40).collect::<Vec<_>>(), "segments stand in their order");
-    assert!(!folder.path().join("out/_weir/pending").exists(), "committed segments are deleted, and their folders with them");
+    assert_eq!(
+        numbers(folder.path()),
+        (0..40).collect::<Vec<_>>(),
+        "segments stand in their order"
+    );
+    assert!(
+        !folder.path().join("out/_weir/pending").exists(),
+        "committed segments are deleted, and their folders with them"
+    );
 }
 
 #[tokio::test]
@@ -149,9 +185,15 @@ async fn records_leave_byte_for_byte_as_they_came() {
     let prepared = sink.prepare(ALL).await.unwrap();
     sink.commit(prepared.committables).await.unwrap();
     let files = files(folder.path());
-    assert_eq!(text(&files[0]), "{\"n\":0,\"eventType\":\"VIEW\"}\n{\"n\":1,\"eventType\":\"PURCHASE\"}\n");
+    assert_eq!(
+        text(&files[0]),
+        "{\"n\":0,\"eventType\":\"VIEW\"}\n{\"n\":1,\"eventType\":\"PURCHASE\"}\n"
+    );
     let name = files[0].file_name().unwrap().to_str().unwrap();
-    assert!(name.starts_with("part-0-19700101T010000000-") && name.ends_with(".jsonl"), "{name}");
+    assert!(
+        name.starts_with("part-0-19700101T010000000-") && name.ends_with(".jsonl"),
+        "{name}"
+    );
 }
 
 #[tokio::test]
@@ -161,12 +203,20 @@ async fn a_file_of_other_options_is_finished_not_gone_on_with() {
     let mut sink = plain.sink(&clock, Vec::new());
     sink.write(plain.batch(0..10)).await.unwrap();
     let state = sink.prepare(KEEP).await.unwrap().state;
-    let elsewhere = subject_at(&folder.path().join("elsewhere"), &json!({ "compression": "zstd" }), Rows::Open);
+    let elsewhere = subject_at(
+        &folder.path().join("elsewhere"),
+        &json!({ "compression": "zstd" }),
+        Rows::Open,
+    );
     let mut sink = elsewhere.sink(&clock, vec![state]);
     sink.write(elsewhere.batch(10..20)).await.unwrap();
     let prepared = sink.prepare(ALL).await.unwrap();
     sink.commit(prepared.committables).await.unwrap();
-    assert_eq!(numbers(&folder.path().join("out")), (0..10).collect::<Vec<_>>(), "the old file is where its readers look");
+    assert_eq!(
+        numbers(&folder.path().join("out")),
+        (0..10).collect::<Vec<_>>(),
+        "the old file is where its readers look"
+    );
     assert_eq!(numbers(&folder.path().join("elsewhere")), (10..20).collect::<Vec<_>>());
 }
 
@@ -178,12 +228,18 @@ async fn segments_that_are_gone_stop_the_job_loudly() {
         let mut prepared = Prepared::default();
         for epoch in 0..epochs {
             sink.write(subject.batch(epoch * 10..(epoch + 1) * 10)).await.unwrap();
-            prepared = sink.prepare(if epoch + 1 == epochs { ALL } else { KEEP }).await.unwrap();
+            prepared = sink
+                .prepare(if epoch + 1 == epochs { ALL } else { KEEP })
+                .await
+                .unwrap();
         }
         fs::remove_dir_all(folder.path().join("out/_weir")).unwrap();
         let failure = sink.commit(prepared.committables).await.unwrap_err();
         assert_eq!(failure.disposition, Disposition::Fail);
-        assert!(failure.message.contains("rows are lost") && failure.help.is_some(), "{failure}");
+        assert!(
+            failure.message.contains("rows are lost") && failure.help.is_some(),
+            "{failure}"
+        );
         assert!(files(folder.path()).is_empty());
     }
 }
@@ -197,7 +253,10 @@ async fn a_folder_that_cannot_be_written_is_named() {
     sink.write(subject.batch(0..1)).await.unwrap();
     let failure = sink.prepare(ALL).await.unwrap_err();
     assert_eq!(failure.disposition, Disposition::Fail);
-    assert!(failure.message.contains("file/out") && failure.message.contains("not a folder"), "{failure}");
+    assert!(
+        failure.message.contains("file/out") && failure.message.contains("not a folder"),
+        "{failure}"
+    );
 }
 
 #[test]

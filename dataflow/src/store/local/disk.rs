@@ -62,12 +62,19 @@ enum Doing {
 
 impl Disk {
     pub(super) fn new(url: String, root: PathBuf) -> Self {
-        Self { url, root, synced: Mutex::default() }
+        Self {
+            url,
+            root,
+            synced: Mutex::default(),
+        }
     }
 
     pub(super) fn create(&self, path: &str, bytes: &[u8]) -> Result<(), Error> {
         let mut temporary = self.begin(path)?;
-        temporary.file.write_all(bytes).map_err(|error| self.writing(path, "write", error))?;
+        temporary
+            .file
+            .write_all(bytes)
+            .map_err(|error| self.writing(path, "write", error))?;
         self.link(path, temporary)
     }
 
@@ -89,20 +96,29 @@ impl Disk {
         let folder = target.parent().unwrap_or(&self.root);
         for _ in 0..FOLDER_TRIES_MAX {
             let hidden = folder.join(format!("{TEMPORARY}{}", Uuid::new_v4().simple()));
-            let opened = self.make_folder(folder).and_then(|()| OpenOptions::new().write(true).create_new(true).open(&hidden));
+            let opened = self
+                .make_folder(folder)
+                .and_then(|()| OpenOptions::new().write(true).create_new(true).open(&hidden));
             match opened {
                 Ok(file) => return Ok(Temporary { file, path: hidden }),
                 Err(error) if error.kind() == ErrorKind::NotFound => self.forget(folder),
                 Err(error) => return Err(self.writing(path, "make a file", error)),
             }
         }
-        Err(self.writing(path, "make a file", io::Error::other("its folder is removed again and again")))
+        Err(self.writing(
+            path,
+            "make a file",
+            io::Error::other("its folder is removed again and again"),
+        ))
     }
 
     /// Syncs a hidden file and gives it its name, if nobody has it.
     pub(super) fn link(&self, path: &str, temporary: Temporary) -> Result<(), Error> {
         let target = self.root.join(path);
-        temporary.file.sync_data().map_err(|error| self.writing(path, "sync", error))?;
+        temporary
+            .file
+            .sync_data()
+            .map_err(|error| self.writing(path, "sync", error))?;
         let linked = fs::hard_link(&temporary.path, &target);
         drop(temporary);
         self.linked(path, &target, linked)
@@ -111,7 +127,10 @@ impl Disk {
     /// Makes durable what a link did, or what it found.
     fn linked(&self, path: &str, target: &Path, linked: io::Result<()>) -> Result<(), Error> {
         // Whoever is told that an object exists goes on from what it reads there: that must be durable too.
-        if linked.as_ref().map_or_else(|error| error.kind() == ErrorKind::AlreadyExists, |()| true) {
+        if linked
+            .as_ref()
+            .map_or_else(|error| error.kind() == ErrorKind::AlreadyExists, |()| true)
+        {
             sync_parent(target).map_err(|error| self.writing(path, "sync the folder", error))?;
         }
         linked.map_err(|error| match error.kind() {
@@ -125,7 +144,9 @@ impl Disk {
     }
 
     pub(super) fn read(&self, path: &str) -> Result<Bytes, Error> {
-        fs::read(self.root.join(path)).map(Bytes::from).map_err(|error| self.reading(path, error))
+        fs::read(self.root.join(path))
+            .map(Bytes::from)
+            .map_err(|error| self.reading(path, error))
     }
 
     pub(super) fn read_range(&self, path: &str, range: &Range<u64>) -> Result<Bytes, Error> {
@@ -209,11 +230,17 @@ impl Disk {
         for entry in fs::read_dir(self.root.join(folder))? {
             let entry = entry?;
             // A name that is not UTF-8 cannot be one of ours, and no document can name it.
-            let Ok(name) = entry.file_name().into_string() else { continue };
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
             if name.starts_with(TEMPORARY) {
                 continue;
             }
-            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            let path = if folder.is_empty() {
+                name
+            } else {
+                format!("{folder}/{name}")
+            };
             if entry.file_type()?.is_dir() {
                 folders.push(path);
                 continue;
@@ -240,7 +267,11 @@ impl Disk {
 
     /// Folders are no objects: they go with the last of theirs, as they do in an object store.
     fn remove_empty_folders(&self, target: &Path) {
-        for folder in target.ancestors().skip(1).take_while(|folder| *folder != self.root && folder.starts_with(&self.root)) {
+        for folder in target
+            .ancestors()
+            .skip(1)
+            .take_while(|folder| *folder != self.root && folder.starts_with(&self.root))
+        {
             self.forget(folder);
             if fs::remove_dir(folder).is_err() {
                 break;
@@ -293,30 +324,53 @@ impl Disk {
             return self.error(Doing::Writing, path, error);
         }
         let (kind, text) = (error.kind(), error.to_string());
-        self.error(Doing::Writing, path, io::Error::new(kind, format!("cannot {step}: {text}")))
+        self.error(
+            Doing::Writing,
+            path,
+            io::Error::new(kind, format!("cannot {step}: {text}")),
+        )
     }
 
     fn error(&self, doing: Doing, path: &str, error: io::Error) -> Error {
         let (url, path) = (self.url.clone(), path.to_owned());
         match (error.kind(), doing) {
-            (ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory, Doing::Reading) => Error::Missing { url, path },
+            (ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory, Doing::Reading) => {
+                Error::Missing { url, path }
+            }
             (ErrorKind::AlreadyExists, _) => Error::Exists { url, path },
-            (ErrorKind::NotADirectory, Doing::Writing) => {
-                Error::Refused { url: format!("{url}/{path}"), reason: "a part of its path is a file, not a folder".to_owned() }
-            }
-            (ErrorKind::InvalidFilename, _) => {
-                Error::Refused { url: format!("{url}/{path}"), reason: "the file system takes no such name".to_owned() }
-            }
-            (ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem, _) => Error::Denied { url, path, source: Box::new(error) },
-            (ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge, _) => Error::Full { url, path, source: Box::new(error) },
-            (_, _) => Error::Unknown { url, path, source: Box::new(error) },
+            (ErrorKind::NotADirectory, Doing::Writing) => Error::Refused {
+                url: format!("{url}/{path}"),
+                reason: "a part of its path is a file, not a folder".to_owned(),
+            },
+            (ErrorKind::InvalidFilename, _) => Error::Refused {
+                url: format!("{url}/{path}"),
+                reason: "the file system takes no such name".to_owned(),
+            },
+            (ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem, _) => Error::Denied {
+                url,
+                path,
+                source: Box::new(error),
+            },
+            (ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge, _) => Error::Full {
+                url,
+                path,
+                source: Box::new(error),
+            },
+            (_, _) => Error::Unknown {
+                url,
+                path,
+                source: Box::new(error),
+            },
         }
     }
 }
 
 /// Makes the folder of a store and those above it that are not there, and syncs what held none of them before.
 fn make_root(root: &Path) -> io::Result<()> {
-    let made: Vec<&Path> = root.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()).collect();
+    let made: Vec<&Path> = root
+        .ancestors()
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+        .collect();
     match fs::create_dir_all(root) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => made.iter().try_for_each(|folder| taken(folder))?,
         outcome => outcome?,
@@ -335,12 +389,24 @@ fn taken(folder: &Path) -> io::Result<()> {
 
 /// Syncs the folder in which `path` has its name.
 fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     File::open(parent)?.sync_all()
 }
 
 /// The version is by the time of modification, not of change: linking a file changes the latter.
 fn object(path: String, metadata: &fs::Metadata) -> Object {
-    let version = format!("{:x}-{:x}.{:x}", metadata.ino(), metadata.mtime(), metadata.mtime_nsec());
-    Object { path, size: metadata.len(), version }
+    let version = format!(
+        "{:x}-{:x}.{:x}",
+        metadata.ino(),
+        metadata.mtime(),
+        metadata.mtime_nsec()
+    );
+    Object {
+        path,
+        size: metadata.len(),
+        version,
+    }
 }

@@ -39,7 +39,9 @@ impl Local {
     /// The store of a folder that messages call by the URL it was opened with.
     #[must_use]
     pub fn named(url: impl Into<String>, folder: PathBuf) -> Self {
-        Self { disk: Arc::new(Disk::new(url.into(), folder)) }
+        Self {
+            disk: Arc::new(Disk::new(url.into(), folder)),
+        }
     }
 
     /// Runs `work` on a thread that may wait for the disk.
@@ -73,7 +75,11 @@ impl Store for Local {
 
     async fn upload(&self, path: &str) -> Result<Box<dyn Upload>, Error> {
         let temporary = self.run(path, Disk::begin).await?;
-        Ok(Box::new(upload::LocalUpload::new(Arc::clone(&self.disk), path.to_owned(), temporary)))
+        Ok(Box::new(upload::LocalUpload::new(
+            Arc::clone(&self.disk),
+            path.to_owned(),
+            temporary,
+        )))
     }
 
     async fn read(&self, path: &str) -> Result<Bytes, Error> {
@@ -111,7 +117,10 @@ impl Store for Local {
 }
 
 /// Runs `work` on a thread that may wait for the disk. It runs to its end even when nobody waits for it any more.
-#[expect(clippy::disallowed_methods, reason = "a store has no life of its own; the thread lives for one call of the disk")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a store has no life of its own; the thread lives for one call of the disk"
+)]
 async fn blocking<T: Send + 'static>(
     disk: &Arc<Disk>,
     path: &str,
@@ -120,7 +129,13 @@ async fn blocking<T: Send + 'static>(
     let (shared, owned) = (Arc::clone(disk), path.to_owned());
     tokio::task::spawn_blocking(move || work(&shared, &owned))
         .await
-        .unwrap_or_else(|error| Err(Error::Unknown { url: disk.url.clone(), path: path.to_owned(), source: Box::new(error) }))
+        .unwrap_or_else(|error| {
+            Err(Error::Unknown {
+                url: disk.url.clone(),
+                path: path.to_owned(),
+                source: Box::new(error),
+            })
+        })
 }
 
 #[cfg(test)]

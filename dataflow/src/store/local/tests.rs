@@ -39,7 +39,13 @@ async fn nothing_hidden_is_left_behind_or_listed() {
     local.put("one", Bytes::from_static(b"z")).await.unwrap();
     let mut upload = local.upload("two").await.unwrap();
     upload.write(Bytes::from_static(b"part")).await.unwrap();
-    let names: Vec<_> = local.list("").await.unwrap().into_iter().map(|object| object.path).collect();
+    let names: Vec<_> = local
+        .list("")
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|object| object.path)
+        .collect();
     assert_eq!(names, ["one"], "an upload on its way is not listed");
     upload.abort().await;
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -77,7 +83,13 @@ async fn a_copy_of_a_symbolic_link_is_a_copy_of_the_bytes() {
     local.copy("link", "copy").await.unwrap();
     fs::remove_file(folder.path().join("outside")).unwrap();
     assert_eq!(local.read("copy").await.unwrap(), "bytes");
-    let names: Vec<_> = local.list("").await.unwrap().into_iter().map(|object| object.path).collect();
+    let names: Vec<_> = local
+        .list("")
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|object| object.path)
+        .collect();
     assert_eq!(names, ["copy", "first"], "a link to nothing is no object");
 }
 
@@ -98,7 +110,11 @@ async fn objects_come_and_go_in_one_folder_at_once() {
         }
     });
     futures::future::join_all(writers).await;
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "folders go with their last object");
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "folders go with their last object"
+    );
 }
 
 #[tokio::test]
@@ -111,8 +127,14 @@ async fn folders_are_no_objects() {
     assert!(matches!(local.copy("folder", "to").await, Err(Error::Missing { .. })));
     local.delete("folder").await.unwrap();
     assert!(local.read("folder/one").await.is_ok());
-    assert!(matches!(local.read("folder/one/below").await, Err(Error::Missing { .. })));
-    assert!(matches!(local.head("folder/one/below").await, Err(Error::Missing { .. })));
+    assert!(matches!(
+        local.read("folder/one/below").await,
+        Err(Error::Missing { .. })
+    ));
+    assert!(matches!(
+        local.head("folder/one/below").await,
+        Err(Error::Missing { .. })
+    ));
 }
 
 #[tokio::test]
@@ -136,7 +158,12 @@ async fn a_full_disk_says_so_and_is_tried_again() {
     let error = (&full).write(b"x").unwrap_err();
     let failure = Failure::from(disk.writing("a/b", "write", error));
     assert_eq!(failure.disposition, Disposition::Retry);
-    assert!(failure.message.starts_with("/data: no space left for `a/b`: cannot write"), "{failure}");
+    assert!(
+        failure
+            .message
+            .starts_with("/data: no space left for `a/b`: cannot write"),
+        "{failure}"
+    );
     assert!(failure.help.is_some());
 }
 

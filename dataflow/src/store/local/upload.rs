@@ -30,7 +30,11 @@ enum State {
 
 impl LocalUpload {
     pub(super) fn new(disk: Arc<Disk>, path: String, temporary: Temporary) -> Self {
-        Self { disk, path, state: State::Idle(temporary) }
+        Self {
+            disk,
+            path,
+            state: State::Idle(temporary),
+        }
     }
 
     /// Waits for the part that is on its way.
@@ -43,19 +47,28 @@ impl LocalUpload {
     }
 
     fn unknown(&self, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
-        Error::Unknown { url: self.disk.url.clone(), path: self.path.clone(), source }
+        Error::Unknown {
+            url: self.disk.url.clone(),
+            path: self.path.clone(),
+            source,
+        }
     }
 }
 
 #[async_trait]
 impl Upload for LocalUpload {
-    #[expect(clippy::disallowed_methods, reason = "a store has no life of its own; the thread lives for one write to the disk")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a store has no life of its own; the thread lives for one write to the disk"
+    )]
     async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
         let mut temporary = self.settle().await?;
         let (disk, path) = (Arc::clone(&self.disk), self.path.clone());
-        self.state = State::Writing(tokio::task::spawn_blocking(move || match temporary.file.write_all(&bytes) {
-            Ok(()) => Ok(temporary),
-            Err(error) => Err(disk.writing(&path, "write", error)),
+        self.state = State::Writing(tokio::task::spawn_blocking(move || {
+            match temporary.file.write_all(&bytes) {
+                Ok(()) => Ok(temporary),
+                Err(error) => Err(disk.writing(&path, "write", error)),
+            }
         }));
         Ok(())
     }

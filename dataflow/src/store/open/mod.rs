@@ -51,7 +51,10 @@ pub struct S3 {
 impl fmt::Debug for S3 {
     /// Without the secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("S3").field("endpoint", &self.endpoint).field("region", &self.region).finish_non_exhaustive()
+        f.debug_struct("S3")
+            .field("endpoint", &self.endpoint)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
     }
 }
 
@@ -67,15 +70,28 @@ impl OpenStores {
     /// A door that lets documents into `allowed` folders and to S3 as `s3` says.
     #[must_use]
     pub fn new(allowed: AllowPaths, s3: S3) -> Self {
-        Self { allowed, s3, stores: Mutex::default(), buckets: Mutex::default() }
+        Self {
+            allowed,
+            s3,
+            stores: Mutex::default(),
+            buckets: Mutex::default(),
+        }
     }
 
     fn open_new(&self, url: &str) -> Result<Arc<dyn Store>, Error> {
         if let Some(rest) = url.strip_prefix("s3://") {
             let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-            return Ok(Arc::new(Remote::new(url.trim_end_matches('/'), &below(url, prefix)?, self.bucket(url, bucket)?)));
+            return Ok(Arc::new(Remote::new(
+                url.trim_end_matches('/'),
+                &below(url, prefix)?,
+                self.bucket(url, bucket)?,
+            )));
         }
-        let folder = if url.contains("://") || url.starts_with("file:") { file_path(url)? } else { PathBuf::from(url) };
+        let folder = if url.contains("://") || url.starts_with("file:") {
+            file_path(url)?
+        } else {
+            PathBuf::from(url)
+        };
         if folder.as_os_str().is_empty() || url.contains('\0') {
             return Err(refused(url, "it names no folder"));
         }
@@ -85,19 +101,31 @@ impl OpenStores {
 
     /// Holds a folder against the list of those that are allowed.
     fn check(&self, url: &str, folder: &Path) -> Result<(), Error> {
-        let AllowPaths::Only(roots) = &self.allowed else { return Ok(()) };
+        let AllowPaths::Only(roots) = &self.allowed else {
+            return Ok(());
+        };
         let resolved = resolve(folder).ok_or_else(|| refused(url, "its path cannot be resolved"))?;
-        if roots.iter().filter_map(|root| resolve(root)).any(|root| resolved.starts_with(root)) {
+        if roots
+            .iter()
+            .filter_map(|root| resolve(root))
+            .any(|root| resolved.starts_with(root))
+        {
             return Ok(());
         }
         let reason = match roots.as_slice() {
             [] => "this process opens no local folders; start it with `--allow-path FOLDER`".to_owned(),
             roots => {
                 let list: Vec<_> = roots.iter().map(|root| format!("`{}`", root.display())).collect();
-                format!("local folders must be below {}; `--allow-path FOLDER` allows another", list.join(" or "))
+                format!(
+                    "local folders must be below {}; `--allow-path FOLDER` allows another",
+                    list.join(" or ")
+                )
             }
         };
-        Err(Error::Refused { url: url.to_owned(), reason })
+        Err(Error::Refused {
+            url: url.to_owned(),
+            reason,
+        })
     }
 
     /// The client of a bucket, shared by all stores in it.
@@ -109,7 +137,8 @@ impl OpenStores {
         if let Some(client) = buckets.get(name) {
             return Ok(Arc::clone(client));
         }
-        let client: Arc<dyn ObjectStore> = Arc::new(connect(&self.s3, name).map_err(|error| refused(url, &error.to_string()))?);
+        let client: Arc<dyn ObjectStore> =
+            Arc::new(connect(&self.s3, name).map_err(|error| refused(url, &error.to_string()))?);
         remember(&mut buckets, name, &client);
         Ok(client)
     }
@@ -128,7 +157,10 @@ impl Stores for OpenStores {
 
 impl fmt::Debug for OpenStores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenStores").field("allowed", &self.allowed).field("s3", &self.s3).finish_non_exhaustive()
+        f.debug_struct("OpenStores")
+            .field("allowed", &self.allowed)
+            .field("s3", &self.s3)
+            .finish_non_exhaustive()
     }
 }
 
@@ -142,9 +174,19 @@ fn remember<T: Clone>(open: &mut BTreeMap<String, T>, name: &str, opened: &T) {
 
 /// A client that gives up in bounded time. No I/O.
 fn connect(settings: &S3, bucket: &str) -> object_store::Result<impl ObjectStore + use<>> {
-    let retry = RetryConfig { backoff: BackoffConfig::default(), max_retries: RETRIES_MAX, retry_timeout: RETRY_TIMEOUT };
-    let plain = settings.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
-    let options = ClientOptions::new().with_timeout(REQUEST_TIMEOUT).with_connect_timeout(CONNECT_TIMEOUT).with_allow_http(plain);
+    let retry = RetryConfig {
+        backoff: BackoffConfig::default(),
+        max_retries: RETRIES_MAX,
+        retry_timeout: RETRY_TIMEOUT,
+    };
+    let plain = settings
+        .endpoint
+        .as_deref()
+        .is_some_and(|endpoint| endpoint.starts_with("http://"));
+    let options = ClientOptions::new()
+        .with_timeout(REQUEST_TIMEOUT)
+        .with_connect_timeout(CONNECT_TIMEOUT)
+        .with_allow_http(plain);
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_region(settings.region.as_deref().unwrap_or("us-east-1"))
@@ -174,23 +216,39 @@ fn below(url: &str, prefix: &str) -> Result<String, Error> {
 fn file_path(url: &str) -> Result<PathBuf, Error> {
     let parsed = Url::parse(url).map_err(|error| refused(url, &error.to_string()))?;
     if parsed.scheme() != "file" {
-        return Err(refused(url, "Weir opens folders (a path or `file:///folder`) and `s3://bucket/prefix`"));
+        return Err(refused(
+            url,
+            "Weir opens folders (a path or `file:///folder`) and `s3://bucket/prefix`",
+        ));
     }
-    parsed.to_file_path().map_err(|()| refused(url, "a folder of this machine is written `file:///folder`"))
+    parsed
+        .to_file_path()
+        .map_err(|()| refused(url, "a folder of this machine is written `file:///folder`"))
 }
 
 fn refused(url: &str, reason: &str) -> Error {
-    Error::Refused { url: url.to_owned(), reason: reason.to_owned() }
+    Error::Refused {
+        url: url.to_owned(),
+        reason: reason.to_owned(),
+    }
 }
 
 /// The path without symbolic links: its part that is there resolved, the rest as written. `None` where that rest climbs.
 fn resolve(path: &Path) -> Option<PathBuf> {
     let absolute = std::path::absolute(path).ok()?;
-    let there = absolute.ancestors().find_map(|above| above.canonicalize().ok().map(|real| (above, real)));
+    let there = absolute
+        .ancestors()
+        .find_map(|above| above.canonicalize().ok().map(|real| (above, real)));
     let (above, real) = there?;
     let rest = absolute.strip_prefix(above).ok()?;
     let plain = rest.components().all(|part| matches!(part, Component::Normal(_)));
-    plain.then(|| if rest.as_os_str().is_empty() { real.clone() } else { real.join(rest) })
+    plain.then(|| {
+        if rest.as_os_str().is_empty() {
+            real.clone()
+        } else {
+            real.join(rest)
+        }
+    })
 }
 
 #[cfg(test)]

@@ -12,7 +12,12 @@ fn reason(stores: &OpenStores, url: &str) -> String {
 #[test]
 fn folders_and_buckets_are_opened_by_url() {
     let stores = OpenStores::new(AllowPaths::All, S3::default());
-    for (url, root) in [("/data/in", Some("/data/in")), ("file:///data/in", Some("/data/in")), ("in", Some("in")), ("s3://lake/revenue", None)] {
+    for (url, root) in [
+        ("/data/in", Some("/data/in")),
+        ("file:///data/in", Some("/data/in")),
+        ("in", Some("in")),
+        ("s3://lake/revenue", None),
+    ] {
         let store = stores.open(url).unwrap();
         assert_eq!((store.url(), store.local_root()), (url, root.map(Path::new)));
     }
@@ -21,7 +26,10 @@ fn folders_and_buckets_are_opened_by_url() {
 #[test]
 fn a_store_is_opened_once() {
     let stores = OpenStores::new(AllowPaths::All, S3::default());
-    assert!(Arc::ptr_eq(&stores.open("/data").unwrap(), &stores.open("/data").unwrap()));
+    assert!(Arc::ptr_eq(
+        &stores.open("/data").unwrap(),
+        &stores.open("/data").unwrap()
+    ));
 }
 
 #[test]
@@ -56,12 +64,25 @@ fn only_allowed_folders_are_opened_whatever_leads_there() {
     for inside in ["", "not/there/yet", "."] {
         stores.open(free.join(inside).to_str().unwrap()).unwrap();
     }
-    for outside in ["../secret", "link", "link/deeper", "not/there/../../../secret", "..", "/etc"] {
+    for outside in [
+        "../secret",
+        "link",
+        "link/deeper",
+        "not/there/../../../secret",
+        "..",
+        "/etc",
+    ] {
         let reason = reason(&stores, free.join(outside).to_str().unwrap());
-        assert!(reason.contains("--allow-path") || reason.contains("resolved"), "{outside}: {reason}");
+        assert!(
+            reason.contains("--allow-path") || reason.contains("resolved"),
+            "{outside}: {reason}"
+        );
     }
     let beside = format!("{}dom", free.display());
-    assert!(reason(&stores, &beside).contains("--allow-path"), "a folder is not allowed for how its name begins");
+    assert!(
+        reason(&stores, &beside).contains("--allow-path"),
+        "a folder is not allowed for how its name begins"
+    );
 }
 
 #[test]
@@ -73,7 +94,11 @@ fn without_allowed_folders_only_buckets_are_opened() {
 
 #[test]
 fn secrets_are_not_printed() {
-    let s3 = S3 { secret_key: Some("hunter2".to_owned()), access_key: Some("AKIA".to_owned()), ..S3::default() };
+    let s3 = S3 {
+        secret_key: Some("hunter2".to_owned()),
+        access_key: Some("AKIA".to_owned()),
+        ..S3::default()
+    };
     let stores = OpenStores::new(AllowPaths::All, s3);
     assert!(!format!("{stores:?}").contains("hunter2"));
 }

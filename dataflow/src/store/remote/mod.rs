@@ -40,7 +40,13 @@ impl Remote {
     #[must_use]
     pub fn new(url: impl Into<String>, prefix: &str, client: Arc<dyn ObjectStore>) -> Self {
         let prefix = prefix.trim_matches('/').to_owned();
-        Self { bucket: Bucket { url: url.into(), prefix, client } }
+        Self {
+            bucket: Bucket {
+                url: url.into(),
+                prefix,
+                client,
+            },
+        }
     }
 }
 
@@ -48,8 +54,15 @@ impl Bucket {
     /// The full key of a path.
     fn key(&self, path: &str) -> Result<Key, Error> {
         path::object(&self.url, path)?;
-        let key = if self.prefix.is_empty() { path.to_owned() } else { format!("{}/{path}", self.prefix) };
-        Key::parse(&key).map_err(|error| Error::Refused { url: format!("{}/{path}", self.url), reason: error.to_string() })
+        let key = if self.prefix.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{}/{path}", self.prefix)
+        };
+        Key::parse(&key).map_err(|error| Error::Refused {
+            url: format!("{}/{path}", self.url),
+            reason: error.to_string(),
+        })
     }
 
     /// An error of a request that reads.
@@ -57,19 +70,41 @@ impl Bucket {
         let (url, path) = (self.url.clone(), path.to_owned());
         match cause {
             Cause::NotFound { .. } => Error::Missing { url, path },
-            Cause::AlreadyExists { .. } | Cause::Precondition { .. } | Cause::NotModified { .. } => Error::Exists { url, path },
-            Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => Error::Denied { url, path, source: Box::new(cause) },
-            Cause::InvalidPath { .. } | Cause::NotSupported { .. } | Cause::NotImplemented { .. } | Cause::UnknownConfigurationKey { .. } => {
-                Error::Refused { url: format!("{url}/{path}"), reason: cause.to_string() }
+            Cause::AlreadyExists { .. } | Cause::Precondition { .. } | Cause::NotModified { .. } => {
+                Error::Exists { url, path }
             }
-            other => Error::Unknown { url, path, source: Box::new(other) },
+            Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => Error::Denied {
+                url,
+                path,
+                source: Box::new(cause),
+            },
+            Cause::InvalidPath { .. }
+            | Cause::NotSupported { .. }
+            | Cause::NotImplemented { .. }
+            | Cause::UnknownConfigurationKey { .. } => Error::Refused {
+                url: format!("{url}/{path}"),
+                reason: cause.to_string(),
+            },
+            other => match said(&other) {
+                Some(NO_BUCKET) => no_bucket(&url),
+                Some(_) => Error::Denied {
+                    url,
+                    path,
+                    source: Box::new(other),
+                },
+                None => Error::Unknown {
+                    url,
+                    path,
+                    source: Box::new(other),
+                },
+            },
         }
     }
 
     /// An error of a request that writes: what is not found is the bucket.
     fn writing(&self, path: &str, cause: Cause) -> Error {
         match cause {
-            Cause::NotFound { .. } => Error::Refused { url: self.url.clone(), reason: "there is no such bucket".to_owned() },
+            Cause::NotFound { .. } => no_bucket(&self.url),
             other => self.reading(path, other),
         }
     }
@@ -84,14 +119,42 @@ impl Bucket {
     fn object(&self, meta: object_store::ObjectMeta) -> Object {
         let key = meta.location.to_string();
         let below = key.strip_prefix(&self.prefix).unwrap_or(&key).trim_start_matches('/');
-        let version = meta.e_tag.unwrap_or_else(|| meta.last_modified.timestamp_micros().to_string());
-        Object { path: below.to_owned(), size: meta.size, version }
+        let version = meta
+            .e_tag
+            .unwrap_or_else(|| meta.last_modified.timestamp_micros().to_string());
+        Object {
+            path: below.to_owned(),
+            size: meta.size,
+            version,
+        }
+    }
+}
+
+/// The codes of S3 that `object_store` leaves in the text of an error when it lists.
+const NO_BUCKET: &str = "NoSuchBucket";
+const CODES: [&str; 4] = [NO_BUCKET, "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"];
+
+/// Which of these codes the server gave as the reason.
+fn said(cause: &Cause) -> Option<&'static str> {
+    let text = cause.to_string();
+    CODES
+        .into_iter()
+        .find(|code| text.contains(&format!("<Code>{code}</Code>")))
+}
+
+fn no_bucket(url: &str) -> Error {
+    Error::Refused {
+        url: url.to_owned(),
+        reason: "there is no such bucket".to_owned(),
     }
 }
 
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Remote").field("url", &self.bucket.url).field("prefix", &self.bucket.prefix).finish_non_exhaustive()
+        f.debug_struct("Remote")
+            .field("url", &self.bucket.url)
+            .field("prefix", &self.bucket.prefix)
+            .finish_non_exhaustive()
     }
 }
 
@@ -116,7 +179,10 @@ impl Store for Remote {
 
     async fn upload(&self, path: &str) -> Result<Box<dyn Upload>, Error> {
         self.bucket.key(path)?;
-        Ok(Box::new(upload::RemoteUpload::new(self.bucket.clone(), path.to_owned())))
+        Ok(Box::new(upload::RemoteUpload::new(
+            self.bucket.clone(),
+            path.to_owned(),
+        )))
     }
 
     async fn read(&self, path: &str) -> Result<Bytes, Error> {
@@ -142,28 +208,50 @@ impl Store for Remote {
     }
 
     async fn head(&self, path: &str) -> Result<Object, Error> {
-        let meta = self.bucket.client.head(&self.bucket.key(path)?).await.map_err(|error| self.bucket.reading(path, error))?;
+        let meta = self
+            .bucket
+            .client
+            .head(&self.bucket.key(path)?)
+            .await
+            .map_err(|error| self.bucket.reading(path, error))?;
         Ok(self.bucket.object(meta))
     }
 
     async fn copy(&self, from: &str, to: &str) -> Result<(), Error> {
         let (source, target) = (self.bucket.key(from)?, self.bucket.key(to)?);
         match self.bucket.client.head(&target).await {
-            Ok(_) => return Err(Error::Exists { url: self.bucket.url.clone(), path: to.to_owned() }),
+            Ok(_) => {
+                return Err(Error::Exists {
+                    url: self.bucket.url.clone(),
+                    path: to.to_owned(),
+                });
+            }
             Err(Cause::NotFound { .. }) => {}
             Err(cause) => return Err(self.bucket.reading(to, cause)),
         }
-        self.bucket.client.copy(&source, &target).await.map_err(|error| self.bucket.reading(from, error))
+        self.bucket
+            .client
+            .copy(&source, &target)
+            .await
+            .map_err(|error| self.bucket.reading(from, error))
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Object>, Error> {
         let below = path::prefix(&self.bucket.url, prefix)?;
         let key = match (below.is_empty(), self.bucket.prefix.is_empty()) {
             (true, true) => None,
-            (true, false) => Some(Key::parse(&self.bucket.prefix).map_err(|error| self.bucket.reading(prefix, error.into()))?),
+            (true, false) => {
+                Some(Key::parse(&self.bucket.prefix).map_err(|error| self.bucket.reading(prefix, error.into()))?)
+            }
             (false, _) => Some(self.bucket.key(below)?),
         };
-        let metas: Vec<_> = self.bucket.client.list(key.as_ref()).try_collect().await.map_err(|error| self.bucket.writing(prefix, error))?;
+        let metas: Vec<_> = self
+            .bucket
+            .client
+            .list(key.as_ref())
+            .try_collect()
+            .await
+            .map_err(|error| self.bucket.writing(prefix, error))?;
         let mut objects: Vec<Object> = metas.into_iter().map(|meta| self.bucket.object(meta)).collect();
         objects.sort_unstable_by(|left, right| left.path.cmp(&right.path));
         Ok(objects)

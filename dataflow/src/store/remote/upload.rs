@@ -31,7 +31,11 @@ enum State {
 
 impl RemoteUpload {
     pub(super) fn new(bucket: Bucket, path: String) -> Self {
-        Self { bucket, path, state: State::Small(BytesMut::new()) }
+        Self {
+            bucket,
+            path,
+            state: State::Small(BytesMut::new()),
+        }
     }
 
     fn failed(&mut self, cause: object_store::Error) -> Error {
@@ -40,7 +44,11 @@ impl RemoteUpload {
     }
 
     fn over(&self) -> Error {
-        Error::Unknown { url: self.bucket.url.clone(), path: self.path.clone(), source: "the upload is over".into() }
+        Error::Unknown {
+            url: self.bucket.url.clone(),
+            path: self.path.clone(),
+            source: "the upload is over".into(),
+        }
     }
 
     /// Turns to a multipart upload.
@@ -69,7 +77,9 @@ impl Upload for RemoteUpload {
             }
             return self.begin().await;
         }
-        let State::Parts(parts) = &mut self.state else { return Err(self.over()) };
+        let State::Parts(parts) = &mut self.state else {
+            return Err(self.over());
+        };
         if let Err(cause) = parts.wait_for_capacity(PARTS_ON_THEIR_WAY_MAX).await {
             return Err(self.failed(cause));
         }
@@ -80,7 +90,11 @@ impl Upload for RemoteUpload {
     async fn finish(&mut self) -> Result<(), Error> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Small(bytes) => self.bucket.create(&self.path, bytes.freeze()).await,
-            State::Parts(parts) => parts.finish().await.map(drop).map_err(|cause| self.bucket.writing(&self.path, cause)),
+            State::Parts(parts) => parts
+                .finish()
+                .await
+                .map(drop)
+                .map_err(|cause| self.bucket.writing(&self.path, cause)),
             State::Over => Err(self.over()),
         }
     }
