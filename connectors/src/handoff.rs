@@ -23,9 +23,23 @@ pub(crate) struct Reservation(OwnedSemaphorePermit);
 #[derive(Debug)]
 pub(crate) struct Giver<T> {
     items: Option<Sender<(T, Reservation)>>,
-    budget: Arc<Semaphore>,
-    units: u32,
+    budget: Budget,
     waker: Waker,
+}
+
+/// The bytes of a queue, shared by those who fetch for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget {
+    free: Arc<Semaphore>,
+    units: u32,
+}
+
+impl Budget {
+    /// Waits until `bytes` more fit, in the order of the calls. One item larger than the whole budget may pass alone.
+    pub(crate) async fn reserve(&self, bytes: usize) -> Option<Reservation> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).min(self.units);
+        Arc::clone(&self.free).acquire_many_owned(units).await.ok().map(Reservation)
+    }
 }
 
 /// The reader's end.
@@ -49,15 +63,20 @@ pub(crate) enum Taken<T> {
 pub(crate) fn handoff<T>(budget: usize, waker: Waker) -> (Giver<T>, Taker<T>) {
     let units = u32::try_from(budget.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, 1 << 28);
     let (items, taken) = mpsc::channel(ITEMS_MAX);
-    let giver = Giver { items: Some(items), budget: Arc::new(Semaphore::new(units as usize)), units, waker };
+    let budget = Budget { free: Arc::new(Semaphore::new(units as usize)), units };
+    let giver = Giver { items: Some(items), budget, waker };
     (giver, Taker { items: taken })
 }
 
 impl<T> Giver<T> {
-    /// Waits until `bytes` more fit. One item larger than the whole budget may pass alone.
+    /// The bytes of this queue, for those who fetch several items at once.
+    pub(crate) fn budget(&self) -> Budget {
+        self.budget.clone()
+    }
+
+    /// Waits until `bytes` more fit.
     pub(crate) async fn reserve(&self, bytes: usize) -> Option<Reservation> {
-        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).min(self.units);
-        Arc::clone(&self.budget).acquire_many_owned(units).await.ok().map(Reservation)
+        self.budget.reserve(bytes).await
     }
 
     /// Hands over an item; false where the reader is gone.

@@ -11,13 +11,20 @@
 //!
 //! This crate knows the contracts of `dataflow` and the world outside; it knows no plans, no tasks and no wire.
 
-mod alarm;
-mod coordinates;
+pub mod archive;
+pub mod blackhole;
+pub mod file;
 pub mod format;
 pub mod generator;
-mod handoff;
-pub mod blackhole;
-mod offload;
 pub mod parquet;
-mod segments;
+mod registry;
 pub mod stdout;
+
+mod alarm;
+mod columnar;
+mod coordinates;
+mod handoff;
+mod offload;
+mod segments;
+
+pub use registry::registry;
