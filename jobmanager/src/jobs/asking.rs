@@ -37,23 +37,25 @@ pub(super) enum Known {
 }
 
 impl Jobs {
-    /// Takes up every datastream that is wanted.
-    pub(crate) async fn recover(context: Context) -> Self {
-        let mut known = BTreeMap::new();
-        for (name, entry) in context.ledger.entries().await {
-            let one = if entry.standing.is_wanted() {
-                Known::Task(spawn(&context, entry.job(&name), Begin::Recover, entry.standing))
-            } else {
-                Known::Entry(entry)
-            };
-            known.insert(name, one);
-        }
+    /// Every datastream of the ledger, none of them at work.
+    pub(crate) async fn open(context: Context) -> Self {
+        let entries = context.ledger.entries().await.into_iter();
+        let known = Mutex::new(entries.map(|(name, entry)| (name, Known::Entry(entry))).collect());
         Self {
             inner: Arc::new(Inner {
                 context,
-                known: Mutex::new(known),
+                known,
                 gate: tokio::sync::Mutex::default(),
             }),
+        }
+    }
+
+    /// Takes up every datastream that is wanted.
+    pub(crate) async fn recover(&self) {
+        for (name, entry) in self.inner.context.ledger.entries().await {
+            if entry.standing.is_wanted() {
+                self.take_up(&entry.job(&name), Begin::Recover, entry.standing);
+            }
         }
     }
 

@@ -63,6 +63,18 @@ impl JobManager {
     /// # Errors
     /// When another one leads, or the state folder fails.
     pub async fn start(options: Options, world: World) -> Result<Self, Failure> {
+        let manager = Self::start_idle(options, world).await?;
+        manager.jobs.recover().await;
+        Ok(manager)
+    }
+
+    /// Becomes the leader and takes nothing up: what runs is submitted, and goes on where it was if it fits its past.
+    ///
+    /// For `weir run`, where the document at hand decides, and not the one that ran when the process was killed.
+    ///
+    /// # Errors
+    /// As for [`JobManager::start`].
+    pub async fn start_idle(options: Options, world: World) -> Result<Self, Failure> {
         let Options {
             build,
             incarnation,
@@ -98,7 +110,7 @@ impl JobManager {
             ledger,
             deployments: Arc::new(AtomicU32::new(0)),
         };
-        let jobs = Jobs::recover(context).await;
+        let jobs = Jobs::open(context).await;
         Ok(Self {
             jobs,
             cluster,

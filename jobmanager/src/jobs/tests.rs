@@ -206,6 +206,29 @@ async fn a_new_job_manager_takes_the_job_up_behind_a_fence() {
 }
 
 #[tokio::test]
+async fn an_idle_job_manager_goes_on_only_with_the_document_at_hand() {
+    let store: Arc<Memory> = Arc::default();
+    let bench = Bench::start_idle(&store).await;
+    bench.jobs().submit(planned(1), Fresh::Resume).await.unwrap();
+    let mut fake = Fake::join(&bench.manager, "tm-1", 1).await;
+    fake.run().await;
+    fake.checkpoint().await;
+    bench.kill().await;
+    drop(fake);
+    let bench = Bench::start_idle(&store).await;
+    let mut fake = Fake::join(&bench.manager, "tm-1", 1).await;
+    let refused = bench.jobs().submit(planned(2), Fresh::Resume).await.unwrap_err();
+    assert!(
+        matches!(&refused, Error::Incompatible { difference, .. } if difference.contains("parallelism")),
+        "{refused}"
+    );
+    let resumed = bench.jobs().submit(planned(1), Fresh::Resume).await.unwrap();
+    assert_eq!(resumed.outcome, Outcome::Resumed);
+    fake.run().await;
+    assert!(!fake.subtask("out").restored.is_empty());
+}
+
+#[tokio::test]
 async fn a_job_that_died_between_its_last_record_and_its_commits_only_repeats_them() {
     let store: Arc<Memory> = Arc::default();
     let bench = Bench::start(&store).await;

@@ -39,13 +39,34 @@ impl Bench {
     }
 
     pub(crate) async fn try_start(store: &Arc<Memory>) -> Result<Self, Failure> {
+        let (options, world) = Self::parts(store);
+        let scope = world.scope.clone();
+        Ok(Self {
+            manager: JobManager::start(options, world).await?,
+            store: store.clone(),
+            scope,
+        })
+    }
+
+    /// As `weir run` does: nothing is taken up by itself.
+    pub(crate) async fn start_idle(store: &Arc<Memory>) -> Self {
+        let (options, world) = Self::parts(store);
+        let scope = world.scope.clone();
+        Self {
+            manager: JobManager::start_idle(options, world).await.unwrap(),
+            store: store.clone(),
+            scope,
+        }
+    }
+
+    fn parts(store: &Arc<Memory>) -> (Options, World) {
         let scope = Scope::root("test", tokio::runtime::Handle::current());
         let world = World {
             registry: toys(),
             store: store.clone(),
             stores: Arc::new(Always(store.clone())),
             clock: Arc::new(SystemClock::start()),
-            scope: scope.clone(),
+            scope,
         };
         let options = Options {
             build: "test".to_owned(),
@@ -53,12 +74,7 @@ impl Bench {
             process: "pid 7".to_owned(),
             address: String::new(),
         };
-        let manager = JobManager::start(options, world).await?;
-        Ok(Self {
-            manager,
-            store: store.clone(),
-            scope,
-        })
+        (options, world)
     }
 
     pub(crate) fn jobs(&self) -> &Jobs {
