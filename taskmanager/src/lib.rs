@@ -9,6 +9,7 @@
 //! `network`, `gate`) or into the queues of sinks (`writer`). The job manager is spoken to by `service`.
 //! This crate knows no document, no plan and no connector by name.
 
+pub(crate) mod service;
 pub(crate) mod deploy;
 pub(crate) mod task;
 pub(crate) mod chain;
@@ -20,3 +21,8 @@ pub mod gate;
 pub(crate) mod writer;
 pub mod checkpoint;
 pub(crate) mod memory;
+pub(crate) mod metrics;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use service::{Options, Surroundings, TaskManager};

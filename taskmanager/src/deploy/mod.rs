@@ -8,7 +8,7 @@ mod build;
 mod channels;
 mod wire;
 
-pub(crate) use wire::{Deployment, Fence, InEdge, OutEdge, Peer, Plan, subtask_id};
+pub(crate) use wire::{Deployment, Fence, Peer, Plan, subtask_id};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::memory::{Demand, Memory, Share};
 use crate::network::Exchange;
 use crate::task::gauges::Gauges;
 use crate::task::life::Status;
-use crate::task::mailbox::{Mail, Mailbox, mailbox};
+use crate::task::mailbox::{Control, Mail, Mailbox, mailbox};
 use crate::task::{Identity, Report, Reports, Task};
 
 /// What deployments are built with.
@@ -141,6 +141,9 @@ fn launch(common: &Common, handles: &[Handle], mut boxes: BTreeMap<SubtaskId, Ma
 fn start(seed: build::Seed, mailbox: Mailbox, ends: channels::Ends, scope: &Scope) {
     let (site, identity) = (seed.site.clone(), seed.plan.identity.clone());
     let (told, told_identity, last, last_identity) = (site.clone(), identity.clone(), site.clone(), identity.clone());
+    // Whoever cancels a scope above cancels the thread with it, which sleeps at its mailbox.
+    let mail = seed.mail.clone();
+    scope.spawn(std::future::pending::<()>(), move |_| mail.post(Control::Cancel));
     let own = scope.clone();
     let work = move || {
         // Connectors may expect a runtime around them while they are made.

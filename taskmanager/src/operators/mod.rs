@@ -12,8 +12,10 @@ mod drop;
 mod unnest;
 mod sample;
 mod sink;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use sink::Sink;
+use sink::Sink;
 pub(crate) use source::{Event, Source};
 
 use std::collections::VecDeque;

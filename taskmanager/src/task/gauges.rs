@@ -95,7 +95,7 @@ pub(crate) struct Gauges {
 impl Gauges {
     /// Gauges of a chain with these steps.
     pub(crate) fn new(steps: impl Iterator<Item = String>) -> Self {
-        let nodes = steps.map(|step| Arc::new(NodeGauges { step, ..NodeGauges::default() })).collect();
+        let nodes = steps.map(|step| Arc::new(NodeGauges::new(step))).collect();
         Self { nodes, ..Self::default() }
     }
 
@@ -150,6 +150,11 @@ pub(crate) struct NodeGauges {
 }
 
 impl NodeGauges {
+    /// Of this step.
+    pub(crate) fn new(step: String) -> Self {
+        Self { step, ..Self::default() }
+    }
+
     /// Keeps the text of one of the first dead letters; `false` when there are enough.
     pub(crate) fn sample(&self, text: impl FnOnce() -> String) -> Option<String> {
         let mut samples = self.samples.lock();

@@ -291,6 +291,7 @@ impl Task {
 
     /// The barrier passes: on to the neighbours, then into the snapshot. Nothing is under way in the chain.
     fn checkpoint(&mut self, barrier: Barrier, alignment: Duration) -> Result<(), Failure> {
+        debug_assert!(self.parts.chain.is_through(), "a barrier does not overtake rows");
         let counter = barrier.id.counter;
         if self.triggered.is_some_and(|triggered| triggered.id.counter <= counter) {
             self.triggered = None;

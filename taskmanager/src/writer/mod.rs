@@ -79,12 +79,6 @@ impl Writer {
         self.queue.has_room()
     }
 
-    /// Bytes that wait.
-    #[cfg(test)]
-    pub(crate) fn waiting_bytes(&self) -> usize {
-        self.queue.bytes()
-    }
-
     /// Queues rows. A view into a big shared buffer is copied out of it, so that what waits weighs what it says.
     pub(crate) fn write(&self, batch: Batch) {
         self.queue.push(Order::Write(Batch::new(compact(batch.records()))));

@@ -51,11 +51,6 @@ impl Queue {
         self.bytes.load(Ordering::Acquire) < self.limit
     }
 
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Acquire)
-    }
-
     pub(super) fn push(&self, order: Order) {
         if let Order::Write(batch) = &order {
             self.bytes.fetch_add(weight(batch), Ordering::AcqRel);

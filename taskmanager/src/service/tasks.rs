@@ -1,0 +1,180 @@
+//! The subtasks that run here, and who may speak to them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use dataflow::Failure;
+use dataflow::contract::Split;
+use dataflow::element::{Barrier, Roll};
+use dataflow::id::{BarrierId, Generation, JobId, SubtaskId};
+use dataflow::time::Instant;
+use proto::v1::{self, ToTaskManager, from_task_manager, to_task_manager::Message};
+
+use super::wire;
+use crate::deploy::{Deployment, Fence, Handle, Site, deploy, subtask_id};
+use crate::metrics::Retired;
+use crate::task::Identity;
+use crate::task::mailbox::Control;
+
+type Key = (JobId, Generation, SubtaskId);
+
+/// One subtask, from its deployment until its thread has left.
+pub(crate) struct Running {
+    /// Who it is, its mailbox and its counts.
+    pub(crate) handle: Handle,
+    cancelled: Option<Instant>,
+}
+
+/// All subtasks, by job, generation and id.
+pub(crate) struct Tasks {
+    site: Site,
+    running: BTreeMap<Key, Running>,
+    /// The highest generation seen of each job: what is older is a message from the past.
+    newest: BTreeMap<JobId, Generation>,
+    dropped: u64,
+    retired: Retired,
+}
+
+impl Tasks {
+    /// None yet.
+    pub(crate) fn new(site: Site) -> Self {
+        Self { site, running: BTreeMap::new(), newest: BTreeMap::new(), dropped: 0, retired: Retired::default() }
+    }
+
+    /// Everything whose thread has not left.
+    pub(crate) fn running(&self) -> impl Iterator<Item = &Running> {
+        self.running.values()
+    }
+
+    /// Messages whose fence matched nothing.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// What those who have left have counted.
+    pub(crate) fn retired(&self) -> &Retired {
+        &self.retired
+    }
+
+    /// Does what a message says; what is to be answered at once.
+    pub(super) fn obey(&mut self, message: ToTaskManager, now: Instant) -> Vec<from_task_manager::Message> {
+        let outcome = match message.message {
+            Some(Message::Deploy(message)) => return self.deploy(message, now),
+            Some(Message::Cancel(message)) => self.cancel(message, now),
+            Some(Message::Drain(message)) => self.all_of(message.fence, |_| Control::Drain),
+            Some(Message::Trigger(message)) => self.trigger(message),
+            Some(Message::Commit(v1::Commit { fence, epoch, counter })) => {
+                self.all_of(fence, |_| Control::Commit { epoch, counter })
+            }
+            Some(Message::AssignSplits(message)) => self.assign(message),
+            Some(Message::Recorded(message)) if message.r#final => self.all_of(message.fence, |_| Control::Release),
+            // Without `final` it concerns the job manager's own order of barriers only.
+            Some(Message::Recorded(_)) => Ok(true),
+            Some(Message::Registered(_) | Message::Refused(_)) | None => Ok(false),
+        };
+        match outcome {
+            Ok(true) => {}
+            Ok(false) => self.dropped += 1,
+            Err(failure) => {
+                self.dropped += 1;
+                tracing::error!(%failure, "a message was dropped");
+            }
+        }
+        Vec::new()
+    }
+
+    fn deploy(&mut self, message: v1::Deploy, now: Instant) -> Vec<from_task_manager::Message> {
+        let named = wire::named(&message);
+        let deployment = match Deployment::try_from(message) {
+            Ok(deployment) => deployment,
+            Err(failure) => return named.into_iter().map(|subtask| wire::refused(subtask, &failure)).collect(),
+        };
+        let Fence { job, generation } = deployment.fence.clone();
+        if self.newest.get(&job).is_some_and(|newest| *newest >= generation) {
+            self.dropped += 1;
+            return Vec::new();
+        }
+        tracing::info!(%job, %generation, subtasks = deployment.subtasks.len(), "deployed");
+        self.cancel_where(now, |key| key.0 == job);
+        self.newest.insert(job, generation);
+        for handle in deploy(deployment, &self.site) {
+            let Identity { job, generation, subtask, .. } = handle.identity.clone();
+            self.running.insert((job, generation, subtask), Running { handle, cancelled: None });
+        }
+        Vec::new()
+    }
+
+    fn cancel(&mut self, message: v1::Cancel, now: Instant) -> Result<bool, Failure> {
+        let fence = Fence::try_from(message.fence)?;
+        tracing::info!(job = %fence.job, generation = %fence.generation, reason = message.reason, "cancelled");
+        Ok(self.cancel_where(now, |(job, generation, _)| *job == fence.job && *generation == fence.generation))
+    }
+
+    /// Cancels all subtasks.
+    pub(super) fn cancel_all(&mut self, now: Instant) {
+        self.cancel_where(now, |_| true);
+    }
+
+    fn cancel_where(&mut self, now: Instant, meant: impl Fn(&Key) -> bool) -> bool {
+        let mut any = false;
+        for (_, running) in self.running.iter_mut().filter(|(key, _)| meant(key)) {
+            any = true;
+            running.cancelled.get_or_insert(now);
+            running.handle.mail.post(Control::Cancel);
+        }
+        any
+    }
+
+    fn trigger(&mut self, message: v1::Trigger) -> Result<bool, Failure> {
+        let Some(v1::Barrier { counter, roll_all }) = message.barrier else { return Ok(false) };
+        let roll = if roll_all { Roll::All } else { Roll::Keep };
+        self.all_of(message.fence, |generation| Control::Trigger(Barrier { id: BarrierId { generation, counter }, roll }))
+    }
+
+    fn assign(&mut self, message: v1::AssignSplits) -> Result<bool, Failure> {
+        let Fence { job, generation } = Fence::try_from(message.fence)?;
+        let subtask = subtask_id(message.subtask.as_ref())?;
+        let splits = message.splits.iter().map(|split| serde_json::from_slice(split));
+        let splits: Vec<Split> = splits
+            .collect::<Result<_, _>>()
+            .map_err(|error| Failure::bug("a message of the job manager makes no sense: its splits").because(&error))?;
+        let Some(running) = self.running.get(&(job, generation, subtask)) else { return Ok(false) };
+        running.handle.mail.post(Control::Assign { splits, no_more: message.no_more });
+        Ok(true)
+    }
+
+    /// Tells every subtask of a deployment; `false` if there is none.
+    fn all_of(&self, fence: Option<v1::Fence>, control: impl Fn(Generation) -> Control) -> Result<bool, Failure> {
+        let fence = Fence::try_from(fence)?;
+        let mut any = false;
+        for ((job, generation, _), running) in &self.running {
+            if *job == fence.job && *generation == fence.generation {
+                any = true;
+                running.handle.mail.post(control(*generation));
+            }
+        }
+        Ok(any)
+    }
+
+    /// A subtask's thread has left.
+    pub(super) fn left(&mut self, identity: &Identity) {
+        let key = (identity.job.clone(), identity.generation, identity.subtask);
+        if let Some(running) = self.running.remove(&key) {
+            self.retired.add(&running.handle);
+        }
+    }
+
+    /// Those that were cancelled so long ago that nobody waits for them any more.
+    pub(super) fn give_up(&mut self, now: Instant, patience: Duration) -> Vec<Identity> {
+        let late = |running: &Running| running.cancelled.is_some_and(|since| now.since(since) >= patience);
+        let late: Vec<Key> =
+            self.running.iter().filter(|(_, running)| late(running)).map(|(key, _)| key.clone()).collect();
+        let gone = late.iter().filter_map(|key| self.running.remove(key));
+        gone.map(|running| running.handle.identity).collect()
+    }
+
+    /// Another job manager counts its generations anew.
+    pub(super) fn forget(&mut self) {
+        self.newest.clear();
+    }
+}

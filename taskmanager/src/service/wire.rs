@@ -1,0 +1,158 @@
+//! What is said to the job manager, as messages.
+
+use dataflow::Failure;
+use dataflow::error::Disposition;
+use dataflow::id::SubtaskId;
+use dataflow::time::Instant;
+use proto::v1::{self, FromTaskManager, State, from_task_manager::Message};
+
+use super::{Options, Running, Tasks};
+use crate::task::gauges::NodeGauges;
+use crate::task::life::Status;
+use crate::task::{Identity, Report};
+
+/// The first message.
+pub(super) fn register(options: &Options, incarnation: &str) -> FromTaskManager {
+    let register = v1::Register {
+        name: options.name.clone(),
+        incarnation: incarnation.to_owned(),
+        data_address: options.data_address.clone(),
+        slots: options.slots,
+        memory_bytes: options.memory_bytes,
+        build: options.build.clone(),
+        metrics_address: options.metrics_address.clone(),
+    };
+    FromTaskManager { message: Some(Message::Register(register)) }
+}
+
+fn fence(identity: &Identity) -> Option<v1::Fence> {
+    let generation = identity.generation;
+    Some(v1::Fence { job: identity.job.to_string(), term: generation.term, deployment: generation.deployment })
+}
+
+fn subtask(id: SubtaskId) -> Option<v1::Subtask> {
+    Some(v1::Subtask { vertex: id.vertex.0, index: id.index })
+}
+
+/// A subtask's report; none where it is not for the job manager.
+pub(super) fn report(identity: &Identity, report: Report) -> Option<Message> {
+    let (fence, subtask, attempt) = (fence(identity), subtask(identity.subtask), identity.attempt.clone());
+    Some(match report {
+        Report::Status(status) => Message::Status(status_of(identity, status)),
+        Report::Acknowledged(done) => Message::Acknowledge(v1::Acknowledge {
+            fence,
+            subtask,
+            attempt,
+            counter: done.counter,
+            snapshot: done.snapshot.encode().into(),
+            alignment_us: micros(done.alignment),
+            prepare_us: micros(done.prepare),
+        }),
+        Report::Committed(epoch) => Message::Committed(v1::Committed { fence, subtask, attempt, epoch }),
+        Report::SplitsWanted => Message::SplitsWanted(v1::SplitsWanted { fence, subtask, attempt }),
+        Report::SplitFinished(split) => Message::SplitFinished(v1::SplitFinished { fence, subtask, attempt, split }),
+        Report::Left => return None,
+    })
+}
+
+fn micros(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn status_of(identity: &Identity, status: Status) -> v1::SubtaskStatus {
+    let (state, failure) = match status {
+        Status::Running => (State::Running, None),
+        Status::Ended => (State::Ended, None),
+        Status::Cancelled => (State::Cancelled, None),
+        Status::Failed(failure) => (State::Failed, Some(failure_of(&failure))),
+    };
+    v1::SubtaskStatus {
+        fence: fence(identity),
+        subtask: subtask(identity.subtask),
+        attempt: identity.attempt.clone(),
+        state: state.into(),
+        failure,
+    }
+}
+
+fn failure_of(failure: &Failure) -> v1::Failure {
+    let disposition = match failure.disposition {
+        Disposition::Retry => "retry",
+        Disposition::Fail => "fail",
+        Disposition::Bug => "bug",
+    };
+    v1::Failure {
+        disposition: disposition.to_owned(),
+        message: failure.message.clone(),
+        help: failure.help.clone().unwrap_or_default(),
+    }
+}
+
+/// A subtask that was cancelled and does not let go.
+pub(super) fn given_up(identity: &Identity) -> Message {
+    tracing::warn!(job = %identity.job, subtask = %identity.subtask, "a cancelled subtask does not let go");
+    Message::Status(status_of(identity, Status::Cancelled))
+}
+
+/// The subtasks that a deployment names, to be answered where it makes no sense.
+pub(super) fn named(deploy: &v1::Deploy) -> Vec<v1::SubtaskStatus> {
+    let named = deploy.subtasks.iter().map(|subtask| v1::SubtaskStatus {
+        fence: deploy.fence.clone(),
+        subtask: subtask.subtask,
+        attempt: subtask.attempt.clone(),
+        state: State::Failed.into(),
+        failure: None,
+    });
+    named.collect()
+}
+
+/// The answer for one subtask of a deployment that makes no sense.
+pub(super) fn refused(subtask: v1::SubtaskStatus, failure: &Failure) -> Message {
+    Message::Status(v1::SubtaskStatus { failure: Some(failure_of(failure)), ..subtask })
+}
+
+/// What all subtasks have counted, and what they wait for.
+pub(super) fn heartbeat(tasks: &Tasks, now: Instant) -> Message {
+    let subtasks = tasks.running().map(|running| gauges(running, now)).collect();
+    Message::Heartbeat(v1::Heartbeat { subtasks, rss_bytes: resident_bytes() })
+}
+
+fn gauges(running: &Running, now: Instant) -> v1::SubtaskGauges {
+    let (identity, gauges) = (&running.handle.identity, &running.handle.gauges);
+    let (waits_for, waited) = gauges.waiting(now).unwrap_or_default();
+    v1::SubtaskGauges {
+        fence: fence(identity),
+        subtask: subtask(identity.subtask),
+        records_in: gauges.records_in.get(),
+        records_out: gauges.records_out.get(),
+        bytes_in: gauges.bytes_in.get(),
+        bytes_out: gauges.bytes_out.get(),
+        source_bytes_read: gauges.source_bytes_read.get(),
+        dead_letters: gauges.dead(),
+        busy_us: gauges.busy_us.get(),
+        backpressured_us: gauges.backpressured_us.get(),
+        idle_us: gauges.idle_us.get(),
+        waits_for,
+        waits_us: micros(waited),
+        nodes: gauges.nodes.iter().map(|node| node_gauges(node)).collect(),
+    }
+}
+
+fn node_gauges(node: &NodeGauges) -> v1::NodeGauges {
+    v1::NodeGauges {
+        step: node.step.clone(),
+        records_in: node.records_in.get(),
+        records_out: node.records_out.get(),
+        dropped: node.dropped.get(),
+        dead: node.dead.get(),
+        dead_samples: node.samples(),
+    }
+}
+
+/// Memory of this process that is really there; 0 where the machine does not say.
+pub(crate) fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}

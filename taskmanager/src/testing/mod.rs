@@ -1,0 +1,9 @@
+//! Toys for this crate's tests: operators from rows to rows, a format, a source and a sink that can be stopped and broken.
+
+mod format;
+mod harness;
+mod toys;
+
+pub(crate) use format::Json;
+pub(crate) use harness::{check, open, run, typed};
+pub(crate) use toys::{NoStores, Toys};
