@@ -14,8 +14,16 @@ use crate::logical::LogicalPlan;
 pub fn logical(plan: &LogicalPlan) -> String {
     let mut out = head(&plan.name, plan.contact.as_deref(), &plan.settings);
     for node in &plan.nodes {
-        let inputs: Vec<&str> = node.inputs.iter().map(|input| plan.nodes[*input].name.as_str()).collect();
-        let from = if inputs.is_empty() { String::new() } else { format!(" <- {}", inputs.join(", ")) };
+        let inputs: Vec<&str> = node
+            .inputs
+            .iter()
+            .map(|input| plan.nodes[*input].name.as_str())
+            .collect();
+        let from = if inputs.is_empty() {
+            String::new()
+        } else {
+            format!(" <- {}", inputs.join(", "))
+        };
         line(&mut out, 1, &format!("{} (x{}){from}", node.name, node.parallelism));
         if !node.key_by.is_empty() {
             let keys: Vec<String> = node.key_by.iter().map(ToString::to_string).collect();
@@ -36,15 +44,33 @@ pub fn logical(plan: &LogicalPlan) -> String {
 pub fn job(graph: &JobGraph) -> String {
     let mut out = head(&graph.name, graph.contact.as_deref(), &graph.settings);
     for vertex in &graph.vertices {
-        line(&mut out, 1, &format!("{} (x{}): {}", vertex.id, vertex.parallelism, vertex.name));
+        line(
+            &mut out,
+            1,
+            &format!("{} (x{}): {}", vertex.id, vertex.parallelism, vertex.name),
+        );
         for (index, node) in vertex.chain.nodes.iter().enumerate() {
-            line(&mut out, 2, &format!("[{index}] {}{}", node.name, targets(&node.targets)));
+            line(
+                &mut out,
+                2,
+                &format!("[{index}] {}{}", node.name, targets(&node.targets)),
+            );
             recipe(&mut out, 3, &node.recipe);
             columns(&mut out, 3, &node.output);
         }
     }
     for edge in &graph.edges {
-        line(&mut out, 1, &format!("{}: {} -> {} {}", edge.id, edge.from, edge.to, partition(&edge.partition)));
+        line(
+            &mut out,
+            1,
+            &format!(
+                "{}: {} -> {} {}",
+                edge.id,
+                edge.from,
+                edge.to,
+                partition(&edge.partition)
+            ),
+        );
     }
     out
 }
@@ -59,12 +85,22 @@ fn head(name: &str, contact: Option<&str>, settings: &Settings) -> String {
     let mut out = String::new();
     let contact = contact.map(|contact| format!(" ({contact})")).unwrap_or_default();
     line(&mut out, 0, &format!("datastream {name}{contact}"));
-    let memory = settings.memory_bytes.map(|bytes| format!(", memory {bytes} B")).unwrap_or_default();
+    let memory = settings
+        .memory_bytes
+        .map(|bytes| format!(", memory {bytes} B"))
+        .unwrap_or_default();
     let restart = match &settings.restart {
         Restart::Never => "never".to_owned(),
         Restart::Fixed { attempts, delay } => format!("{attempts} times after {delay:?}"),
-        Restart::Exponential { first, longest, quiet, attempts } => {
-            let times = attempts.map(|attempts| format!(", {attempts} times")).unwrap_or_default();
+        Restart::Exponential {
+            first,
+            longest,
+            quiet,
+            attempts,
+        } => {
+            let times = attempts
+                .map(|attempts| format!(", {attempts} times"))
+                .unwrap_or_default();
             format!("after {first:?} to {longest:?}, anew after {quiet:?}{times}")
         }
     };
@@ -83,19 +119,30 @@ fn recipe(out: &mut String, depth: usize, recipe: &Recipe) {
     match recipe {
         Recipe::Source(source) => {
             line(out, depth, &format!("source {} {}", source.connector, source.options));
-            source.format.iter().for_each(|format| line(out, depth, &formatted(format)));
+            source
+                .format
+                .iter()
+                .for_each(|format| line(out, depth, &formatted(format)));
             if let Some(columns) = &source.columns {
                 line(out, depth, &format!("reads {}", listed(columns)));
             }
         }
         Recipe::Decode(decode) => {
-            let time = decode.time.as_ref().map(|time| format!(", time {time}")).unwrap_or_default();
+            let time = decode
+                .time
+                .as_ref()
+                .map(|time| format!(", time {time}"))
+                .unwrap_or_default();
             line(out, depth, &format!("decode {}{time}", formatted(&decode.format)));
         }
         Recipe::Filter(filter) => line(out, depth, &format!("filter {}", filter.predicate.sql)),
         Recipe::Select(select) => {
             for projection in &select.projections {
-                line(out, depth, &format!("select {} = {}", projection.name, projection.expression.sql));
+                line(
+                    out,
+                    depth,
+                    &format!("select {} = {}", projection.name, projection.expression.sql),
+                );
             }
         }
         Recipe::Drop(drop) => {
@@ -105,7 +152,11 @@ fn recipe(out: &mut String, depth: usize, recipe: &Recipe) {
         Recipe::Unnest(unnest) => line(out, depth, &format!("unnest {}", unnest.path)),
         Recipe::Sample(sample) => {
             let by = sample.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
-            line(out, depth, &format!("sample {}{by}, seed {}", sample.share, sample.seed));
+            line(
+                out,
+                depth,
+                &format!("sample {}{by}, seed {}", sample.share, sample.seed),
+            );
         }
         Recipe::Sink(of) => sink(out, depth, of),
     }
@@ -118,11 +169,17 @@ fn sink(out: &mut String, depth: usize, sink: &Sink) {
         Role::DeadLetter => "dead letters to",
     };
     line(out, depth, &format!("{role} {} {}", sink.connector, sink.options));
-    sink.format.iter().for_each(|format| line(out, depth, &formatted(format)));
+    sink.format
+        .iter()
+        .for_each(|format| line(out, depth, &formatted(format)));
 }
 
 fn formatted(format: &Format) -> String {
-    let options = if format.options.as_object().is_none_or(serde_json::Map::is_empty) { String::new() } else { format!(" {}", format.options) };
+    let options = if format.options.as_object().is_none_or(serde_json::Map::is_empty) {
+        String::new()
+    } else {
+        format!(" {}", format.options)
+    };
     format!("format {}{options}", format.name)
 }
 
@@ -142,7 +199,11 @@ fn columns(out: &mut String, depth: usize, schema: &Schema) {
 }
 
 fn listed(names: &[String]) -> String {
-    if names.is_empty() { "no columns".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "no columns".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 fn targets(targets: &[(Port, Target)]) -> String {
@@ -159,7 +220,11 @@ fn targets(targets: &[(Port, Target)]) -> String {
             }
         })
         .collect();
-    if shown.is_empty() { String::new() } else { format!(" -> {}", shown.join(", ")) }
+    if shown.is_empty() {
+        String::new()
+    } else {
+        format!(" -> {}", shown.join(", "))
+    }
 }
 
 fn partition(partition: &Partition) -> String {

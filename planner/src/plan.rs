@@ -20,7 +20,10 @@ pub struct Discovered(BTreeMap<String, BTreeMap<String, SchemaRef>>);
 impl Discovered {
     /// Adds what [`SourceConnector::discover_schema`](dataflow::contract::SourceConnector::discover_schema) said.
     pub fn insert(&mut self, datastream: &str, source: &str, schema: SchemaRef) {
-        self.0.entry(datastream.to_owned()).or_default().insert(source.to_owned(), schema);
+        self.0
+            .entry(datastream.to_owned())
+            .or_default()
+            .insert(source.to_owned(), schema);
     }
 }
 
@@ -61,7 +64,12 @@ pub fn plan(text: &str, catalog: &Catalog, discovered: &Discovered) -> Planned {
         plans.extend(bind(spec, catalog, schemas, &mut diagnostics).map(rewrite));
     }
     let jobs = plans.iter().map(lower).collect();
-    Planned { specs, plans, jobs, diagnostics }
+    Planned {
+        specs,
+        plans,
+        jobs,
+        diagnostics,
+    }
 }
 
 /// The sources of these datastreams whose schemas have to be found out, in order.

@@ -37,7 +37,11 @@ pub struct Bound {
 /// # Errors
 /// Every unknown field; or else the first place where types do not go together.
 pub fn bind(parsed: &Parsed, schema: &Schema) -> Result<Bound, Vec<Error>> {
-    let unknown: Vec<Error> = parsed.uses().iter().filter_map(|path_use| unknown_field(path_use, schema)).collect();
+    let unknown: Vec<Error> = parsed
+        .uses()
+        .iter()
+        .filter_map(|path_use| unknown_field(path_use, schema))
+        .collect();
     if !unknown.is_empty() {
         return Err(unknown);
     }
@@ -50,7 +54,11 @@ pub fn bind(parsed: &Parsed, schema: &Schema) -> Result<Bound, Vec<Error>> {
         let message = format!("a value of type {} cannot stand in a row", type_name(&found));
         vec![Error::new(Kind::Type, whole, message).help("write it as text, a number or a timestamp with CAST")]
     })?;
-    let typed = if found == data_type { typed } else { cast(typed, data_type.clone()) };
+    let typed = if found == data_type {
+        typed
+    } else {
+        cast(typed, data_type.clone())
+    };
     let context = SimplifyContext::builder().with_schema(Arc::clone(&frame)).build();
     let simplified = ExprSimplifier::new(context).simplify(typed).map_err(failed)?;
     let bound = Bound {
@@ -131,11 +139,19 @@ pub fn missing(path: &Path, schema: &Schema) -> Option<Missing> {
 
 fn absent(before: &[String], part: &str, parent: Option<&FieldRef>, fields: &Fields) -> Missing {
     let before = before.join(".");
-    let names = || fields.iter().map(|field| field.name().as_str()).filter(|name| !name.starts_with('$'));
+    let names = || {
+        fields
+            .iter()
+            .map(|field| field.name().as_str())
+            .filter(|name| !name.starts_with('$'))
+    };
     if let Some(parent) = parent
         && !matches!(parent.data_type(), DataType::Struct(_))
     {
-        let message = format!("`{before}` is {} and has no field `{part}`", with_article(&type_name(parent.data_type())));
+        let message = format!(
+            "`{before}` is {} and has no field `{part}`",
+            with_article(&type_name(parent.data_type()))
+        );
         return Missing { message, help: None };
     }
     let message = match parent {
@@ -154,7 +170,10 @@ fn absent(before: &[String], part: &str, parent: Option<&FieldRef>, fields: &Fie
 }
 
 fn frame(schema: &Schema) -> Result<DFSchemaRef, DataFusionError> {
-    Ok(Arc::new(DFSchema::from_unqualified_fields(schema.fields().clone(), HashMap::new())?))
+    Ok(Arc::new(DFSchema::from_unqualified_fields(
+        schema.fields().clone(),
+        HashMap::new(),
+    )?))
 }
 
 /// Paths become columns and field accesses; operands are cast to common types.
@@ -179,16 +198,24 @@ fn resolve(column: &Column, schema: &Schema) -> Expr {
         _ => return Expr::Column(column.clone()),
     };
     let root = Expr::Column(Column::new_unqualified(path.column()));
-    path.parts()[1..].iter().fold(root, |record, part| datafusion_functions::core::get_field().call(vec![record, lit(part.as_str())]))
+    path.parts()[1..].iter().fold(root, |record, part| {
+        datafusion_functions::core::get_field().call(vec![record, lit(part.as_str())])
+    })
 }
 
 /// The innermost part of the expression that cannot be typed, and what is wrong with it.
 fn place(parsed: &Parsed, schema: &Schema, error: &DataFusionError) -> Error {
     let mut found: Option<Error> = None;
     let _ = visit_up(&parsed.syntax, &mut |part| {
-        let Err(error) = part_type(parsed, part, schema) else { return ControlFlow::Continue(()) };
+        let Err(error) = part_type(parsed, part, schema) else {
+            return ControlFlow::Continue(());
+        };
         let at = range(parsed.sql(), part.span());
-        found = Some(Error::new(Kind::Type, at, message(parsed, part, schema).unwrap_or_else(|| sentence(&error))));
+        found = Some(Error::new(
+            Kind::Type,
+            at,
+            message(parsed, part, schema).unwrap_or_else(|| sentence(&error)),
+        ));
         ControlFlow::Break(())
     });
     found.unwrap_or_else(|| Error::new(Kind::Type, 0..parsed.sql().len(), sentence(error)))
@@ -211,8 +238,14 @@ fn part_type(parsed: &Parsed, part: &ast::Expr, schema: &Schema) -> Result<DataT
     let data_type = typed.get_type(frame.as_ref())?;
     let context = SimplifyContext::builder().with_schema(Arc::clone(&frame)).build();
     let simplified = ExprSimplifier::new(context).simplify(typed)?;
-    let bound =
-        Bound { data_type: data_type.clone(), nullable: true, field: None, constant: None, logical: simplified, schema: frame };
+    let bound = Bound {
+        data_type: data_type.clone(),
+        nullable: true,
+        field: None,
+        constant: None,
+        logical: simplified,
+        schema: frame,
+    };
     physical::compile(&bound)?;
     Ok(data_type)
 }
@@ -227,18 +260,19 @@ fn message(parsed: &Parsed, part: &ast::Expr, schema: &Schema) -> Option<String>
     match part {
         ast::Expr::BinaryOp { left, op, right } => {
             let ((left, left_type), (right, right_type)) = (named(left)?, named(right)?);
-            (left_type != right_type || !numeric(&left_type))
-                .then(|| {
-                    let (left_type, right_type) = (with_article(&left_type), with_article(&right_type));
-                    format!("`{left}` is {left_type} and `{right}` {right_type}: `{op}` does not take them")
-                })
+            (left_type != right_type || !numeric(&left_type)).then(|| {
+                let (left_type, right_type) = (with_article(&left_type), with_article(&right_type));
+                format!("`{left}` is {left_type} and `{right}` {right_type}: `{op}` does not take them")
+            })
         }
         ast::Expr::InList { expr, list, .. } => {
             let (text, text_type) = named(expr)?;
             let types: Vec<(String, String)> = list.iter().filter_map(named).collect();
             let (other, other_type) = types.into_iter().find(|(_, data_type)| *data_type != text_type)?;
             let (text_type, other_type) = (with_article(&text_type), with_article(&other_type));
-            Some(format!("`{text}` is {text_type} and `{other}` {other_type}: they cannot be equal"))
+            Some(format!(
+                "`{text}` is {text_type} and `{other}` {other_type}: they cannot be equal"
+            ))
         }
         _ => None,
     }

@@ -38,7 +38,12 @@ pub enum Kind {
 impl Error {
     /// A mistake of `kind` at `range`.
     pub fn new(kind: Kind, range: Range<usize>, message: impl Into<String>) -> Self {
-        Self { message: message.into(), range, help: None, kind }
+        Self {
+            message: message.into(),
+            range,
+            help: None,
+            kind,
+        }
     }
 
     /// Adds what to write instead.
@@ -59,7 +64,10 @@ pub(super) fn sentence(error: &DataFusionError) -> String {
         text = rest.trim_start_matches([' ', '\n']);
     }
     let text = text.lines().next().unwrap_or_default().trim_end_matches(['.', ' ']);
-    let text = text.split(" You might need to add explicit type casts").next().unwrap_or(text);
+    let text = text
+        .split(" You might need to add explicit type casts")
+        .next()
+        .unwrap_or(text);
     let mut letters = text.chars();
     match letters.next() {
         Some(first) if letters.clone().next().is_some_and(char::is_lowercase) => {
@@ -102,6 +110,14 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 fn distance(left: &str, right: &str) -> f64 {
     let score = datafusion_common::utils::datafusion_strsim::normalized_levenshtein(left, right);
     // A name cut short or made longer is a common slip that edit distance alone judges too harshly.
-    let (short, long) = if left.len() < right.len() { (left, right) } else { (right, left) };
-    if short.len() >= 3 && long.starts_with(short) { score.max(0.75) } else { score }
+    let (short, long) = if left.len() < right.len() {
+        (left, right)
+    } else {
+        (right, left)
+    };
+    if short.len() >= 3 && long.starts_with(short) {
+        score.max(0.75)
+    } else {
+        score
+    }
 }

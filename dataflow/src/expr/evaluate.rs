@@ -56,7 +56,10 @@ impl Evaluator {
         let bound = bind(&parsed, schema).map_err(|mut errors| errors.remove(0))?;
         let physical = physical::compile(&bound)
             .map_err(|error| Error::new(Kind::Type, 0..expression.sql.len(), sentence(&error)))?;
-        Ok(Self { physical, data_type: bound.data_type })
+        Ok(Self {
+            physical,
+            data_type: bound.data_type,
+        })
     }
 
     /// What it yields.
@@ -81,7 +84,10 @@ impl Evaluator {
     #[must_use]
     pub fn evaluate_rows(&self, batch: &RecordBatch) -> Evaluated {
         if let Ok(values) = self.evaluate(batch) {
-            return Evaluated { values, failed: Vec::new() };
+            return Evaluated {
+                values,
+                failed: Vec::new(),
+            };
         }
         let mut parts = Vec::new();
         let mut failed = Vec::new();
@@ -109,8 +115,16 @@ impl Evaluator {
     }
 
     fn all_failed(&self, batch: &RecordBatch, error: &str) -> Evaluated {
-        let failed = (0..batch.num_rows()).map(|row| FailedRow { row, error: error.to_owned() }).collect();
-        Evaluated { values: new_null_array(&self.data_type, batch.num_rows()), failed }
+        let failed = (0..batch.num_rows())
+            .map(|row| FailedRow {
+                row,
+                error: error.to_owned(),
+            })
+            .collect();
+        Evaluated {
+            values: new_null_array(&self.data_type, batch.num_rows()),
+            failed,
+        }
     }
 
     /// The rows for which it is true, of an expression that yields booleans. NULL is not true.
@@ -119,17 +133,27 @@ impl Evaluator {
         let Evaluated { values, failed } = self.evaluate_rows(batch);
         let kept = match values.as_boolean_opt() {
             Some(mask) => keep(batch, mask),
-            None => Err(format!("the predicate yields {} and not a boolean", super::type_name(&self.data_type))),
+            None => Err(format!(
+                "the predicate yields {} and not a boolean",
+                super::type_name(&self.data_type)
+            )),
         };
         match kept {
             Ok(kept) => Filtered { kept, failed },
-            Err(error) => Filtered { kept: batch.slice(0, 0), failed: self.all_failed(batch, &error).failed },
+            Err(error) => Filtered {
+                kept: batch.slice(0, 0),
+                failed: self.all_failed(batch, &error).failed,
+            },
         }
     }
 }
 
 fn keep(batch: &RecordBatch, mask: &BooleanArray) -> Result<RecordBatch, String> {
-    let mask = if mask.null_count() > 0 { prep_null_mask_filter(mask) } else { mask.clone() };
+    let mask = if mask.null_count() > 0 {
+        prep_null_mask_filter(mask)
+    } else {
+        mask.clone()
+    };
     match mask.true_count() {
         0 => Ok(batch.slice(0, 0)),
         all if all == batch.num_rows() => Ok(batch.clone()),

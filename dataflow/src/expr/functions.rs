@@ -23,7 +23,9 @@ pub struct Function {
 /// All functions that an expression may call, by name.
 #[must_use]
 pub fn functions() -> Vec<Function> {
-    let described = TABLE.iter().filter(|(name, udf)| udf.name() == name.as_str() && answers_alike(udf));
+    let described = TABLE
+        .iter()
+        .filter(|(name, udf)| udf.name() == name.as_str() && answers_alike(udf));
     described.map(|(_, udf)| describe(udf)).collect()
 }
 
@@ -35,15 +37,18 @@ fn describe(udf: &ScalarUDF) -> Function {
             name,
             aliases,
             usage: "regexp_extract(text, pattern[, group])".to_owned(),
-            description: "The part of the first match of a regular expression that a group took, the first group unless \
+            description:
+                "The part of the first match of a regular expression that a group took, the first group unless \
                           said; group 0 is the whole match. NULL where nothing matches."
-                .to_owned(),
+                    .to_owned(),
         };
     }
     let documentation = udf.documentation();
     Function {
         usage: documentation.map_or_else(|| format!("{name}(…)"), |page| page.syntax_example.clone()),
-        description: documentation.map(|page| page.description.trim().to_owned()).unwrap_or_default(),
+        description: documentation
+            .map(|page| page.description.trim().to_owned())
+            .unwrap_or_default(),
         name,
         aliases,
     }
@@ -73,7 +78,10 @@ pub(super) fn find(name: &str) -> Option<Arc<ScalarUDF>> {
 
 /// Every name and alias of a function that may be called.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    TABLE.iter().filter(|(_, udf)| answers_alike(udf)).map(|(name, _)| name.as_str())
+    TABLE
+        .iter()
+        .filter(|(_, udf)| answers_alike(udf))
+        .map(|(name, _)| name.as_str())
 }
 
 /// Whether a replay gives the same answers: only such functions may stand in a document.
@@ -84,9 +92,32 @@ pub(super) fn answers_alike(udf: &ScalarUDF) -> bool {
 /// Names that people know as aggregates or window functions: they need several rows.
 pub(super) fn is_aggregate(name: &str) -> bool {
     const AGGREGATES: [&str; 26] = [
-        "array_agg", "approx_distinct", "approx_percentile_cont", "avg", "bit_and", "bit_or", "bool_and", "bool_or",
-        "corr", "count", "dense_rank", "first_value", "lag", "last_value", "lead", "max", "mean", "median", "min",
-        "nth_value", "ntile", "rank", "row_number", "stddev", "string_agg", "sum",
+        "array_agg",
+        "approx_distinct",
+        "approx_percentile_cont",
+        "avg",
+        "bit_and",
+        "bit_or",
+        "bool_and",
+        "bool_or",
+        "corr",
+        "count",
+        "dense_rank",
+        "first_value",
+        "lag",
+        "last_value",
+        "lead",
+        "max",
+        "mean",
+        "median",
+        "min",
+        "nth_value",
+        "ntile",
+        "rank",
+        "row_number",
+        "stddev",
+        "string_agg",
+        "sum",
     ];
     AGGREGATES.contains(&name.to_lowercase().as_str())
 }

@@ -11,9 +11,9 @@ use datafusion_expr::expr::ScalarFunction;
 use datafusion_expr::type_coercion::functions::fields_with_udf;
 use datafusion_expr::{BinaryExpr, Expr, Operator};
 
+use super::Path;
 use super::error::{Error, Kind};
 use super::parse::Parsed;
-use super::Path;
 use crate::element::columns;
 
 /// What is known of the fields of open streams. A stream is a number of the caller's.
@@ -100,7 +100,13 @@ impl Inference {
     /// # Errors
     /// A path used as values of two types, here or here and in what was observed before.
     pub fn observe(&mut self, parsed: &Parsed, slot: &dyn Fn(&Path) -> Slot) -> Result<(), Error> {
-        Observer { inference: self, parsed, slot }.term(&parsed.logical).map(drop)
+        Observer {
+            inference: self,
+            parsed,
+            slot,
+        }
+        .term(&parsed.logical)
+        .map(drop)
     }
 
     /// As [`Inference::observe`], of an expression whose value must be true or false.
@@ -108,7 +114,11 @@ impl Inference {
     /// # Errors
     /// As for `observe`.
     pub fn observe_predicate(&mut self, parsed: &Parsed, slot: &dyn Fn(&Path) -> Slot) -> Result<(), Error> {
-        let mut observer = Observer { inference: self, parsed, slot };
+        let mut observer = Observer {
+            inference: self,
+            parsed,
+            slot,
+        };
         let term = observer.term(&parsed.logical)?;
         observer.require(term, Family::Boolean)
     }
@@ -130,8 +140,12 @@ impl Inference {
         if left == right {
             return;
         }
-        let moved: Vec<(Path, usize)> =
-            self.variables.iter().filter(|((of, _), _)| *of == right).map(|((_, path), variable)| (path.clone(), *variable)).collect();
+        let moved: Vec<(Path, usize)> = self
+            .variables
+            .iter()
+            .filter(|((of, _), _)| *of == right)
+            .map(|((_, path), variable)| (path.clone(), *variable))
+            .collect();
         self.joined.insert(right, left);
         for (path, variable) in moved {
             let (kept, root) = (self.variable(left, &path), self.root(variable));
@@ -215,7 +229,9 @@ impl Observer<'_> {
                 self.required(&like.expr, Family::Text, Term::Open)?;
                 self.required(&like.pattern, Family::Text, Term::Is(Family::Boolean))
             }
-            Expr::Between(between) => self.alike(&[&between.expr, &between.low, &between.high], Term::Is(Family::Boolean)),
+            Expr::Between(between) => {
+                self.alike(&[&between.expr, &between.low, &between.high], Term::Is(Family::Boolean))
+            }
             Expr::InList(list) => {
                 let all: Vec<&Expr> = std::iter::once(list.expr.as_ref()).chain(&list.list).collect();
                 self.alike(&all, Term::Is(Family::Boolean))
@@ -230,7 +246,9 @@ impl Observer<'_> {
     }
 
     fn column(&mut self, name: &str) -> Term {
-        let Ok(path) = name.parse::<Path>() else { return Term::Open };
+        let Ok(path) = name.parse::<Path>() else {
+            return Term::Open;
+        };
         match (self.slot)(&path) {
             Slot::Known(data_type) => Family::of(&data_type).map_or(Term::Open, Term::Is),
             Slot::Open(stream, path) => Term::Variable(self.inference.variable(stream, &path)),
@@ -251,7 +269,10 @@ impl Observer<'_> {
             }
             Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo => {
                 let (left, right) = (self.term(left)?, self.term(right)?);
-                if [left, right].into_iter().any(|term| self.family(term) == Some(Family::Time)) {
+                if [left, right]
+                    .into_iter()
+                    .any(|term| self.family(term) == Some(Family::Time))
+                {
                     return Ok(Term::Open);
                 }
                 self.require(left, Family::Number)?;
@@ -306,14 +327,18 @@ impl Observer<'_> {
                 _ => self.family(*term).map(Family::data_type),
             })
             .collect();
-        let Some(coerced) = accepted(function, &known) else { return Ok(Term::Open) };
+        let Some(coerced) = accepted(function, &known) else {
+            return Ok(Term::Open);
+        };
         for (index, term) in terms.iter().enumerate() {
             if let (Term::Variable(_), Some(family)) = (term, Family::of(&coerced[index])) {
                 self.require(*term, family)?;
             }
         }
-        let fields: Vec<FieldRef> =
-            coerced.iter().map(|data_type| Arc::new(Field::new("argument", data_type.clone(), true))).collect();
+        let fields: Vec<FieldRef> = coerced
+            .iter()
+            .map(|data_type| Arc::new(Field::new("argument", data_type.clone(), true)))
+            .collect();
         let scalars: Vec<Option<&datafusion_common::ScalarValue>> = arguments
             .iter()
             .map(|argument| match argument {
@@ -321,9 +346,15 @@ impl Observer<'_> {
                 _ => None,
             })
             .collect();
-        let asked = datafusion_expr::ReturnFieldArgs { arg_fields: &fields, scalar_arguments: &scalars };
+        let asked = datafusion_expr::ReturnFieldArgs {
+            arg_fields: &fields,
+            scalar_arguments: &scalars,
+        };
         let result = function.func.return_field_from_args(asked);
-        Ok(result.ok().and_then(|field| Family::of(field.data_type())).map_or(Term::Open, Term::Is))
+        Ok(result
+            .ok()
+            .and_then(|field| Family::of(field.data_type()))
+            .map_or(Term::Open, Term::Is))
     }
 
     fn required(&mut self, expr: &Expr, family: Family, result: Term) -> Result<Term, Error> {
@@ -347,7 +378,11 @@ impl Observer<'_> {
                 Some(before) => {
                     self.unify(before, term)?;
                     // A known family says more than a variable, and a variable more than nothing.
-                    if matches!(before, Term::Variable(_)) && matches!(term, Term::Is(_)) { term } else { before }
+                    if matches!(before, Term::Variable(_)) && matches!(term, Term::Is(_)) {
+                        term
+                    } else {
+                        before
+                    }
                 }
             });
         }
@@ -403,12 +438,21 @@ impl Observer<'_> {
             }
             Slot::Known(_) | Slot::Unknown => false,
         };
-        let path_use = self.parsed.uses().iter().rev().find(|path_use| of_variable(&path_use.path));
+        let path_use = self
+            .parsed
+            .uses()
+            .iter()
+            .rev()
+            .find(|path_use| of_variable(&path_use.path));
         let (name, range) = match path_use {
             Some(path_use) => (path_use.path.to_string(), path_use.range.clone()),
             None => ("a field".to_owned(), 0..self.parsed.sql().len()),
         };
-        let message = format!("`{name}` is used as {} here and as {} before", now.word(), before.word());
+        let message = format!(
+            "`{name}` is used as {} here and as {} before",
+            now.word(),
+            before.word()
+        );
         Error::new(Kind::Type, range, message).help(format!("write what is meant: CAST({name} AS DOUBLE), for example"))
     }
 
@@ -433,18 +477,25 @@ fn is_interval(expr: &Expr) -> bool {
 
 /// The types a function takes, where those not yet known are tried as text, number, time and boolean, in this order.
 fn accepted(function: &ScalarFunction, known: &[Option<DataType>]) -> Option<Vec<DataType>> {
-    [Family::Text, Family::Number, Family::Time, Family::Boolean].into_iter().find_map(|guess| {
-        let types: Vec<DataType> =
-            known.iter().map(|data_type| data_type.clone().unwrap_or_else(|| guess.data_type())).collect();
-        let fields: Vec<FieldRef> =
-            types.into_iter().map(|data_type| Arc::new(Field::new("argument", data_type, true))).collect();
-        let coerced = fields_with_udf(&fields, function.func.as_ref()).ok()?;
-        let coerced: Vec<DataType> = coerced.iter().map(|field| field.data_type().clone()).collect();
-        // A guess that the function turns into something else is no evidence, except that text may be meant as a time.
-        let kept = std::iter::zip(known, &coerced).all(|(before, after)| {
-            before.is_some()
-                || Family::of(after).is_none_or(|family| family == guess || (guess, family) == (Family::Text, Family::Time))
-        });
-        kept.then_some(coerced)
-    })
+    [Family::Text, Family::Number, Family::Time, Family::Boolean]
+        .into_iter()
+        .find_map(|guess| {
+            let types: Vec<DataType> = known
+                .iter()
+                .map(|data_type| data_type.clone().unwrap_or_else(|| guess.data_type()))
+                .collect();
+            let fields: Vec<FieldRef> = types
+                .into_iter()
+                .map(|data_type| Arc::new(Field::new("argument", data_type, true)))
+                .collect();
+            let coerced = fields_with_udf(&fields, function.func.as_ref()).ok()?;
+            let coerced: Vec<DataType> = coerced.iter().map(|field| field.data_type().clone()).collect();
+            // A guess that the function turns into something else is no evidence, except that text may be meant as a time.
+            let kept = std::iter::zip(known, &coerced).all(|(before, after)| {
+                before.is_some()
+                    || Family::of(after)
+                        .is_none_or(|family| family == guess || (guess, family) == (Family::Text, Family::Time))
+            });
+            kept.then_some(coerced)
+        })
 }

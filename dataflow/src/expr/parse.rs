@@ -57,19 +57,31 @@ impl Parsed {
     pub fn parse(sql: &str) -> Result<Self, Error> {
         let whole = 0..sql.len();
         if sql.len() > TEXT_BYTES_MAX {
-            let message = format!("an expression of {} bytes; at most {TEXT_BYTES_MAX} are read", sql.len());
+            let message = format!(
+                "an expression of {} bytes; at most {TEXT_BYTES_MAX} are read",
+                sql.len()
+            );
             return Err(Error::new(Kind::Limit, whole, message));
         }
         let mut syntax = syntax(sql)?;
         refuse::check(sql, &syntax)?;
-        let mut flatten = Flatten { sql, uses: Vec::new(), error: None };
+        let mut flatten = Flatten {
+            sql,
+            uses: Vec::new(),
+            error: None,
+        };
         let _ = syntax.visit(&mut flatten);
         if let Some(error) = flatten.error {
             return Err(error);
         }
         let uses = path_uses(sql, &syntax);
         let logical = untyped(&syntax, &uses).map_err(|message| Error::new(Kind::Refused, whole, message))?;
-        Ok(Self { sql: sql.to_owned(), syntax, logical, uses })
+        Ok(Self {
+            sql: sql.to_owned(),
+            syntax,
+            logical,
+            uses,
+        })
     }
 
     /// The text.
@@ -105,23 +117,34 @@ impl Parsed {
 
 fn syntax(sql: &str) -> Result<ast::Expr, Error> {
     let dialect = GenericDialect {};
-    let tokens = Tokenizer::new(&dialect, sql).tokenize_with_location().map_err(|error| {
-        let at = offset(sql, error.location);
-        Error::new(Kind::Syntax, at..next_char(sql, at), plain(&error.message))
-    })?;
+    let tokens = Tokenizer::new(&dialect, sql)
+        .tokenize_with_location()
+        .map_err(|error| {
+            let at = offset(sql, error.location);
+            Error::new(Kind::Syntax, at..next_char(sql, at), plain(&error.message))
+        })?;
     let connectives = tokens.iter().filter(|token| connects(&token.token)).count();
     if connectives > CONNECTIVES_MAX {
-        let message = format!("an expression with {connectives} operators and keywords; at most {CONNECTIVES_MAX} are read");
-        return Err(Error::new(Kind::Limit, 0..sql.len(), message).help("write `field IN ('A', 'B', …)` instead of many ORs"));
+        let message =
+            format!("an expression with {connectives} operators and keywords; at most {CONNECTIVES_MAX} are read");
+        return Err(
+            Error::new(Kind::Limit, 0..sql.len(), message).help("write `field IN ('A', 'B', …)` instead of many ORs")
+        );
     }
-    let mut parser = Parser::new(&dialect).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens);
+    let mut parser = Parser::new(&dialect)
+        .with_recursion_limit(NESTING_MAX)
+        .with_tokens_with_locations(tokens);
     let syntax = parser.parse_expr().map_err(|error| parser_error(sql, &error))?;
     let rest = parser.peek_token();
     if rest.token == Token::EOF {
         return Ok(syntax);
     }
     let range = range(sql, rest.span);
-    let error = Error::new(Kind::Syntax, range, format!("`{}` after the end of the expression", rest.token));
+    let error = Error::new(
+        Kind::Syntax,
+        range,
+        format!("`{}` after the end of the expression", rest.token),
+    );
     Err(match rest.token {
         Token::Word(word) if matches!(word.keyword, Keyword::AS | Keyword::FROM | Keyword::WHERE) => {
             error.help("an expression only, no SELECT: a column's name is the key before the expression")
@@ -143,13 +166,18 @@ fn parser_error(sql: &str, error: &datafusion_sql::sqlparser::parser::ParserErro
     use datafusion_sql::sqlparser::parser::ParserError;
     let whole = 0..sql.len();
     match error {
-        ParserError::RecursionLimitExceeded => {
-            Error::new(Kind::Limit, whole, format!("an expression nested more than {NESTING_MAX} levels deep"))
-        }
+        ParserError::RecursionLimitExceeded => Error::new(
+            Kind::Limit,
+            whole,
+            format!("an expression nested more than {NESTING_MAX} levels deep"),
+        ),
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => {
             // The parser tells the place only as text at the end of its message.
             let (message, place) = text.rsplit_once(" at Line: ").unwrap_or((text, ""));
-            let numbers: Vec<u64> = place.split(", Column: ").filter_map(|number| number.trim().parse().ok()).collect();
+            let numbers: Vec<u64> = place
+                .split(", Column: ")
+                .filter_map(|number| number.trim().parse().ok())
+                .collect();
             let range = match numbers[..] {
                 [line, column] => {
                     let at = offset(sql, tokenizer::Location { line, column });
@@ -175,10 +203,16 @@ fn plain(message: &str) -> String {
 pub(super) fn offset(sql: &str, location: tokenizer::Location) -> usize {
     let line_start = match usize::try_from(location.line).unwrap_or(usize::MAX) {
         0 | 1 => 0,
-        line => sql.match_indices('\n').nth(line - 2).map_or(sql.len(), |(at, _)| at + 1),
+        line => sql
+            .match_indices('\n')
+            .nth(line - 2)
+            .map_or(sql.len(), |(at, _)| at + 1),
     };
     let column = usize::try_from(location.column).unwrap_or(usize::MAX).saturating_sub(1);
-    sql[line_start..].char_indices().nth(column).map_or(sql.len(), |(at, _)| line_start + at)
+    sql[line_start..]
+        .char_indices()
+        .nth(column)
+        .map_or(sql.len(), |(at, _)| line_start + at)
 }
 
 pub(super) fn range(sql: &str, span: tokenizer::Span) -> Range<usize> {
@@ -194,7 +228,9 @@ fn next_char(sql: &str, at: usize) -> usize {
 }
 
 fn word_end(sql: &str, at: usize) -> usize {
-    let end = sql[at..].find(|letter: char| !letter.is_alphanumeric() && letter != '_').map_or(sql.len(), |length| at + length);
+    let end = sql[at..]
+        .find(|letter: char| !letter.is_alphanumeric() && letter != '_')
+        .map_or(sql.len(), |length| at + length);
     end.max(next_char(sql, at))
 }
 
@@ -211,7 +247,11 @@ impl VisitorMut for Flatten<'_> {
     // Behind its children, so that an identifier that was put in is not visited again.
     fn post_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<()> {
         let span = expr.span();
-        if let ast::Expr::UnaryOp { op: ast::UnaryOperator::Plus, expr: inner } = expr {
+        if let ast::Expr::UnaryOp {
+            op: ast::UnaryOperator::Plus,
+            expr: inner,
+        } = expr
+        {
             *expr = ast::Expr::Nested(std::mem::replace(inner, Box::new(ast::Expr::value(Value::Null))));
             return ControlFlow::Continue(());
         }
@@ -228,7 +268,11 @@ impl VisitorMut for Flatten<'_> {
         let path = parts.and_then(|parts| Path::new(parts).map_err(|error| error.to_string()));
         match path {
             Ok(path) => {
-                *expr = ast::Expr::Identifier(Ident { value: path.to_string(), quote_style: quote, span });
+                *expr = ast::Expr::Identifier(Ident {
+                    value: path.to_string(),
+                    quote_style: quote,
+                    span,
+                });
                 self.uses.push(path);
                 ControlFlow::Continue(())
             }
@@ -245,14 +289,20 @@ fn access(root: &ast::Expr, chain: &[AccessExpr]) -> Result<Vec<String>, String>
     let unclear = || "only a field's name in single quotes may stand in brackets: `payload['total']`".to_owned();
     let parts = |expr: &ast::Expr| match expr {
         // Visited before: the identifier is a whole path by now.
-        ast::Expr::Identifier(ident) => ident.value.parse::<Path>().map(|path| path.parts().to_vec()).map_err(|_| unclear()),
+        ast::Expr::Identifier(ident) => ident
+            .value
+            .parse::<Path>()
+            .map(|path| path.parts().to_vec())
+            .map_err(|_| unclear()),
         _ => Err(unclear()),
     };
     let mut path = parts(root)?;
     for step in chain {
         match step {
             AccessExpr::Dot(expr) => path.extend(parts(expr)?),
-            AccessExpr::Subscript(Subscript::Index { index: ast::Expr::Value(value) }) => match &value.value {
+            AccessExpr::Subscript(Subscript::Index {
+                index: ast::Expr::Value(value),
+            }) => match &value.value {
                 Value::SingleQuotedString(name) => path.push(name.clone()),
                 _ => return Err(unclear()),
             },
@@ -286,7 +336,11 @@ fn path_uses(sql: &str, syntax: &ast::Expr) -> Vec<PathUse> {
                 && sql[range.clone()].starts_with('"')
                 && text.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
                 && !needs_quotes(text);
-            uses.push(PathUse { path, range, quoted_word });
+            uses.push(PathUse {
+                path,
+                range,
+                quoted_word,
+            });
         }
         ControlFlow::<()>::Continue(())
     });
@@ -297,19 +351,32 @@ fn path_uses(sql: &str, syntax: &ast::Expr) -> Vec<PathUse> {
 /// The logical expression where types are not known. A few operators ask for them already when they are planned.
 fn untyped(syntax: &ast::Expr, uses: &[PathUse]) -> Result<Expr, String> {
     let unknown = logical(syntax, uses, &|_| DataType::Null);
-    let guesses = [DataType::Utf8View, DataType::Float64, columns::timestamp(), DataType::Boolean];
-    guesses.into_iter().fold(unknown, |planned, guess| planned.or_else(|error| logical(syntax, uses, &|_| guess.clone()).map_err(|_| error)))
+    let guesses = [
+        DataType::Utf8View,
+        DataType::Float64,
+        columns::timestamp(),
+        DataType::Boolean,
+    ];
+    guesses.into_iter().fold(unknown, |planned, guess| {
+        planned.or_else(|error| logical(syntax, uses, &|_| guess.clone()).map_err(|_| error))
+    })
 }
 
 /// The logical expression over columns that are named by whole paths and have these types.
 pub(super) fn logical(syntax: &ast::Expr, uses: &[PathUse], of: &dyn Fn(&Path) -> DataType) -> Result<Expr, String> {
     let provider = Provider::new();
-    let options = ParserOptions::new().with_parse_float_as_decimal(true).with_enable_ident_normalization(false);
+    let options = ParserOptions::new()
+        .with_parse_float_as_decimal(true)
+        .with_enable_ident_normalization(false);
     let planner = SqlToRel::new_with_options(&provider, options);
-    let mut fields: Vec<Field> =
-        uses.iter().map(|path_use| Field::new(path_use.path.to_string(), of(&path_use.path), true)).collect();
+    let mut fields: Vec<Field> = uses
+        .iter()
+        .map(|path_use| Field::new(path_use.path.to_string(), of(&path_use.path), true))
+        .collect();
     fields.sort_by(|left, right| left.name().cmp(right.name()));
     fields.dedup_by(|left, right| left.name() == right.name());
     let schema = DFSchema::from_unqualified_fields(fields.into(), HashMap::new()).map_err(|error| sentence(&error))?;
-    planner.sql_to_expr(syntax.clone(), &schema, &mut PlannerContext::new()).map_err(|error| sentence(&error))
+    planner
+        .sql_to_expr(syntax.clone(), &schema, &mut PlannerContext::new())
+        .map_err(|error| sentence(&error))
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema};
 use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_common::{Result, ScalarValue};
+use datafusion_expr::Operator;
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion_expr::Operator;
 use datafusion_physical_expr::expressions::{BinaryExpr, InListExpr, Literal};
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 

@@ -31,12 +31,20 @@ impl Refuse<'_> {
         let name = function.name.to_string();
         let place = range(self.sql, function.name.span());
         if function.over.is_some() {
-            return Err(self.refuse(expr, Kind::Refused, format!("`{name} OVER` needs several rows; an expression sees one")));
+            return Err(self.refuse(
+                expr,
+                Kind::Refused,
+                format!("`{name} OVER` needs several rows; an expression sees one"),
+            ));
         }
         let Some(udf) = functions::find(&name) else {
             if functions::is_aggregate(&name) {
-                return Err(Error::new(Kind::Refused, place, format!("`{name}` needs several rows; an expression sees one"))
-                    .help("aggregates belong into an `aggregate` step"));
+                return Err(Error::new(
+                    Kind::Refused,
+                    place,
+                    format!("`{name}` needs several rows; an expression sees one"),
+                )
+                .help("aggregates belong into an `aggregate` step"));
             }
             let error = Error::new(Kind::Function, place, format!("there is no function `{name}`"));
             return Err(match nearest(&name, functions::names()) {
@@ -68,7 +76,11 @@ impl Refuse<'_> {
             Expr::Function(function) => self.function(expr, function),
             Expr::Value(value) => match &value.value {
                 Value::Placeholder(name) => Err(self
-                    .refuse(expr, Kind::Refused, format!("`{name}` is no field: names do not begin with `$`"))
+                    .refuse(
+                        expr,
+                        Kind::Refused,
+                        format!("`{name}` is no field: names do not begin with `$`"),
+                    )
                     .help("put a field of that name in double quotes")),
                 _ => Ok(()),
             },
@@ -77,9 +89,11 @@ impl Refuse<'_> {
             Expr::Wildcard(_) | Expr::QualifiedWildcard(_, _) => {
                 Err(self.refuse(expr, Kind::Refused, "`*` is no value: name the fields"))
             }
-            Expr::Lambda(_) | Expr::Prior(_) | Expr::OuterJoin(_) | Expr::MatchAgainst { .. } | Expr::InUnnest { .. } => {
-                Err(self.refuse(expr, Kind::Refused, "this SQL has no meaning for one row"))
-            }
+            Expr::Lambda(_)
+            | Expr::Prior(_)
+            | Expr::OuterJoin(_)
+            | Expr::MatchAgainst { .. }
+            | Expr::InUnnest { .. } => Err(self.refuse(expr, Kind::Refused, "this SQL has no meaning for one row")),
             // Whatever else DataFusion cannot plan it refuses itself.
             _ => Ok(()),
         }
@@ -87,8 +101,17 @@ impl Refuse<'_> {
 
     fn name(&self, expr: &Expr, name: &str) -> Result<(), Error> {
         match name.chars().next() {
-            Some('$') => Err(self.refuse(expr, Kind::Refused, format!("`{name}` is a column of Weir's own, not of the record"))),
-            Some('@') => Err(self.refuse(expr, Kind::Refused, format!("`{name}` would be a variable; there are none"))
+            Some('$') => Err(self.refuse(
+                expr,
+                Kind::Refused,
+                format!("`{name}` is a column of Weir's own, not of the record"),
+            )),
+            Some('@') => Err(self
+                .refuse(
+                    expr,
+                    Kind::Refused,
+                    format!("`{name}` would be a variable; there are none"),
+                )
                 .help("put a field of that name in double quotes")),
             _ => Ok(()),
         }
@@ -100,7 +123,11 @@ impl Visitor for Refuse<'_> {
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
         let place = range(self.sql, query.span());
-        ControlFlow::Break(Error::new(Kind::Refused, place, "a subquery: an expression sees one row and no tables"))
+        ControlFlow::Break(Error::new(
+            Kind::Refused,
+            place,
+            "a subquery: an expression sees one row and no tables",
+        ))
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Error> {
@@ -108,7 +135,8 @@ impl Visitor for Refuse<'_> {
         if self.depth > DEPTH_MAX {
             let message = format!("an expression more than {DEPTH_MAX} levels deep");
             return ControlFlow::Break(
-                Error::new(Kind::Limit, 0..self.sql.len(), message).help("write `field IN ('A', 'B', …)` instead of many ORs"),
+                Error::new(Kind::Limit, 0..self.sql.len(), message)
+                    .help("write `field IN ('A', 'B', …)` instead of many ORs"),
             );
         }
         match self.expression(expr) {

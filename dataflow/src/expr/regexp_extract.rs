@@ -48,7 +48,10 @@ impl ScalarUDFImpl for RegexpExtract {
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = arguments.number_rows;
-        let all_scalar = arguments.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
+        let all_scalar = arguments
+            .args
+            .iter()
+            .all(|value| matches!(value, ColumnarValue::Scalar(_)));
         let text = column(&arguments.args[0], &DataType::Utf8View, rows)?;
         let pattern = Constant::of(&arguments.args[1], &DataType::Utf8View, rows)?;
         let group = match arguments.args.get(2) {
@@ -73,7 +76,10 @@ struct Constant {
 impl Constant {
     fn of(value: &ColumnarValue, data_type: &DataType, rows: usize) -> Result<Self> {
         let constant = matches!(value, ColumnarValue::Scalar(_));
-        Ok(Self { values: column(value, data_type, if constant { 1 } else { rows })?, constant })
+        Ok(Self {
+            values: column(value, data_type, if constant { 1 } else { rows })?,
+            constant,
+        })
     }
 
     fn row(&self, row: usize) -> Option<usize> {
@@ -106,9 +112,10 @@ fn extract(text: &StringViewArray, pattern: &Constant, group: Option<&Constant>)
         }
         let Some((_, regex)) = &compiled else { continue };
         let index = groups.map_or(1, |groups| groups.value(group_row));
-        let index = usize::try_from(index).ok().filter(|index| *index < regex.captures_len()).ok_or_else(|| {
-            exec_datafusion_err!("regexp_extract: the pattern `{source}` has no group {index}")
-        })?;
+        let index = usize::try_from(index)
+            .ok()
+            .filter(|index| *index < regex.captures_len())
+            .ok_or_else(|| exec_datafusion_err!("regexp_extract: the pattern `{source}` has no group {index}"))?;
         let found = regex.captures(text.value(row)).and_then(|captures| captures.get(index));
         out.append_option(found.map(|found| found.as_str()));
     }

@@ -10,12 +10,23 @@ use super::*;
 
 fn shop() -> RecordBatch {
     let total: ArrayRef = Arc::new(Float64Array::from(vec![Some(12.5), Some(0.0), None, Some(99.0)]));
-    let city: ArrayRef = Arc::new(StringViewArray::from(vec![Some("Ulm"), Some("Bern"), None, Some("Wien")]));
-    let payload = Fields::from(vec![Field::new("total", DataType::Float64, true), Field::new("city", DataType::Utf8View, true)]);
+    let city: ArrayRef = Arc::new(StringViewArray::from(vec![
+        Some("Ulm"),
+        Some("Bern"),
+        None,
+        Some("Wien"),
+    ]));
+    let payload = Fields::from(vec![
+        Field::new("total", DataType::Float64, true),
+        Field::new("city", DataType::Utf8View, true),
+    ]);
     let kinds = vec![Some("PURCHASE"), Some("ADD_TO_CART"), Some("ORDER_CONFIRMED"), None];
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("eventType", Arc::new(StringViewArray::from(kinds))),
-        ("count", Arc::new(Int64Array::from(vec![Some(2), Some(0), Some(i64::MAX), Some(-3)]))),
+        (
+            "count",
+            Arc::new(Int64Array::from(vec![Some(2), Some(0), Some(i64::MAX), Some(-3)])),
+        ),
         ("payload", Arc::new(StructArray::new(payload, vec![total, city], None))),
         ("ok", Arc::new(BooleanArray::from(vec![true, false, true, true]))),
     ];
@@ -52,20 +63,35 @@ fn expressions_are_evaluated() {
         ("payload.total", "12.5 0.0 NULL 99.0"),
         ("payload['total'] * 2", "25.0 0.0 NULL 198.0"),
         ("lower(eventType)", "purchase add_to_cart order_confirmed NULL"),
-        ("eventType IN ('PURCHASE', 'ORDER_CONFIRMED', 'x', 'y', 'z')", "true false true NULL"),
-        ("eventType NOT IN ('PURCHASE', 'ORDER_CONFIRMED', 'x', 'y', 'z')", "false true false NULL"),
+        (
+            "eventType IN ('PURCHASE', 'ORDER_CONFIRMED', 'x', 'y', 'z')",
+            "true false true NULL",
+        ),
+        (
+            "eventType NOT IN ('PURCHASE', 'ORDER_CONFIRMED', 'x', 'y', 'z')",
+            "false true false NULL",
+        ),
         ("eventType = 'PURCHASE' AND payload.total > 1", "true false false NULL"),
         ("coalesce(payload.city, 'none')", "Ulm Bern none Wien"),
         ("CASE WHEN ok THEN 1 ELSE 0 END", "1 0 1 1"),
         ("split_part('a/b/c', '/', 2)", "b b b b"),
-        ("regexp_extract(eventType, '(^|_)([A-Z]+)$', 2)", "PURCHASE CART CONFIRMED NULL"),
+        (
+            "regexp_extract(eventType, '(^|_)([A-Z]+)$', 2)",
+            "PURCHASE CART CONFIRMED NULL",
+        ),
         ("regexp_extract(eventType, 'URCH(.)')", "A NULL NULL NULL"),
         ("regexp_like(eventType, '^P')", "true false false NULL"),
         ("regexp_replace(eventType, '_.*', '')", "PURCHASE ADD ORDER NULL"),
-        ("eventType || '-' || count", "PURCHASE-2 ADD_TO_CART-0 ORDER_CONFIRMED-9223372036854775807 NULL"),
+        (
+            "eventType || '-' || count",
+            "PURCHASE-2 ADD_TO_CART-0 ORDER_CONFIRMED-9223372036854775807 NULL",
+        ),
         ("count % 2 = 0", "true true false false"),
         ("0.908 * 1000", "908.000 908.000 908.000 908.000"),
-        ("CAST('2026-01-02T03:04:05Z' AS TIMESTAMP)", &["2026-01-02T03:04:05Z"; 4].join(" ")),
+        (
+            "CAST('2026-01-02T03:04:05Z' AS TIMESTAMP)",
+            &["2026-01-02T03:04:05Z"; 4].join(" "),
+        ),
         ("NULL", "NULL NULL NULL NULL"),
         ("\"eventType\" IS NULL", "false false false true"),
         ("EXTRACT(year FROM DATE '2026-05-01')", "2026 2026 2026 2026"),
@@ -84,7 +110,13 @@ fn only_the_rows_that_fail_are_reported() {
     assert_eq!(values("count <> 0 AND 10 / count > 1"), "true false false false");
     let batch = shop();
     let failed = evaluator("10 / count", &batch.schema()).evaluate_rows(&batch).failed;
-    assert_eq!(failed, [FailedRow { row: 1, error: "divide by zero error".to_owned() }]);
+    assert_eq!(
+        failed,
+        [FailedRow {
+            row: 1,
+            error: "divide by zero error".to_owned()
+        }]
+    );
 }
 
 #[test]
@@ -129,11 +161,21 @@ fn a_type_is_one_that_rows_have() {
 #[test]
 fn paths_are_found_with_their_places() {
     let parsed = Parsed::parse("payload.total > 1 AND \"a.b\" = eventType OR payload['total'] < x").unwrap();
-    let texts: Vec<&str> = parsed.uses().iter().map(|path_use| &parsed.sql()[path_use.range.clone()]).collect();
-    assert_eq!(texts, ["payload.total", "\"a.b\"", "eventType", "payload['total']", "x"]);
+    let texts: Vec<&str> = parsed
+        .uses()
+        .iter()
+        .map(|path_use| &parsed.sql()[path_use.range.clone()])
+        .collect();
+    assert_eq!(
+        texts,
+        ["payload.total", "\"a.b\"", "eventType", "payload['total']", "x"]
+    );
     let paths: Vec<String> = parsed.paths().iter().map(Path::to_string).collect();
     assert_eq!(paths, ["\"a.b\"", "eventType", "payload.total", "x"]);
-    assert_eq!(Parsed::parse("payload.total").unwrap().as_path().unwrap().to_string(), "payload.total");
+    assert_eq!(
+        Parsed::parse("payload.total").unwrap().as_path().unwrap().to_string(),
+        "payload.total"
+    );
     assert_eq!(Parsed::parse("payload.total + 1").unwrap().as_path(), None);
 }
 
@@ -141,21 +183,54 @@ fn paths_are_found_with_their_places() {
 fn mistakes_are_told_with_place_and_help() {
     let told = |sql: &str| {
         let (place, message, help) = mistake(sql);
-        format!("[{place}] {message}{}", help.map(|help| format!(" ({help})")).unwrap_or_default())
+        format!(
+            "[{place}] {message}{}",
+            help.map(|help| format!(" ({help})")).unwrap_or_default()
+        )
     };
     for (sql, expected) in [
-        ("payload.totla > 5", "[payload.totla] `payload` has no field `totla` (did you mean `total`?)"),
-        ("eventtype = 'A'", "[eventtype] there is no field `eventtype` (did you mean `eventType`?)"),
-        ("eventType = \"PURCHASE\"", "[\"PURCHASE\"] there is no field `PURCHASE` (if it is meant as text, write it in single quotes: 'PURCHASE')"),
-        ("count.inner = 1", "[count.inner] `count` is an int64 and has no field `inner`"),
-        ("ok > 5 AND count = 1", "[ok > 5] `ok` is a boolean and `5` an int64: `>` does not take them"),
-        ("lowr(eventType) = 'a'", "[lowr] there is no function `lowr` (did you mean `lower`?)"),
-        ("sum(count)", "[sum] `sum` needs several rows; an expression sees one (aggregates belong into an `aggregate` step)"),
-        ("now()", "[now] `now` answers differently each time, so a replay would give other rows (use a time that is in the record)"),
-        ("$raw = 'a'", "[$raw] `$raw` is no field: names do not begin with `$` (put a field of that name in double quotes)"),
+        (
+            "payload.totla > 5",
+            "[payload.totla] `payload` has no field `totla` (did you mean `total`?)",
+        ),
+        (
+            "eventtype = 'A'",
+            "[eventtype] there is no field `eventtype` (did you mean `eventType`?)",
+        ),
+        (
+            "eventType = \"PURCHASE\"",
+            "[\"PURCHASE\"] there is no field `PURCHASE` (if it is meant as text, write it in single quotes: 'PURCHASE')",
+        ),
+        (
+            "count.inner = 1",
+            "[count.inner] `count` is an int64 and has no field `inner`",
+        ),
+        (
+            "ok > 5 AND count = 1",
+            "[ok > 5] `ok` is a boolean and `5` an int64: `>` does not take them",
+        ),
+        (
+            "lowr(eventType) = 'a'",
+            "[lowr] there is no function `lowr` (did you mean `lower`?)",
+        ),
+        (
+            "sum(count)",
+            "[sum] `sum` needs several rows; an expression sees one (aggregates belong into an `aggregate` step)",
+        ),
+        (
+            "now()",
+            "[now] `now` answers differently each time, so a replay would give other rows (use a time that is in the record)",
+        ),
+        (
+            "$raw = 'a'",
+            "[$raw] `$raw` is no field: names do not begin with `$` (put a field of that name in double quotes)",
+        ),
         ("count > ", "[] expected an expression, found the end"),
         ("count > 5 5", "[5] `5` after the end of the expression"),
-        ("count IN (SELECT 1)", "[SELECT 1] a subquery: an expression sees one row and no tables"),
+        (
+            "count IN (SELECT 1)",
+            "[SELECT 1] a subquery: an expression sees one row and no tables",
+        ),
         ("'open", "['] Unterminated string literal"),
     ] {
         assert_eq!(told(sql), expected, "{sql}");
@@ -183,7 +258,12 @@ fn types_follow_from_use() {
     let types = |sql: &str| {
         let inferred = infer(&Parsed::parse(sql).unwrap());
         let types = inferred.map_err(|error| error.message)?;
-        Ok::<_, String>(types.iter().map(|(path, data_type)| format!("{path} {}", type_name(data_type))).collect::<Vec<_>>())
+        Ok::<_, String>(
+            types
+                .iter()
+                .map(|(path, data_type)| format!("{path} {}", type_name(data_type)))
+                .collect::<Vec<_>>(),
+        )
     };
     for (sql, expected) in [
         ("a > 5", vec!["a double"]),
@@ -208,7 +288,10 @@ fn types_follow_from_use() {
     ] {
         assert_eq!(types(sql).unwrap(), expected, "{sql}");
     }
-    assert_eq!(types("a > 5 AND a = 'x'").unwrap_err(), "`a` is used as text here and as a number before");
+    assert_eq!(
+        types("a > 5 AND a = 'x'").unwrap_err(),
+        "`a` is used as text here and as a number before"
+    );
     assert!(types("a AND a > 5").is_err());
 }
 
@@ -217,7 +300,16 @@ fn every_function_is_described_and_answers_alike() {
     let functions = functions();
     assert!(functions.len() > 90, "{}", functions.len());
     let names: Vec<&str> = functions.iter().map(|function| function.name.as_str()).collect();
-    for name in ["lower", "split_part", "regexp_match", "regexp_replace", "regexp_like", "regexp_extract", "coalesce", "nullif"] {
+    for name in [
+        "lower",
+        "split_part",
+        "regexp_match",
+        "regexp_replace",
+        "regexp_like",
+        "regexp_extract",
+        "coalesce",
+        "nullif",
+    ] {
         assert!(names.contains(&name), "{name}");
     }
     for name in ["now", "random", "uuid", "current_date", "current_time"] {

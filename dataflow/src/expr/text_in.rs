@@ -39,19 +39,35 @@ impl TextIn {
         }
         let (short, long): (Vec<&String>, Vec<&String>) = texts.iter().partition(|text| text.len() <= INLINE_BYTES_MAX);
         let short = short.iter().map(|text| make_view(text.as_bytes(), 0, 0)).collect();
-        let long = long.iter().map(|text| (head(make_view(text.as_bytes(), 0, 0)), text.as_bytes().to_vec())).collect();
-        Some(Self { text, short, long, texts, negated })
+        let long = long
+            .iter()
+            .map(|text| (head(make_view(text.as_bytes(), 0, 0)), text.as_bytes().to_vec()))
+            .collect();
+        Some(Self {
+            text,
+            short,
+            long,
+            texts,
+            negated,
+        })
     }
 
     fn contains(&self, column: &StringViewArray, row: usize, view: u128) -> bool {
         // No early end: comparing all of a short list without branches is faster than guessing which one it is.
         let short = self.short.iter().fold(false, |found, text| found | (*text == view));
-        short || self.long.iter().any(|(start, text)| *start == head(view) && column.value(row).as_bytes() == text.as_slice())
+        short
+            || self
+                .long
+                .iter()
+                .any(|(start, text)| *start == head(view) && column.value(row).as_bytes() == text.as_slice())
     }
 }
 
 /// Length and first four bytes.
-#[expect(clippy::cast_possible_truncation, reason = "the low half of a view is its length and the text's first four bytes")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the low half of a view is its length and the text's first four bytes"
+)]
 fn head(view: u128) -> u64 {
     view as u64
 }
@@ -69,8 +85,13 @@ impl PhysicalExpr for TextIn {
         let column: ArrayRef = self.text.evaluate(batch)?.into_array(batch.num_rows())?;
         let column = column.as_string_view();
         let views = column.views();
-        let found = BooleanBuffer::collect_bool(column.len(), |row| self.contains(column, row, views[row]) != self.negated);
-        Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(found, column.nulls().cloned()))))
+        let found = BooleanBuffer::collect_bool(column.len(), |row| {
+            self.contains(column, row, views[row]) != self.negated
+        });
+        Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(
+            found,
+            column.nulls().cloned(),
+        ))))
     }
 
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {

@@ -17,14 +17,25 @@ pub const DEAD_LETTER: &str = "deadLetter";
 /// Fuses what can run in one thread: a node with one input, no key, and as many subtasks as its input.
 #[must_use]
 pub fn lower(plan: &LogicalPlan) -> JobGraph {
-    let mut lowering = Lowering { plan, places: BTreeMap::new(), vertices: Vec::new(), edges: Vec::new() };
+    let mut lowering = Lowering {
+        plan,
+        places: BTreeMap::new(),
+        vertices: Vec::new(),
+        edges: Vec::new(),
+    };
     for index in 0..plan.nodes.len() {
         lowering.place(index);
     }
     lowering.dead_letters();
     let vertices = lowering.vertices.into_iter().map(named).collect();
     let (name, contact) = (plan.name.clone(), plan.contact.clone());
-    JobGraph { name, contact, vertices, edges: lowering.edges, settings: plan.settings.clone() }
+    JobGraph {
+        name,
+        contact,
+        vertices,
+        edges: lowering.edges,
+        settings: plan.settings.clone(),
+    }
 }
 
 struct Lowering<'a> {
@@ -39,7 +50,9 @@ impl Lowering<'_> {
     fn place(&mut self, index: usize) {
         let node = &self.plan.nodes[index];
         let fused = match node.inputs.as_slice() {
-            [input] if node.key_by.is_empty() && self.plan.nodes[*input].parallelism == node.parallelism => Some(*input),
+            [input] if node.key_by.is_empty() && self.plan.nodes[*input].parallelism == node.parallelism => {
+                Some(*input)
+            }
             _ => None,
         };
         let made = self.node(node);
@@ -66,36 +79,77 @@ impl Lowering<'_> {
             Some(input) => Arc::clone(&self.plan.nodes[*input].output),
             None => Arc::new(Schema::empty()),
         };
-        Node { name: node.name.clone(), recipe: node.recipe.clone(), input, output: Arc::clone(&node.output), targets: Vec::new() }
+        Node {
+            name: node.name.clone(),
+            recipe: node.recipe.clone(),
+            input,
+            output: Arc::clone(&node.output),
+            targets: Vec::new(),
+        }
     }
 
     fn vertex(&mut self, first: Node, parallelism: u32) -> usize {
         let id = VertexId(number(self.vertices.len()));
-        self.vertices.push(Vertex { id, name: String::new(), parallelism, chain: Chain { nodes: vec![first] } });
+        self.vertices.push(Vertex {
+            id,
+            name: String::new(),
+            parallelism,
+            chain: Chain { nodes: vec![first] },
+        });
         self.vertices.len() - 1
     }
 
     fn partition(&self, input: usize, node: &logical::Node) -> Partition {
         if !node.key_by.is_empty() {
-            return Partition::Hash { keys: node.key_by.clone(), max_parallelism: self.plan.settings.max_parallelism };
+            return Partition::Hash {
+                keys: node.key_by.clone(),
+                max_parallelism: self.plan.settings.max_parallelism,
+            };
         }
-        if self.plan.nodes[input].parallelism == node.parallelism { Partition::Forward } else { Partition::Rebalance }
+        if self.plan.nodes[input].parallelism == node.parallelism {
+            Partition::Forward
+        } else {
+            Partition::Rebalance
+        }
     }
 
     fn connect(&mut self, (from, node): (usize, usize), port: Port, (to, partition): (usize, Partition)) {
         let id = EdgeId(number(self.edges.len()));
-        self.edges.push(Edge { id, from: self.vertices[from].id, to: self.vertices[to].id, partition });
-        self.vertices[from].chain.nodes[node].targets.push((port, Target::Edge(id)));
+        self.edges.push(Edge {
+            id,
+            from: self.vertices[from].id,
+            to: self.vertices[to].id,
+            partition,
+        });
+        self.vertices[from].chain.nodes[node]
+            .targets
+            .push((port, Target::Edge(id)));
     }
 
     /// One sink for the dead letters of all nodes: few rows, one file.
     fn dead_letters(&mut self) {
         let Some(sink) = &self.plan.dead_letter else { return };
         let (recipe, output) = (Recipe::Sink(sink.clone()), Arc::new(Schema::empty()));
-        let node = Node { name: DEAD_LETTER.to_owned(), recipe, input: dead::schema(), output, targets: Vec::new() };
+        let node = Node {
+            name: DEAD_LETTER.to_owned(),
+            recipe,
+            input: dead::schema(),
+            output,
+            targets: Vec::new(),
+        };
         let to = self.vertex(node, 1);
-        for (index, node) in self.plan.nodes.iter().enumerate().filter(|(_, node)| node.has_dead_letters()) {
-            let partition = if node.parallelism == 1 { Partition::Forward } else { Partition::Rebalance };
+        for (index, node) in self
+            .plan
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| node.has_dead_letters())
+        {
+            let partition = if node.parallelism == 1 {
+                Partition::Forward
+            } else {
+                Partition::Rebalance
+            };
             self.connect(self.places[&index], Port::Dead, (to, partition));
         }
     }

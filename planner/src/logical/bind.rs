@@ -25,6 +25,8 @@ pub(crate) struct Binder<'a> {
     pub(crate) diagnostics: &'a mut Diagnostics,
     pub(crate) inference: Inference,
     streams: usize,
+    /// Expressions whose use of a field contradicts another one: nothing more is said of their types.
+    contradicted: Vec<Span>,
 }
 
 /// What reaches a stage.
@@ -47,7 +49,12 @@ pub(crate) struct Bound {
 
 impl Bound {
     pub(crate) fn new(recipe: Recipe, reads: Reads, output: Input) -> Self {
-        Self { suffix: "", recipe, reads, output }
+        Self {
+            suffix: "",
+            recipe,
+            reads,
+            output,
+        }
     }
 }
 
@@ -82,10 +89,20 @@ pub fn bind(
 ) -> Option<LogicalPlan> {
     let errors = diagnostics.error_count();
     let stages = outline(spec, diagnostics)?;
-    let mut binder = Binder { catalog, discovered, diagnostics, inference: Inference::default(), streams: 0 };
+    let mut binder = Binder {
+        catalog,
+        discovered,
+        diagnostics,
+        inference: Inference::default(),
+        streams: 0,
+        contradicted: Vec::new(),
+    };
     let scopes = binder.observe(&stages);
     let nodes = binder.nodes(spec, &stages, &scopes);
-    let dead_letter = spec.dead_letter.as_ref().and_then(|item| operators::sink::dead_letter(&mut binder, item));
+    let dead_letter = spec
+        .dead_letter
+        .as_ref()
+        .and_then(|item| operators::sink::dead_letter(&mut binder, item));
     let missing = nodes.iter().any(Option::is_none) || (spec.dead_letter.is_some() && dead_letter.is_none());
     if missing || diagnostics.error_count() > errors || spec.broken {
         return None;
@@ -102,10 +119,16 @@ pub fn bind(
 fn settings(spec: &Spec) -> Settings {
     let (written, default) = (&spec.settings, Settings::default());
     Settings {
-        max_parallelism: written.max_parallelism.map_or(default.max_parallelism, |number| number.value),
+        max_parallelism: written
+            .max_parallelism
+            .map_or(default.max_parallelism, |number| number.value),
         memory_bytes: written.memory.map(|bytes| bytes.value),
-        checkpoint_interval: written.checkpoint_interval.map_or(default.checkpoint_interval, |duration| duration.value),
-        buffer_timeout: written.buffer_timeout.map_or(default.buffer_timeout, |duration| duration.value),
+        checkpoint_interval: written
+            .checkpoint_interval
+            .map_or(default.checkpoint_interval, |duration| duration.value),
+        buffer_timeout: written
+            .buffer_timeout
+            .map_or(default.buffer_timeout, |duration| duration.value),
         restart: written.restart.clone().map_or(default.restart, |restart| restart.value),
     }
 }
@@ -133,7 +156,9 @@ impl Binder<'_> {
     /// What several inputs are together: open streams become one, and their fields have one type each.
     fn joined(&mut self, scopes: Vec<Scope>) -> Scope {
         let mut scopes = scopes.into_iter();
-        let Some(mut whole) = scopes.next() else { return Scope::Unknown };
+        let Some(mut whole) = scopes.next() else {
+            return Scope::Unknown;
+        };
         for next in scopes {
             whole = self.join(whole, next);
         }
@@ -149,11 +174,19 @@ impl Binder<'_> {
             }
             (
                 Scope::Unnested { list, element, before },
-                Scope::Unnested { list: other_list, element: other, before: other_before },
+                Scope::Unnested {
+                    list: other_list,
+                    element: other,
+                    before: other_before,
+                },
             ) if list == other_list => {
                 self.inference.join(element, other);
                 let before = self.join(*before, *other_before);
-                Scope::Unnested { list, element, before: Box::new(before) }
+                Scope::Unnested {
+                    list,
+                    element,
+                    before: Box::new(before),
+                }
             }
             // What was removed on one side only is still absent there, and reads as NULL.
             (Scope::Without(_, left), right) if left.is_open() && right.is_open() => self.join(*left, right),
@@ -187,12 +220,19 @@ impl Binder<'_> {
         };
         if let Err(error) = observed {
             checked.tell(&error, self.diagnostics);
+            self.contradicted.push(checked.span());
         }
-        for path_use in checked.parsed.uses().iter().filter(|path_use| path_use.quoted_word && scope.is_open()) {
+        for path_use in checked
+            .parsed
+            .uses()
+            .iter()
+            .filter(|path_use| path_use.quoted_word && scope.is_open())
+        {
             let span = checked.text.place(path_use.range.clone());
             let message = format!("`{}` in double quotes is read as a field, not as text", path_use.path);
             let help = format!("text stands in single quotes: '{}'; a field needs none", path_use.path);
-            self.diagnostics.push(Diagnostic::new(codes::W0502, span, message).help(help));
+            self.diagnostics
+                .push(Diagnostic::new(codes::W0502, span, message).help(help));
         }
     }
 
@@ -202,7 +242,11 @@ impl Binder<'_> {
             Scope::Open(stream) => nested(&self.inference.types(*stream)),
             Scope::Unnested { list, element, before } => {
                 let mut types = Vec::new();
-                leaves(&without(&self.fields(before), std::slice::from_ref(list)), &mut Vec::new(), &mut types);
+                leaves(
+                    &without(&self.fields(before), std::slice::from_ref(list)),
+                    &mut Vec::new(),
+                    &mut types,
+                );
                 types.extend(self.inference.types(*element));
                 nested(&types)
             }
@@ -217,36 +261,73 @@ impl Binder<'_> {
         let mut made: Vec<Made> = Vec::new();
         for (index, stage) in stages.iter().enumerate() {
             let input = self.input(stage, stages, &made);
-            let parallelism = stage.parallelism.or(spec.settings.parallelism.map(|number| number.value));
+            let parallelism = stage
+                .parallelism
+                .or(spec.settings.parallelism.map(|number| number.value));
             let inherited = stage.inputs.iter().map(|input| made[*input].parallelism).max();
             let parallelism = parallelism.or(inherited).unwrap_or(1);
-            let mut inputs: Vec<usize> = stage.inputs.iter().flat_map(|input| made[*input].nodes.clone()).collect();
+            let mut inputs: Vec<usize> = stage
+                .inputs
+                .iter()
+                .flat_map(|input| made[*input].nodes.clone())
+                .collect();
             let mut key_by = self.keys(stage, input.as_ref());
             if let ([only], true) = (stage.inputs.as_slice(), key_by.is_empty()) {
                 key_by.clone_from(&made[*only].key_by);
             }
             if let Kind::Union = stage.kind {
-                made.push(Made { nodes: inputs, output: input, parallelism, key_by });
+                made.push(Made {
+                    nodes: inputs,
+                    output: input,
+                    parallelism,
+                    key_by,
+                });
                 continue;
             }
             let begins = matches!(stage.kind, Kind::Source(_));
             let scope = &scopes[index];
-            let bound = if begins || input.is_some() { operators::bind(self, stage, input.as_ref(), scope) } else { None };
+            let bound = if begins || input.is_some() {
+                operators::bind(self, stage, input.as_ref(), scope)
+            } else {
+                None
+            };
             let Some(bound) = bound else {
                 nodes.push(None);
-                made.push(Made { nodes: vec![nodes.len() - 1], output: None, parallelism, key_by: Vec::new() });
+                made.push(Made {
+                    nodes: vec![nodes.len() - 1],
+                    output: None,
+                    parallelism,
+                    key_by: Vec::new(),
+                });
                 continue;
             };
             let mut output = None;
             for one in bound {
                 let name = format!("{}{}", stage.name, one.suffix);
-                let schema = if matches!(one.recipe, Recipe::Sink(_)) { Arc::new(Schema::empty()) } else { one.output.rows() };
+                let schema = if matches!(one.recipe, Recipe::Sink(_)) {
+                    Arc::new(Schema::empty())
+                } else {
+                    one.output.rows()
+                };
                 let key_by = std::mem::take(&mut key_by);
-                nodes.push(Some(Node { name, recipe: one.recipe, inputs, key_by, parallelism, output: schema, reads: one.reads }));
+                nodes.push(Some(Node {
+                    name,
+                    recipe: one.recipe,
+                    inputs,
+                    key_by,
+                    parallelism,
+                    output: schema,
+                    reads: one.reads,
+                }));
                 inputs = vec![nodes.len() - 1];
                 output = Some(one.output);
             }
-            made.push(Made { nodes: inputs, output, parallelism, key_by: Vec::new() });
+            made.push(Made {
+                nodes: inputs,
+                output,
+                parallelism,
+                key_by: Vec::new(),
+            });
         }
         nodes
     }
@@ -257,10 +338,17 @@ impl Binder<'_> {
         let whole = made[*first].output.clone()?;
         for other in others {
             let next = made[*other].output.clone()?;
-            let Some(difference) = difference(&whole, &next) else { continue };
+            let Some(difference) = difference(&whole, &next) else {
+                continue;
+            };
             let (left, right) = (&stages[*first].name, &stages[*other].name);
-            let found = Diagnostic::new(codes::E0506, stage.span, format!("`{left}` and `{right}` give different rows: {difference}"));
-            self.diagnostics.push(found.help("make them alike with `select` before they meet"));
+            let found = Diagnostic::new(
+                codes::E0506,
+                stage.span,
+                format!("`{left}` and `{right}` give different rows: {difference}"),
+            );
+            self.diagnostics
+                .push(found.help("make them alike with `select` before they meet"));
             return None;
         }
         Some(whole)
@@ -272,8 +360,14 @@ impl Binder<'_> {
             if let Some(found) = self.field(key, input)
                 && matches!(found, DataType::Struct(_) | DataType::List(_))
             {
-                let message = format!("`{}` is {}: rows cannot be dealt out by it", key.value, expr::type_name(&found));
-                self.diagnostics.push(Diagnostic::new(codes::E0412, key.span, message).help("a key is one value, such as `payload.id`"));
+                let message = format!(
+                    "`{}` is {}: rows cannot be dealt out by it",
+                    key.value,
+                    expr::type_name(&found)
+                );
+                self.diagnostics.push(
+                    Diagnostic::new(codes::E0412, key.span, message).help("a key is one value, such as `payload.id`"),
+                );
             }
         }
         stage.key_by.iter().map(|key| key.value.clone()).collect()
@@ -295,6 +389,9 @@ impl Binder<'_> {
 
     /// Binds an expression; its mistakes are told.
     pub(crate) fn expression(&mut self, checked: &Checked<'_>, input: &Input) -> Option<expr::Bound> {
+        if self.contradicted.contains(&checked.span()) {
+            return None;
+        }
         match expr::bind(&checked.parsed, &input.schema()) {
             Ok(bound) => Some(bound),
             Err(errors) => {
@@ -308,20 +405,36 @@ impl Binder<'_> {
     pub(crate) fn condition(&mut self, checked: &Checked<'_>, input: &Input) -> Option<()> {
         let bound = self.expression(checked, input)?;
         if bound.data_type != DataType::Boolean {
-            let message = format!("a condition is true or false, and this is {}", expr::type_name(&bound.data_type));
-            self.diagnostics.push(Diagnostic::new(codes::E0410, checked.span(), message).help("compare it: `field = 'value'`, `field > 0`"));
+            let message = format!(
+                "a condition is true or false, and this is {}",
+                expr::type_name(&bound.data_type)
+            );
+            self.diagnostics.push(
+                Diagnostic::new(codes::E0410, checked.span(), message)
+                    .help("compare it: `field = 'value'`, `field > 0`"),
+            );
             return None;
         }
         if let Some(value) = bound.constant {
             let message = format!("this condition is {value} for every row");
-            self.diagnostics.push(Diagnostic::new(codes::W0503, checked.span(), message));
+            self.diagnostics
+                .push(Diagnostic::new(codes::W0503, checked.span(), message));
         }
         Some(())
     }
 
     /// Tells of options that their schema allows but that cannot work.
-    pub(crate) fn invalid(&mut self, node: &crate::spec::Node, key: Span, invalid: &dataflow::contract::InvalidOptions) {
-        let span = if invalid.pointer.is_empty() { key } else { node.at(&invalid.pointer).span };
+    pub(crate) fn invalid(
+        &mut self,
+        node: &crate::spec::Node,
+        key: Span,
+        invalid: &dataflow::contract::InvalidOptions,
+    ) {
+        let span = if invalid.pointer.is_empty() {
+            key
+        } else {
+            node.at(&invalid.pointer).span
+        };
         let found = Diagnostic::new(codes::E0314, span, &invalid.message);
         self.diagnostics.push(match &invalid.help {
             Some(help) => found.help(help),
@@ -372,5 +485,8 @@ fn difference(left: &Input, right: &Input) -> Option<String> {
             Some(_) => {}
         }
     }
-    right.fields.get(left.fields.len()).map(|field| format!("only one has `{}`", field.name()))
+    right
+        .fields
+        .get(left.fields.len())
+        .map(|field| format!("only one has `{}`", field.name()))
 }

@@ -41,7 +41,11 @@ impl<'a> Checked<'a> {
 }
 
 fn diagnostic(text: &Text, error: &expr::Error) -> Diagnostic {
-    let span = if error.range == (0..text.value.len()) { text.span } else { text.place(error.range.clone()) };
+    let span = if error.range == (0..text.value.len()) {
+        text.span
+    } else {
+        text.place(error.range.clone())
+    };
     let found = Diagnostic::new(code(error.kind), span, &error.message);
     match &error.help {
         Some(help) => found.help(help),

@@ -15,7 +15,10 @@ pub(crate) fn begins_with(path: &Path, prefix: &Path) -> bool {
 ///
 /// A path that is both a value and a record of others is a record: its fields say more than its own use.
 pub(crate) fn nested(types: &[(Path, DataType)]) -> Fields {
-    let parts: Vec<(&[String], &DataType)> = types.iter().map(|(path, data_type)| (path.parts(), data_type)).collect();
+    let parts: Vec<(&[String], &DataType)> = types
+        .iter()
+        .map(|(path, data_type)| (path.parts(), data_type))
+        .collect();
     level(&parts)
 }
 
@@ -24,8 +27,11 @@ fn level(paths: &[(&[String], &DataType)]) -> Fields {
     names.sort();
     names.dedup();
     let field = |name: &String| {
-        let below: Vec<(&[String], &DataType)> =
-            paths.iter().filter(|(parts, _)| parts[0] == *name).map(|(parts, data_type)| (&parts[1..], *data_type)).collect();
+        let below: Vec<(&[String], &DataType)> = paths
+            .iter()
+            .filter(|(parts, _)| parts[0] == *name)
+            .map(|(parts, data_type)| (&parts[1..], *data_type))
+            .collect();
         let inner: Vec<(&[String], &DataType)> = below.iter().filter(|(parts, _)| !parts.is_empty()).copied().collect();
         match below.first() {
             Some((_, data_type)) if inner.is_empty() => Field::new(name, (*data_type).clone(), true),
@@ -37,7 +43,12 @@ fn level(paths: &[(&[String], &DataType)]) -> Fields {
 
 /// The columns of the document among those of a schema.
 pub(crate) fn user(schema: &Schema) -> Fields {
-    schema.fields().iter().filter(|field| !columns::is_reserved(field.name())).cloned().collect()
+    schema
+        .fields()
+        .iter()
+        .filter(|field| !columns::is_reserved(field.name()))
+        .cloned()
+        .collect()
 }
 
 /// Whether a schema has a column of this name.
@@ -117,7 +128,9 @@ pub(crate) fn replace(fields: &Fields, path: &[String], data_type: &DataType) ->
 /// User columns with reserved ones behind them, in their order.
 pub(crate) fn rows(user: &Fields, reserved: &[&str]) -> SchemaRef {
     let known = [columns::raw(), columns::split(), columns::position(), columns::time()];
-    let kept = known.into_iter().filter(|field| reserved.contains(&field.name().as_str()));
+    let kept = known
+        .into_iter()
+        .filter(|field| reserved.contains(&field.name().as_str()));
     Arc::new(Schema::new(user.iter().cloned().chain(kept).collect::<Fields>()))
 }
 
@@ -135,16 +148,27 @@ mod tests {
 
     #[test]
     fn schemas_are_cut_by_path() {
-        let types: Vec<(Path, DataType)> = [("b.y", DataType::Float64), ("a", DataType::Utf8View), ("b.x", DataType::Boolean), ("b", DataType::Utf8View)]
-            .into_iter()
-            .map(|(path, data_type)| (path.parse().unwrap(), data_type))
-            .collect();
+        let types: Vec<(Path, DataType)> = [
+            ("b.y", DataType::Float64),
+            ("a", DataType::Utf8View),
+            ("b.x", DataType::Boolean),
+            ("b", DataType::Utf8View),
+        ]
+        .into_iter()
+        .map(|(path, data_type)| (path.parse().unwrap(), data_type))
+        .collect();
         let fields = nested(&types);
         assert_eq!(shown(&fields), "{a: string, b: {x: boolean, y: double}}");
         assert_eq!(shown(&prune(&fields, &paths(&["b.x"]))), "{b: {x: boolean}}");
-        assert_eq!(shown(&prune(&fields, &paths(&["b.x", "b"]))), "{b: {x: boolean, y: double}}");
+        assert_eq!(
+            shown(&prune(&fields, &paths(&["b.x", "b"]))),
+            "{b: {x: boolean, y: double}}"
+        );
         assert_eq!(shown(&without(&fields, &paths(&["b.x", "a"]))), "{b: {y: double}}");
         assert_eq!(shown(&without(&fields, &paths(&["b.x", "b.y"]))), "{a: string}");
-        assert_eq!(shown(&replace(&fields, &["b".to_owned(), "x".to_owned()], &DataType::Int64)), "{a: string, b: {x: int64, y: double}}");
+        assert_eq!(
+            shown(&replace(&fields, &["b".to_owned(), "x".to_owned()], &DataType::Int64)),
+            "{a: string, b: {x: int64, y: double}}"
+        );
     }
 }

@@ -14,12 +14,12 @@ mod fields;
 mod checked;
 mod bind;
 
+pub use bind::bind;
 pub(crate) use bind::{Binder, Bound, Input};
 pub(crate) use checked::Checked;
 pub(crate) use fields::{begins_with, holds, prune, replace, user, without};
 pub(crate) use outline::{Kind, SinkItem, Stage};
 pub(crate) use scope::Scope;
-pub use bind::bind;
 
 use arrow_schema::SchemaRef;
 use dataflow::expr::Path;
@@ -79,7 +79,10 @@ impl Reads {
         let mut paths: Vec<Path> = paths.into_iter().collect();
         paths.sort();
         paths.dedup();
-        Self { paths, ..Self::default() }
+        Self {
+            paths,
+            ..Self::default()
+        }
     }
 
     /// And of these reserved columns.

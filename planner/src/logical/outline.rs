@@ -30,9 +30,16 @@ pub(crate) enum Kind<'a> {
     Drop(&'a [Spanned<Path>]),
     Unnest(&'a Spanned<Path>),
     /// One branch of a route: its own condition, unless it takes the rest, and those tried before it.
-    Branch { own: Option<Option<Checked<'a>>>, earlier: Vec<Checked<'a>> },
+    Branch {
+        own: Option<Option<Checked<'a>>>,
+        earlier: Vec<Checked<'a>>,
+    },
     Union,
-    Sample { share: f64, by: Option<&'a Spanned<Path>>, seed: u64 },
+    Sample {
+        share: f64,
+        by: Option<&'a Spanned<Path>>,
+        seed: u64,
+    },
     Sink(SinkItem<'a>),
     /// Told already.
     Broken,
@@ -66,15 +73,23 @@ struct Outline<'a, 'd> {
 /// The stages of a document, each behind the ones it reads; none where names or order are wrong.
 pub(crate) fn outline<'a>(spec: &'a Spec, diagnostics: &mut Diagnostics) -> Option<Vec<Stage<'a>>> {
     let errors = diagnostics.error_count();
-    let mut outline =
-        Outline { diagnostics, stages: Vec::new(), written: Vec::new(), before: Vec::new(), ports: BTreeMap::new() };
+    let mut outline = Outline {
+        diagnostics,
+        stages: Vec::new(),
+        written: Vec::new(),
+        before: Vec::new(),
+        ports: BTreeMap::new(),
+    };
     let mut last = outline.sources(spec);
     for (index, step) in spec.steps.iter().enumerate() {
         last = outline.step(index, step, &last);
     }
     outline.sinks(spec, &last);
     outline.connect();
-    outline.unread();
+    // With a name that was not found, it is not known who is not read.
+    if outline.diagnostics.error_count() == errors && !spec.broken {
+        outline.unread();
+    }
     let ordered = outline.order();
     ordered.filter(|_| diagnostics.error_count() == errors)
 }
@@ -89,8 +104,16 @@ impl<'a> Outline<'a, '_> {
 
     fn name(&mut self, name: String, span: Span, port: Port) {
         if let Some((_, first)) = self.ports.get(&name) {
-            let found = Diagnostic::new(codes::E0504, span, format!("two parts of the datastream are called `{name}`"));
-            self.diagnostics.push(found.also(*first, "the first one").help("a name is an identity: give one of them another"));
+            let found = Diagnostic::new(
+                codes::E0504,
+                span,
+                format!("two parts of the datastream are called `{name}`"),
+            );
+            self.diagnostics.push(
+                found
+                    .also(*first, "the first one")
+                    .help("a name is an identity: give one of them another"),
+            );
             return;
         }
         self.ports.insert(name, (port, span));
@@ -102,8 +125,19 @@ impl<'a> Outline<'a, '_> {
             let name = given(source.name.as_ref(), "source", index);
             let span = source.name.as_ref().map_or(source.span, |name| name.span);
             let parallelism = source.parallelism.map(|number| number.value);
-            let kind = if source.component.is_some() { Kind::Source(source) } else { Kind::Broken };
-            let stage = Stage { name: name.clone(), span, inputs: Vec::new(), key_by: &[], parallelism, kind };
+            let kind = if source.component.is_some() {
+                Kind::Source(source)
+            } else {
+                Kind::Broken
+            };
+            let stage = Stage {
+                name: name.clone(),
+                span,
+                inputs: Vec::new(),
+                key_by: &[],
+                parallelism,
+                kind,
+            };
             let mut port = self.add(stage, &[], None);
             if let Some(event_types) = &spec.event_types {
                 let filter = Stage {
@@ -132,7 +166,14 @@ impl<'a> Outline<'a, '_> {
             let name = branch.map_or_else(|| name.clone(), |branch| format!("{name}.{}", branch.value));
             let parallelism = step.parallelism.map(|number| number.value);
             let span = branch.map_or(span, |branch| branch.span);
-            let stage = Stage { name: name.clone(), span, inputs: Vec::new(), key_by: &step.key_by, parallelism, kind };
+            let stage = Stage {
+                name: name.clone(),
+                span,
+                inputs: Vec::new(),
+                key_by: &step.key_by,
+                parallelism,
+                kind,
+            };
             let stage = self.add(stage, &step.inputs, Some(last.clone()));
             if branch.is_some() {
                 self.name(name.clone(), span, Port::Stages(vec![stage]));
@@ -140,7 +181,11 @@ impl<'a> Outline<'a, '_> {
             }
             only.push(stage);
         }
-        let port = if branches.is_empty() { Port::Stages(only) } else { Port::Route(branches) };
+        let port = if branches.is_empty() {
+            Port::Stages(only)
+        } else {
+            Port::Route(branches)
+        };
         self.name(name, span, port.clone());
         Spanned::new(port, span)
     }
@@ -158,17 +203,31 @@ impl<'a> Outline<'a, '_> {
             Operation::Drop(paths) => Kind::Drop(paths),
             Operation::Unnest(path) => Kind::Unnest(path),
             Operation::Union => Kind::Union,
-            Operation::Sample { share, by, seed } => Kind::Sample { share: share.value, by: by.as_ref(), seed: *seed },
+            Operation::Sample { share, by, seed } => Kind::Sample {
+                share: share.value,
+                by: by.as_ref(),
+                seed: *seed,
+            },
             Operation::Broken => Kind::Broken,
             Operation::Route { branches, otherwise } => {
                 let mut earlier: Vec<Checked<'a>> = Vec::new();
                 let mut kinds = Vec::new();
                 for branch in branches {
                     let own = Checked::parse(&branch.condition, diagnostics);
-                    kinds.push((Some(&branch.name), Kind::Branch { own: Some(own.clone()), earlier: earlier.clone() }));
+                    kinds.push((
+                        Some(&branch.name),
+                        Kind::Branch {
+                            own: Some(own.clone()),
+                            earlier: earlier.clone(),
+                        },
+                    ));
                     earlier.extend(own);
                 }
-                kinds.extend(otherwise.as_ref().map(|name| (Some(name), Kind::Branch { own: None, earlier })));
+                kinds.extend(
+                    otherwise
+                        .as_ref()
+                        .map(|name| (Some(name), Kind::Branch { own: None, earlier })),
+                );
                 return kinds;
             }
         };
@@ -179,26 +238,65 @@ impl<'a> Outline<'a, '_> {
         for (index, sink) in spec.sinks.iter().enumerate() {
             let name = given(sink.name.as_ref(), "sink", index);
             let span = sink.name.as_ref().map_or(sink.span, |name| name.span);
-            let item = SinkItem { component: sink.component.as_ref(), format: sink.format.as_ref(), role: Role::Sink };
+            let item = SinkItem {
+                component: sink.component.as_ref(),
+                format: sink.format.as_ref(),
+                role: Role::Sink,
+            };
             let parallelism = sink.parallelism.map(|number| number.value);
-            let kind = if item.component.is_some() { Kind::Sink(item) } else { Kind::Broken };
-            let stage = Stage { name: name.clone(), span, inputs: Vec::new(), key_by: &sink.key_by, parallelism, kind };
+            let kind = if item.component.is_some() {
+                Kind::Sink(item)
+            } else {
+                Kind::Broken
+            };
+            let stage = Stage {
+                name: name.clone(),
+                span,
+                inputs: Vec::new(),
+                key_by: &sink.key_by,
+                parallelism,
+                kind,
+            };
             self.add(stage, &sink.inputs, Some(last.clone()));
             self.name(name, span, Port::Sink);
         }
         let Some(archive) = &spec.archive else { return };
-        let item = SinkItem { component: archive.component.as_ref(), format: None, role: Role::Archive };
+        let item = SinkItem {
+            component: archive.component.as_ref(),
+            format: None,
+            role: Role::Archive,
+        };
         let parallelism = archive.parallelism.map(|number| number.value);
-        let kind = if item.component.is_some() { Kind::Sink(item) } else { Kind::Broken };
-        let stage = Stage { name: "archive".to_owned(), span: archive.key, inputs: Vec::new(), key_by: &[], parallelism, kind };
+        let kind = if item.component.is_some() {
+            Kind::Sink(item)
+        } else {
+            Kind::Broken
+        };
+        let stage = Stage {
+            name: "archive".to_owned(),
+            span: archive.key,
+            inputs: Vec::new(),
+            key_by: &[],
+            parallelism,
+            kind,
+        };
         let of = archive.of.as_ref().map(std::slice::from_ref);
         let taken: Vec<&[Spanned<String>]> = spec.sinks.iter().map(|sink| sink.inputs.as_slice()).collect();
         let same = taken.windows(2).all(|pair| names(pair[0]) == names(pair[1]));
         if of.is_none() && !same {
-            let found = Diagnostic::new(codes::E0507, archive.key, "the sinks take different rows, so what is archived is not clear");
-            self.diagnostics.push(found.help("write `of: NAME` in `archive`, with the name of a step or source"));
+            let found = Diagnostic::new(
+                codes::E0507,
+                archive.key,
+                "the sinks take different rows, so what is archived is not clear",
+            );
+            self.diagnostics
+                .push(found.help("write `of: NAME` in `archive`, with the name of a step or source"));
         }
-        self.add(stage, of.or(taken.first().copied()).unwrap_or_default(), Some(last.clone()));
+        self.add(
+            stage,
+            of.or(taken.first().copied()).unwrap_or_default(),
+            Some(last.clone()),
+        );
         self.name("archive".to_owned(), archive.key, Port::Sink);
     }
 
@@ -231,8 +329,13 @@ impl<'a> Outline<'a, '_> {
                 Vec::new()
             }
             Some(Port::Sink) => {
-                let found = Diagnostic::new(codes::E0502, name.span, format!("`{}` is a sink: nothing comes out of it", name.value));
-                self.diagnostics.push(found.help("name the step or source that the sink reads"));
+                let found = Diagnostic::new(
+                    codes::E0502,
+                    name.span,
+                    format!("`{}` is a sink: nothing comes out of it", name.value),
+                );
+                self.diagnostics
+                    .push(found.help("name the step or source that the sink reads"));
                 Vec::new()
             }
             None => {
@@ -243,9 +346,14 @@ impl<'a> Outline<'a, '_> {
                     .filter(|(known, (port, _))| matches!(port, Port::Stages(_)) && *known != own)
                     .map(|(known, _)| known.as_str())
                     .collect();
-                let found = Diagnostic::new(codes::E0502, name.span, format!("there is no step or source `{}`", name.value));
+                let found = Diagnostic::new(
+                    codes::E0502,
+                    name.span,
+                    format!("there is no step or source `{}`", name.value),
+                );
                 let found = found.did_you_mean(&name.value, known.iter().copied());
-                self.diagnostics.push(found.help(format!("there are {}", listed(&known))));
+                self.diagnostics
+                    .push(found.help(format!("there are {}", listed(&known))));
                 Vec::new()
             }
         }
@@ -253,8 +361,13 @@ impl<'a> Outline<'a, '_> {
 
     fn branch_wanted(&mut self, span: Span, branches: &[String]) {
         let known: Vec<&str> = branches.iter().map(String::as_str).collect();
-        let found = Diagnostic::new(codes::E0505, span, "a route has several outputs: which branch is read is not clear");
-        self.diagnostics.push(found.help(format!("write `input:` with one of {}", listed(&known))));
+        let found = Diagnostic::new(
+            codes::E0505,
+            span,
+            "a route has several outputs: which branch is read is not clear",
+        );
+        self.diagnostics
+            .push(found.help(format!("write `input:` with one of {}", listed(&known))));
     }
 
     /// Warns of what nobody reads.
@@ -263,7 +376,8 @@ impl<'a> Outline<'a, '_> {
             let read = self.stages.iter().any(|reader| reader.inputs.contains(&index));
             if !read && !matches!(stage.kind, Kind::Sink(_) | Kind::Broken) {
                 let found = Diagnostic::new(codes::W0501, stage.span, format!("nobody reads `{}`", stage.name));
-                self.diagnostics.push(found.help("its rows are computed and dropped; read it in an `input:`, or remove it"));
+                self.diagnostics
+                    .push(found.help("it is left out; read it in an `input:`, or remove it"));
             }
         }
     }
@@ -273,9 +387,9 @@ impl<'a> Outline<'a, '_> {
         let count = self.stages.len();
         let mut place: Vec<Option<usize>> = vec![None; count];
         let mut order = Vec::with_capacity(count);
-        while let Some(next) =
-            (0..count).find(|index| place[*index].is_none() && self.stages[*index].inputs.iter().all(|input| place[*input].is_some()))
-        {
+        while let Some(next) = (0..count).find(|index| {
+            place[*index].is_none() && self.stages[*index].inputs.iter().all(|input| place[*input].is_some())
+        }) {
             place[next] = Some(order.len());
             order.push(next);
         }
@@ -295,14 +409,20 @@ impl<'a> Outline<'a, '_> {
     /// Walks back from a stage that could not be placed until one comes again.
     fn circle(self, place: &[Option<usize>]) {
         let open = |index: &usize| place[*index].is_none();
-        let Some(start) = (0..place.len()).find(open) else { return };
+        let Some(start) = (0..place.len()).find(open) else {
+            return;
+        };
         let mut walked = vec![start];
         while let Some(next) = self.stages[walked[walked.len() - 1]].inputs.iter().copied().find(open) {
             if let Some(first) = walked.iter().position(|index| *index == next) {
-                let mut names: Vec<&str> = walked[first..].iter().map(|index| self.stages[*index].name.as_str()).collect();
+                let mut names: Vec<&str> = walked[first..]
+                    .iter()
+                    .map(|index| self.stages[*index].name.as_str())
+                    .collect();
                 names.push(&self.stages[next].name);
                 let found = Diagnostic::new(codes::E0503, self.stages[next].span, "rows would go round in a circle");
-                self.diagnostics.push(found.help(format!("`{}`", names.join("` reads `"))));
+                self.diagnostics
+                    .push(found.help(format!("`{}`", names.join("` reads `"))));
                 return;
             }
             walked.push(next);
@@ -333,5 +453,9 @@ fn names(inputs: &[Spanned<String>]) -> Vec<&str> {
 }
 
 fn listed(names: &[&str]) -> String {
-    if names.is_empty() { "none".to_owned() } else { format!("`{}`", names.join("`, `")) }
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        format!("`{}`", names.join("`, `"))
+    }
 }

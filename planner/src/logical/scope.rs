@@ -28,7 +28,13 @@ impl Scope {
     /// The columns of a schema.
     pub(crate) fn typed(schema: &Schema) -> Self {
         let known = |data_type: &DataType| Slot::Known(data_type.clone());
-        Self::Columns(schema.fields().iter().map(|field| (field.name().clone(), known(field.data_type()))).collect())
+        Self::Columns(
+            schema
+                .fields()
+                .iter()
+                .map(|field| (field.name().clone(), known(field.data_type())))
+                .collect(),
+        )
     }
 
     /// Whether records are carried as bytes.

@@ -12,5 +12,10 @@ pub(crate) const UNCHECKED: &str = "raw";
 /// Makes columns of the bytes that reach it. What of them is read in the end is found when columns are pruned.
 pub(crate) fn bound(format: recipe::Format, time: Option<Path>, output: Input) -> Bound {
     let recipe = Recipe::Decode(Decode { format, time });
-    Bound { suffix: ".decode", recipe, reads: Reads::default().and(&[columns::RAW]), output }
+    Bound {
+        suffix: ".decode",
+        recipe,
+        reads: Reads::default().and(&[columns::RAW]),
+        output,
+    }
 }

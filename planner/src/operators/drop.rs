@@ -12,7 +12,11 @@ pub(crate) fn observe(paths: &[Spanned<Path>], input: &Scope) -> Scope {
     let paths: Vec<Path> = paths.iter().map(|path| path.value.clone()).collect();
     match input {
         Scope::Columns(columns) => {
-            let gone = |name: &str| paths.iter().any(|path| path.parts().len() == 1 && path.column() == name);
+            let gone = |name: &str| {
+                paths
+                    .iter()
+                    .any(|path| path.parts().len() == 1 && path.column() == name)
+            };
             Scope::Columns(columns.iter().filter(|(name, _)| !gone(name)).cloned().collect())
         }
         Scope::Unknown => Scope::Unknown,
@@ -32,9 +36,22 @@ pub(crate) fn bind(binder: &mut Binder<'_>, paths: &[Spanned<Path>], input: &Inp
     let fields = without(&input.fields, &dropped);
     if fields.is_empty() && input.open.is_none() {
         let span = paths.first().map(|path| path.span).unwrap_or_default();
-        binder.diagnostics.push(Diagnostic::new(codes::E0413, span, "nothing is left of the rows").help("keep at least one field"));
+        binder
+            .diagnostics
+            .push(Diagnostic::new(codes::E0413, span, "nothing is left of the rows").help("keep at least one field"));
         return None;
     }
-    let reads = if input.open.is_some() { Reads::default().and(&[columns::RAW]) } else { Reads::default() };
-    Some(Bound::new(Recipe::Drop(Drop { paths: dropped }), reads, Input { fields, open: input.open.clone() }))
+    let reads = if input.open.is_some() {
+        Reads::default().and(&[columns::RAW])
+    } else {
+        Reads::default()
+    };
+    Some(Bound::new(
+        Recipe::Drop(Drop { paths: dropped }),
+        reads,
+        Input {
+            fields,
+            open: input.open.clone(),
+        },
+    ))
 }

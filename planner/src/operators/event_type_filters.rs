@@ -18,12 +18,21 @@ pub(crate) fn bind(binder: &mut Binder<'_>, event_types: &EventTypes, input: &In
     let field = &event_types.field;
     let found = binder.field(field, input)?;
     if !matches!(found, DataType::Utf8View | DataType::Utf8 | DataType::LargeUtf8) {
-        let message = format!("`{}` is {}, and types of events are text", field.value, type_name(&found));
-        binder.diagnostics.push(Diagnostic::new(codes::E0412, field.span, message).help("name the field of the type in `eventTypeField:`"));
+        let message = format!(
+            "`{}` is {}, and types of events are text",
+            field.value,
+            type_name(&found)
+        );
+        binder.diagnostics.push(
+            Diagnostic::new(codes::E0412, field.span, message).help("name the field of the type in `eventTypeField:`"),
+        );
         return None;
     }
-    let mut types: Vec<String> =
-        event_types.types.iter().map(|one| format!("'{}'", one.value.replace('\'', "''"))).collect();
+    let mut types: Vec<String> = event_types
+        .types
+        .iter()
+        .map(|one| format!("'{}'", one.value.replace('\'', "''")))
+        .collect();
     types.dedup();
     let predicate = Expression::new(format!("{} IN ({})", sql(&field.value), types.join(", ")));
     let reads = Reads::of([field.value.clone()]);

@@ -14,5 +14,11 @@ pub(crate) fn observe(binder: &mut Binder<'_>, condition: Option<&Checked<'_>>, 
 pub(crate) fn bind(binder: &mut Binder<'_>, condition: &Checked<'_>, input: &Input) -> Option<Bound> {
     binder.condition(condition, input)?;
     let reads = Reads::of(condition.parsed.paths());
-    Some(Bound::new(Recipe::Filter(Filter { predicate: condition.expression() }), reads, input.clone()))
+    Some(Bound::new(
+        Recipe::Filter(Filter {
+            predicate: condition.expression(),
+        }),
+        reads,
+        input.clone(),
+    ))
 }

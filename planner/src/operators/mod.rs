@@ -34,7 +34,12 @@ pub(crate) fn observe(binder: &mut Binder<'_>, stage: &Stage<'_>, input: &Scope)
 }
 
 /// The operators of a stage, each reading the one before it; none where something is wrong, which is told.
-pub(crate) fn bind(binder: &mut Binder<'_>, stage: &Stage<'_>, input: Option<&Input>, scope: &Scope) -> Option<Vec<Bound>> {
+pub(crate) fn bind(
+    binder: &mut Binder<'_>,
+    stage: &Stage<'_>,
+    input: Option<&Input>,
+    scope: &Scope,
+) -> Option<Vec<Bound>> {
     if let Kind::Source(source) = &stage.kind {
         return source::bind(binder, stage, source, scope);
     }
@@ -55,7 +60,11 @@ pub(crate) fn bind(binder: &mut Binder<'_>, stage: &Stage<'_>, input: Option<&In
 
 /// A path in SQL: every part in quotes, so that no name is a keyword or a sum.
 fn sql(path: &Path) -> String {
-    let parts: Vec<String> = path.parts().iter().map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect();
+    let parts: Vec<String> = path
+        .parts()
+        .iter()
+        .map(|part| format!("\"{}\"", part.replace('"', "\"\"")))
+        .collect();
     parts.join(".")
 }
 

@@ -32,5 +32,9 @@ pub(crate) fn bind(
         paths.extend(own.parsed.paths());
     }
     let predicate = joined(&conditions, " AND ");
-    Some(Bound::new(Recipe::Filter(Filter { predicate }), Reads::of(paths), input.clone()))
+    Some(Bound::new(
+        Recipe::Filter(Filter { predicate }),
+        Reads::of(paths),
+        input.clone(),
+    ))
 }

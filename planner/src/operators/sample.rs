@@ -25,8 +25,14 @@ pub(crate) fn bind(
         && let found = binder.field(by, input)?
         && matches!(found, DataType::Struct(_) | DataType::List(_))
     {
-        let message = format!("`{}` is {}: rows cannot be told apart by it", by.value, type_name(&found));
-        binder.diagnostics.push(Diagnostic::new(codes::E0412, by.span, message).help("a key is one value, such as `payload.id`"));
+        let message = format!(
+            "`{}` is {}: rows cannot be told apart by it",
+            by.value,
+            type_name(&found)
+        );
+        binder
+            .diagnostics
+            .push(Diagnostic::new(codes::E0412, by.span, message).help("a key is one value, such as `payload.id`"));
         return None;
     }
     let by = by.map(|by| by.value.clone());
@@ -34,5 +40,9 @@ pub(crate) fn bind(
         Some(by) => Reads::of([by.clone()]),
         None => Reads::default().and(&[columns::SPLIT, columns::POSITION]),
     };
-    Some(Bound::new(Recipe::Sample(Sample { share, by, seed }), reads, input.clone()))
+    Some(Bound::new(
+        Recipe::Sample(Sample { share, by, seed }),
+        reads,
+        input.clone(),
+    ))
 }

@@ -13,7 +13,9 @@ type Column<'a> = (&'a Spanned<String>, Option<Checked<'a>>);
 
 pub(crate) fn observe(binder: &mut Binder<'_>, columns: &[Column<'_>], input: &Scope) -> Scope {
     let slots = columns.iter().map(|(name, checked)| {
-        let Some(checked) = checked else { return (name.value.clone(), Slot::Unknown) };
+        let Some(checked) = checked else {
+            return (name.value.clone(), Slot::Unknown);
+        };
         binder.uses(input, checked, false);
         // A field under another name is still that field: what is done with it further on says what it is.
         let slot = checked.parsed.as_path().map_or(Slot::Unknown, |path| input.slot(path));
@@ -28,18 +30,32 @@ pub(crate) fn bind(binder: &mut Binder<'_>, columns: &[Column<'_>], input: &Inpu
     let mut paths = Vec::new();
     for (name, checked) in columns {
         let Some(checked) = checked else { continue };
-        let Some(bound) = binder.expression(checked, input) else { continue };
+        let Some(bound) = binder.expression(checked, input) else {
+            continue;
+        };
         if input.open.is_some() && matches!(bound.data_type, DataType::Struct(_)) {
-            let message = format!("`{}` is a record of which only the fields that are named are known", checked.text.value.trim());
+            let message = format!(
+                "`{}` is a record of which only the fields that are named are known",
+                checked.text.value.trim()
+            );
             let found = Diagnostic::new(codes::E0411, checked.span(), message);
-            binder.diagnostics.push(found.help("select its fields one by one, or give the source a `schema`"));
+            binder
+                .diagnostics
+                .push(found.help("select its fields one by one, or give the source a `schema`"));
             continue;
         }
         fields.push(Field::new(&name.value, bound.data_type, bound.nullable));
-        projections.push(Projection { name: name.value.clone(), expression: checked.expression() });
+        projections.push(Projection {
+            name: name.value.clone(),
+            expression: checked.expression(),
+        });
         paths.extend(checked.parsed.paths());
     }
     (fields.len() == columns.len()).then(|| {
-        Bound::new(Recipe::Select(Select { projections }), Reads::of(paths), Input::typed(Fields::from(fields)))
+        Bound::new(
+            Recipe::Select(Select { projections }),
+            Reads::of(paths),
+            Input::typed(Fields::from(fields)),
+        )
     })
 }

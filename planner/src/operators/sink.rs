@@ -19,7 +19,10 @@ fn nothing() -> Input {
 pub(crate) fn observe(binder: &mut Binder<'_>, item: SinkItem<'_>, input: &Scope) -> Scope {
     // Of typed rows a sink gets every column; of open ones what it says it reads.
     if let (true, Some(component)) = (input.is_open(), item.component) {
-        let open = Input { fields: Fields::empty(), open: Some(source::format(None)) };
+        let open = Input {
+            fields: Fields::empty(),
+            open: Some(source::format(None)),
+        };
         if let Some(wants) = wants(binder, component, &open.rows()) {
             for (path, data_type) in &wants.paths {
                 binder.read(input, path, Some(data_type));
@@ -32,19 +35,36 @@ pub(crate) fn observe(binder: &mut Binder<'_>, item: SinkItem<'_>, input: &Scope
 pub(crate) fn bind(binder: &mut Binder<'_>, item: SinkItem<'_>, input: &Input) -> Option<Bound> {
     let component = item.component?;
     // What an open stream's records hold is not known: a sink must not rely on the fields that others happen to read.
-    let seen = if input.open.is_some() { Input { fields: Fields::empty(), open: input.open.clone() } } else { input.clone() };
+    let seen = if input.open.is_some() {
+        Input {
+            fields: Fields::empty(),
+            open: input.open.clone(),
+        }
+    } else {
+        input.clone()
+    };
     let wants = wants(binder, component, &seen.rows())?;
     let format = wants.encoded.then(|| source::format(item.format));
     if let (None, Some(written)) = (&format, item.format) {
-        let message = format!("`{}` writes rows in a form of its own and takes no `format`", component.connector.value);
-        binder.diagnostics.push(Diagnostic::new(codes::E0314, written.name.span, message).help("leave `format` out"));
+        let message = format!(
+            "`{}` writes rows in a form of its own and takes no `format`",
+            component.connector.value
+        );
+        binder
+            .diagnostics
+            .push(Diagnostic::new(codes::E0314, written.name.span, message).help("leave `format` out"));
         return None;
     }
-    let mut reads = Reads { all: input.open.is_none(), ..Reads::of(wants.paths.iter().map(|(path, _)| path.clone())) };
+    let mut reads = Reads {
+        all: input.open.is_none(),
+        ..Reads::of(wants.paths.iter().map(|(path, _)| path.clone()))
+    };
     let raw = wants.encoded && input.open.is_some();
     let wanted = |name: &str| wants.reserved.iter().any(|reserved| reserved == name) || (raw && name == columns::RAW);
-    reads.reserved =
-        [columns::RAW, columns::SPLIT, columns::POSITION, columns::TIME].into_iter().filter(|name| wanted(name)).collect();
+    reads.reserved = [columns::RAW, columns::SPLIT, columns::POSITION, columns::TIME]
+        .into_iter()
+        .filter(|name| wanted(name))
+        .collect();
     if let Some(format) = &format {
         encoder(binder, &item, format, &seen)?;
     }
@@ -59,11 +79,20 @@ fn encoder(binder: &mut Binder<'_>, item: &SinkItem<'_>, format: &recipe::Format
     } else {
         SchemaRef::new(input.schema())
     };
-    let Err(invalid) = binder.catalog.format(&format.name)?.encoder(&format.options, rows) else { return Some(()) };
+    let Err(invalid) = binder.catalog.format(&format.name)?.encoder(&format.options, rows) else {
+        return Some(());
+    };
     match (item.format, item.component) {
         (Some(written), _) => binder.invalid(&written.node, written.name.span, &invalid),
         (None, Some(component)) => {
-            binder.invalid(&component.node, component.connector.span, &InvalidOptions { pointer: String::new(), ..invalid });
+            binder.invalid(
+                &component.node,
+                component.connector.span,
+                &InvalidOptions {
+                    pointer: String::new(),
+                    ..invalid
+                },
+            );
         }
         (None, None) => {}
     }
@@ -74,7 +103,11 @@ fn encoder(binder: &mut Binder<'_>, item: &SinkItem<'_>, format: &recipe::Format
 pub(crate) fn dead_letter(binder: &mut Binder<'_>, item: &DeadLetter) -> Option<recipe::Sink> {
     let component = item.component.as_ref()?;
     let wants = wants(binder, component, &dead::schema())?;
-    Some(sink(component, wants.encoded.then(|| source::format(None)), Role::DeadLetter))
+    Some(sink(
+        component,
+        wants.encoded.then(|| source::format(None)),
+        Role::DeadLetter,
+    ))
 }
 
 fn wants(binder: &mut Binder<'_>, component: &Component, input: &SchemaRef) -> Option<Wants> {
@@ -89,5 +122,10 @@ fn wants(binder: &mut Binder<'_>, component: &Component, input: &SchemaRef) -> O
 }
 
 fn sink(component: &Component, format: Option<recipe::Format>, role: Role) -> recipe::Sink {
-    recipe::Sink { connector: component.connector.value.clone(), options: component.options.clone(), format, role }
+    recipe::Sink {
+        connector: component.connector.value.clone(),
+        options: component.options.clone(),
+        format,
+        role,
+    }
 }

@@ -41,17 +41,32 @@ pub(crate) fn observe(binder: &mut Binder<'_>, stage: &Stage<'_>, source: &spec:
     }
 }
 
-pub(crate) fn bind(binder: &mut Binder<'_>, stage: &Stage<'_>, source: &spec::Source, scope: &Scope) -> Option<Vec<Bound>> {
+pub(crate) fn bind(
+    binder: &mut Binder<'_>,
+    stage: &Stage<'_>,
+    source: &spec::Source,
+    scope: &Scope,
+) -> Option<Vec<Bound>> {
     let component = source.component.as_ref()?;
     let recipe = |format: Option<recipe::Format>, columns: Option<Vec<String>>| {
         let (connector, options) = (component.connector.value.clone(), component.options.clone());
-        Recipe::Source(recipe::Source { connector, options, format, columns })
+        Recipe::Source(recipe::Source {
+            connector,
+            options,
+            format,
+            columns,
+        })
     };
     let (format, fields, open) = match yields(binder, stage, source)? {
         Yields::Columns(schema) => {
             if let Some(event_time) = &source.event_time {
-                let message = format!("`{}` yields columns and says itself when its rows happened", component.connector.value);
-                binder.diagnostics.push(Diagnostic::new(codes::E0412, event_time.field.span, message).help("leave `eventTime` out"));
+                let message = format!(
+                    "`{}` yields columns and says itself when its rows happened",
+                    component.connector.value
+                );
+                binder
+                    .diagnostics
+                    .push(Diagnostic::new(codes::E0412, event_time.field.span, message).help("leave `eventTime` out"));
                 return None;
             }
             let names = schema.fields().iter().map(|field| field.name().clone()).collect();
@@ -66,10 +81,26 @@ pub(crate) fn bind(binder: &mut Binder<'_>, stage: &Stage<'_>, source: &spec::So
     if let Some(time) = time {
         check_time(binder, time, &decoded)?;
     }
-    if let Err(invalid) = binder.catalog.format(&format.name)?.decoder(&format.options, Schema::new(decoded.fields.clone()).into()) {
-        let span = source.format.as_ref().map_or(component.connector.span, |format| format.name.span);
-        let names: Vec<String> = decoded.fields.iter().map(|field| format!("`{}`", field.name())).collect();
-        let message = format!("the format `{}` cannot give {}: {}", format.name, names.join(", "), invalid.message);
+    if let Err(invalid) = binder
+        .catalog
+        .format(&format.name)?
+        .decoder(&format.options, Schema::new(decoded.fields.clone()).into())
+    {
+        let span = source
+            .format
+            .as_ref()
+            .map_or(component.connector.span, |format| format.name.span);
+        let names: Vec<String> = decoded
+            .fields
+            .iter()
+            .map(|field| format!("`{}`", field.name()))
+            .collect();
+        let message = format!(
+            "the format `{}` cannot give {}: {}",
+            format.name,
+            names.join(", "),
+            invalid.message
+        );
         let found = Diagnostic::new(codes::E0509, span, message);
         binder.diagnostics.push(match invalid.help {
             Some(help) => found.help(help),
@@ -77,9 +108,15 @@ pub(crate) fn bind(binder: &mut Binder<'_>, stage: &Stage<'_>, source: &spec::So
         });
         return None;
     }
-    let bytes = Input { fields: Fields::empty(), open: Some(format.clone()) };
+    let bytes = Input {
+        fields: Fields::empty(),
+        open: Some(format.clone()),
+    };
     let first = Bound::new(recipe(Some(format.clone()), None), Reads::default(), bytes);
-    Some(vec![first, decode::bound(format, time.map(|time| time.value.clone()), decoded)])
+    Some(vec![
+        first,
+        decode::bound(format, time.map(|time| time.value.clone()), decoded),
+    ])
 }
 
 fn check_time(binder: &mut Binder<'_>, time: &spec::Spanned<Path>, input: &Input) -> Option<()> {
@@ -87,8 +124,14 @@ fn check_time(binder: &mut Binder<'_>, time: &spec::Spanned<Path>, input: &Input
     if matches!(found, DataType::Timestamp(_, _) | DataType::Date32 | DataType::Int64) {
         return Some(());
     }
-    let message = format!("`{}` is {} and cannot be an event time", time.value, expr::type_name(&found));
-    binder.diagnostics.push(Diagnostic::new(codes::E0412, time.span, message).help("give it the type `timestamp` in the schema"));
+    let message = format!(
+        "`{}` is {} and cannot be an event time",
+        time.value,
+        expr::type_name(&found)
+    );
+    binder
+        .diagnostics
+        .push(Diagnostic::new(codes::E0412, time.span, message).help("give it the type `timestamp` in the schema"));
     None
 }
 
@@ -103,7 +146,9 @@ fn yields(binder: &mut Binder<'_>, stage: &Stage<'_>, source: &spec::Source) -> 
         }
     };
     let written = source.format.as_ref();
-    let schema = written.and_then(|format| format.schema.as_ref()).map(|schema| schema.value.clone());
+    let schema = written
+        .and_then(|format| format.schema.as_ref())
+        .map(|schema| schema.value.clone());
     Some(match (shape, schema) {
         (Shape::Bytes, Some(schema)) => Yields::Decoded(format(written), schema),
         (Shape::Bytes, None) => Yields::Open(format(written)),
@@ -111,7 +156,9 @@ fn yields(binder: &mut Binder<'_>, stage: &Stage<'_>, source: &spec::Source) -> 
         (Shape::Discovered, None) => {
             let Some(schema) = binder.discovered.get(&stage.name) else {
                 let message = format!("the columns of `{}` are not known before it is looked at", stage.name);
-                binder.diagnostics.push(Diagnostic::new(codes::W0504, stage.span, message));
+                binder
+                    .diagnostics
+                    .push(Diagnostic::new(codes::W0504, stage.span, message));
                 return None;
             };
             if holds(schema, columns::RAW) {
@@ -127,23 +174,41 @@ fn yields(binder: &mut Binder<'_>, stage: &Stage<'_>, source: &spec::Source) -> 
 pub(crate) fn format(written: Option<&spec::Format>) -> recipe::Format {
     match written {
         Some(format) => {
-            let options = if format.options.is_null() { json!({}) } else { format.options.clone() };
-            recipe::Format { name: format.name.value.clone(), options }
+            let options = if format.options.is_null() {
+                json!({})
+            } else {
+                format.options.clone()
+            };
+            recipe::Format {
+                name: format.name.value.clone(),
+                options,
+            }
         }
-        None => recipe::Format { name: FORMAT.to_owned(), options: Value::Object(serde_json::Map::new()) },
+        None => recipe::Format {
+            name: FORMAT.to_owned(),
+            options: Value::Object(serde_json::Map::new()),
+        },
     }
 }
 
 /// Sources of a datastream whose columns somebody has to look at before it can be planned, by name.
-pub(crate) fn undiscovered<'a>(spec: &'a spec::Spec, catalog: &crate::Catalog) -> BTreeMap<String, &'a spec::Component> {
+pub(crate) fn undiscovered<'a>(
+    spec: &'a spec::Spec,
+    catalog: &crate::Catalog,
+) -> BTreeMap<String, &'a spec::Component> {
     let mut found = BTreeMap::new();
     for (index, source) in spec.sources.iter().enumerate() {
         let Some(component) = &source.component else { continue };
-        let connector = catalog.connector(&component.connector.value).and_then(|connector| connector.source());
+        let connector = catalog
+            .connector(&component.connector.value)
+            .and_then(|connector| connector.source());
         let shape = connector.map(|connector| connector.plan(&component.options));
         let given = source.format.as_ref().is_some_and(|format| format.schema.is_some());
         if matches!(shape, Some(Ok(Shape::Discovered))) && !given {
-            let name = source.name.as_ref().map_or_else(|| format!("source-{}", index + 1), |name| name.value.clone());
+            let name = source
+                .name
+                .as_ref()
+                .map_or_else(|| format!("source-{}", index + 1), |name| name.value.clone());
             found.insert(name, component);
         }
     }

@@ -21,7 +21,11 @@ pub(crate) fn observe(binder: &mut Binder<'_>, path: &Path, input: &Scope) -> Sc
             });
             Scope::Columns(known.collect())
         }
-        open => Scope::Unnested { list: path.clone(), element: binder.stream(), before: Box::new(open.clone()) },
+        open => Scope::Unnested {
+            list: path.clone(),
+            element: binder.stream(),
+            before: Box::new(open.clone()),
+        },
     }
 }
 
@@ -43,19 +47,36 @@ fn element(slot: &dataflow::expr::Slot, path: &Path) -> dataflow::expr::Slot {
 }
 
 pub(crate) fn bind(binder: &mut Binder<'_>, path: &Spanned<Path>, input: &Input, scope: &Scope) -> Option<Vec<Bound>> {
-    let recipe = Recipe::Unnest(Unnest { path: path.value.clone() });
+    let recipe = Recipe::Unnest(Unnest {
+        path: path.value.clone(),
+    });
     if let Some(format) = &input.open {
-        let bytes = Input { fields: Fields::empty(), open: Some(format.clone()) };
+        let bytes = Input {
+            fields: Fields::empty(),
+            open: Some(format.clone()),
+        };
         let reads = Reads::default().and(&[columns::RAW]);
-        let read = Input { fields: binder.fields(scope), open: Some(format.clone()) };
-        return Some(vec![Bound::new(recipe, reads, bytes), decode::bound(format.clone(), None, read)]);
+        let read = Input {
+            fields: binder.fields(scope),
+            open: Some(format.clone()),
+        };
+        return Some(vec![
+            Bound::new(recipe, reads, bytes),
+            decode::bound(format.clone(), None, read),
+        ]);
     }
     let found = binder.field(path, input)?;
     let DataType::List(item) = &found else {
         let message = format!("`{}` is {}, not a list", path.value, type_name(&found));
-        binder.diagnostics.push(Diagnostic::new(codes::E0412, path.span, message).help("`unnest` takes the path of a list"));
+        binder
+            .diagnostics
+            .push(Diagnostic::new(codes::E0412, path.span, message).help("`unnest` takes the path of a list"));
         return None;
     };
     let fields = replace(&input.fields, path.value.parts(), item.data_type());
-    Some(vec![Bound::new(recipe, Reads::of([path.value.clone()]), Input::typed(fields))])
+    Some(vec![Bound::new(
+        recipe,
+        Reads::of([path.value.clone()]),
+        Input::typed(fields),
+    )])
 }

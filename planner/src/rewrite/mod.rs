@@ -21,8 +21,16 @@ pub fn rewrite(plan: LogicalPlan) -> LogicalPlan {
 fn remove(mut plan: LogicalPlan, gone: &[bool]) -> LogicalPlan {
     for index in 0..plan.nodes.len() {
         let inputs = std::mem::take(&mut plan.nodes[index].inputs);
-        plan.nodes[index].inputs =
-            inputs.into_iter().flat_map(|input| if gone[input] { plan.nodes[input].inputs.clone() } else { vec![input] }).collect();
+        plan.nodes[index].inputs = inputs
+            .into_iter()
+            .flat_map(|input| {
+                if gone[input] {
+                    plan.nodes[input].inputs.clone()
+                } else {
+                    vec![input]
+                }
+            })
+            .collect();
     }
     let mut places = Vec::with_capacity(gone.len());
     let mut next = 0;
@@ -30,7 +38,12 @@ fn remove(mut plan: LogicalPlan, gone: &[bool]) -> LogicalPlan {
         places.push(next);
         next += usize::from(!gone);
     }
-    let kept = plan.nodes.into_iter().zip(gone).filter(|(_, gone)| !**gone).map(|(node, _)| node);
+    let kept = plan
+        .nodes
+        .into_iter()
+        .zip(gone)
+        .filter(|(_, gone)| !**gone)
+        .map(|(node, _)| node);
     plan.nodes = kept
         .map(|mut node| {
             node.inputs.iter_mut().for_each(|input| *input = places[*input]);

@@ -54,8 +54,13 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
     reads.paths.extend(node.reads.paths.iter().chain(&node.key_by).cloned());
     reads.reserved.extend(&node.reads.reserved);
     if node.reads.all {
-        let schemas = node.inputs.iter().flat_map(|input| user(&plan.nodes[*input].output).iter().cloned().collect::<Vec<_>>());
-        reads.paths.extend(schemas.filter_map(|field| Path::new(vec![field.name().clone()]).ok()));
+        let schemas = node
+            .inputs
+            .iter()
+            .flat_map(|input| user(&plan.nodes[*input].output).iter().cloned().collect::<Vec<_>>());
+        reads
+            .paths
+            .extend(schemas.filter_map(|field| Path::new(vec![field.name().clone()]).ok()));
     }
     if plan.dead_letter.is_some() && node.has_dead_letters() {
         reads.reserved.extend([columns::RAW, columns::SPLIT, columns::POSITION]);
@@ -64,7 +69,9 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
         Recipe::Source(_) | Recipe::Sink(_) => {}
         Recipe::Filter(_) | Recipe::Sample(_) | Recipe::Drop(_) => reads.add(wanted),
         Recipe::Decode(_) => reads.reserved.extend(&wanted.reserved),
-        Recipe::Select(_) => reads.reserved.extend(wanted.reserved.iter().filter(|name| **name != columns::RAW)),
+        Recipe::Select(_) => reads
+            .reserved
+            .extend(wanted.reserved.iter().filter(|name| **name != columns::RAW)),
         Recipe::Unnest(unnest) => {
             let kept = wanted.paths.iter().filter(|path| !begins_with(path, &unnest.path));
             reads.paths.extend(kept.cloned());
@@ -87,19 +94,34 @@ fn narrow(node: &mut Node, wanted: &Wanted) {
         }
         Recipe::Source(source) => {
             // Connectors leave out columns, not fields inside them.
-            paths = paths.iter().filter_map(|path| Path::new(vec![path.column().to_owned()]).ok()).collect();
+            paths = paths
+                .iter()
+                .filter_map(|path| Path::new(vec![path.column().to_owned()]).ok())
+                .collect();
             if let Some(columns) = &mut source.columns {
                 columns.retain(|column| paths.iter().any(|path| path.column() == column));
             }
         }
         // Every projection is computed: a step does what it says.
         Recipe::Select(select) => {
-            paths = select.projections.iter().filter_map(|one| Path::new(vec![one.name.clone()]).ok()).collect();
+            paths = select
+                .projections
+                .iter()
+                .filter_map(|one| Path::new(vec![one.name.clone()]).ok())
+                .collect();
         }
         Recipe::Filter(_) | Recipe::Sample(_) | Recipe::Drop(_) | Recipe::Unnest(_) | Recipe::Sink(_) => {}
     }
     let kept = prune(&user(&node.output), &paths);
-    let reserved = node.output.fields().iter().filter(|field| wanted.reserved.contains(field.name().as_str()));
-    let fields: Fields = kept.iter().chain(reserved.filter(|field| columns::is_reserved(field.name()))).cloned().collect();
+    let reserved = node
+        .output
+        .fields()
+        .iter()
+        .filter(|field| wanted.reserved.contains(field.name().as_str()));
+    let fields: Fields = kept
+        .iter()
+        .chain(reserved.filter(|field| columns::is_reserved(field.name())))
+        .cloned()
+        .collect();
     node.output = Arc::new(Schema::new(fields));
 }

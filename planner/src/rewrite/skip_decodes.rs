@@ -10,9 +10,14 @@ pub(super) fn apply(plan: LogicalPlan) -> LogicalPlan {
         .nodes
         .iter()
         .map(|node| {
-            let Recipe::Decode(decode) = &node.recipe else { return false };
+            let Recipe::Decode(decode) = &node.recipe else {
+                return false;
+            };
             // What `unnest` gives was cut out of records that were checked.
-            let checked = node.inputs.iter().all(|input| matches!(plan.nodes[*input].recipe, Recipe::Unnest(_)));
+            let checked = node
+                .inputs
+                .iter()
+                .all(|input| matches!(plan.nodes[*input].recipe, Recipe::Unnest(_)));
             let idle = user(&node.output).is_empty() && decode.time.is_none();
             idle && (checked || decode.format.name == UNCHECKED)
         })
