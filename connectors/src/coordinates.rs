@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryViewArray, DictionaryArray, Int32Array, StringArray, TimestampMillisecondArray, UInt64Array, make_view,
+    ArrayRef, BinaryViewArray, DictionaryArray, Int32Array, StringArray, TimestampMillisecondArray, UInt64Array,
+    make_view,
 };
 use arrow::buffer::{Buffer, ScalarBuffer};
 use arrow::datatypes::Int32Type;
@@ -40,7 +41,10 @@ pub(crate) struct Records {
 impl Records {
     /// Room for one batch.
     pub(crate) fn new() -> Self {
-        Self { views: Vec::with_capacity(1024), positions: Vec::with_capacity(1024) }
+        Self {
+            views: Vec::with_capacity(1024),
+            positions: Vec::with_capacity(1024),
+        }
     }
 
     /// How many records there are.
@@ -56,7 +60,13 @@ impl Records {
     }
 
     /// The batch of them, as `output` wants it.
-    pub(crate) fn finish(self, buffer: Buffer, output: &SchemaRef, label: &SplitLabel, arrival: i64) -> Result<RecordBatch, Failure> {
+    pub(crate) fn finish(
+        self,
+        buffer: Buffer,
+        output: &SchemaRef,
+        label: &SplitLabel,
+        arrival: i64,
+    ) -> Result<RecordBatch, Failure> {
         let count = self.views.len();
         let mut views = Some(self.views);
         let mut positions = Some(self.positions);
@@ -88,7 +98,9 @@ pub(crate) fn columns_of(
     let mut arrays = Vec::with_capacity(output.fields().len());
     for field in output.fields() {
         let array = make(field.name());
-        arrays.push(array.ok_or_else(|| Failure::bug(format!("this source cannot yield the column `{}`", field.name())))?);
+        arrays.push(
+            array.ok_or_else(|| Failure::bug(format!("this source cannot yield the column `{}`", field.name())))?,
+        );
     }
     // The row count is given because a plan may read no column at all.
     let options = RecordBatchOptions::new().with_row_count(Some(count));

@@ -38,7 +38,11 @@ impl Budget {
     /// Waits until `bytes` more fit, in the order of the calls. One item larger than the whole budget may pass alone.
     pub(crate) async fn reserve(&self, bytes: usize) -> Option<Reservation> {
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).min(self.units);
-        Arc::clone(&self.free).acquire_many_owned(units).await.ok().map(Reservation)
+        Arc::clone(&self.free)
+            .acquire_many_owned(units)
+            .await
+            .ok()
+            .map(Reservation)
     }
 }
 
@@ -61,10 +65,19 @@ pub(crate) enum Taken<T> {
 
 /// A queue of at most `budget` bytes.
 pub(crate) fn handoff<T>(budget: usize, waker: Waker) -> (Giver<T>, Taker<T>) {
-    let units = u32::try_from(budget.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, 1 << 28);
+    let units = u32::try_from(budget.div_ceil(UNIT))
+        .unwrap_or(u32::MAX)
+        .clamp(1, 1 << 28);
     let (items, taken) = mpsc::channel(ITEMS_MAX);
-    let budget = Budget { free: Arc::new(Semaphore::new(units as usize)), units };
-    let giver = Giver { items: Some(items), budget, waker };
+    let budget = Budget {
+        free: Arc::new(Semaphore::new(units as usize)),
+        units,
+    };
+    let giver = Giver {
+        items: Some(items),
+        budget,
+        waker,
+    };
     (giver, Taker { items: taken })
 }
 

@@ -35,12 +35,30 @@ mod tests {
     fn every_connector_says_what_it_is_and_shows_an_example() {
         for connector in registry().connectors() {
             let description = connector.describe();
-            assert!(!description.summary.is_empty() && !description.examples.is_empty(), "{}", connector.name());
-            assert!(connector.source().is_some() || connector.sink().is_some(), "{}", connector.name());
-            assert_eq!(description.guarantee.is_some(), connector.sink().is_some(), "{}", connector.name());
+            assert!(
+                !description.summary.is_empty() && !description.examples.is_empty(),
+                "{}",
+                connector.name()
+            );
+            assert!(
+                connector.source().is_some() || connector.sink().is_some(),
+                "{}",
+                connector.name()
+            );
+            assert_eq!(
+                description.guarantee.is_some(),
+                connector.sink().is_some(),
+                "{}",
+                connector.name()
+            );
             let schemas = connector.source().map(|source| source.schema()).into_iter();
             for schema in schemas.chain(connector.sink().map(|sink| sink.schema())) {
-                assert_eq!(schema["additionalProperties"], false, "{} takes options that nobody knows", connector.name());
+                assert_eq!(
+                    schema["additionalProperties"],
+                    false,
+                    "{} takes options that nobody knows",
+                    connector.name()
+                );
             }
         }
     }

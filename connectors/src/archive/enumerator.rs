@@ -30,7 +30,11 @@ pub(super) struct Catalog {
 
 impl Catalog {
     pub(super) fn new(replay: Replay, context: EnumeratorContext, restored: Option<&Value>) -> Self {
-        Self { replay, context, complete: restored.is_some_and(|value| value["complete"] == true) }
+        Self {
+            replay,
+            context,
+            complete: restored.is_some_and(|value| value["complete"] == true),
+        }
     }
 
     /// The files whose footers say that they may hold wanted rows.
@@ -53,14 +57,27 @@ impl Catalog {
     fn slices(&self, store: &str, mut entries: Vec<Entry>) -> Vec<Slice> {
         let (from, to) = self.bounds();
         // Files of unknown beginning say nothing about where the replay begins.
-        let known = entries.iter().map(|entry| entry.min).filter(|min| *min > i64::MIN).min();
+        let known = entries
+            .iter()
+            .map(|entry| entry.min)
+            .filter(|min| *min > i64::MIN)
+            .min();
         let first = known.map_or(from, |min| min.max(from));
-        let last = entries.iter().map(|entry| entry.max).max().unwrap_or(i64::MIN).min(to.saturating_sub(1));
+        let last = entries
+            .iter()
+            .map(|entry| entry.max)
+            .max()
+            .unwrap_or(i64::MIN)
+            .min(to.saturating_sub(1));
         for entry in &mut entries {
             entry.min = entry.min.max(first);
             entry.max = entry.max.min(last);
         }
-        let count = if self.context.parallelism > 1 { self.context.parallelism.saturating_mul(SLICES_PER_READER) } else { 1 };
+        let count = if self.context.parallelism > 1 {
+            self.context.parallelism.saturating_mul(SLICES_PER_READER)
+        } else {
+            1
+        };
         slices(store, &entries, Range { min: first, max: last }, count)
     }
 }
@@ -68,14 +85,24 @@ impl Catalog {
 /// The event time in a file: by what Weir wrote into its footer, or else by its statistics.
 fn range(parquet: &Parquet, column: &str) -> Result<Range, Failure> {
     let stated = |key: &str| parquet.value(key).and_then(|value| value.parse::<i64>().ok());
-    if let (Some(min), Some(max), true) = (stated(KEY_EVENT_TIME_MIN), stated(KEY_EVENT_TIME_MAX), column == crate::parquet::layout::EVENT_TIME) {
+    if let (Some(min), Some(max), true) = (
+        stated(KEY_EVENT_TIME_MIN),
+        stated(KEY_EVENT_TIME_MAX),
+        column == crate::parquet::layout::EVENT_TIME,
+    ) {
         return Ok(Range { min, max });
     }
     let groups = times::row_groups(parquet, column)?;
     let min = groups.iter().map(|group| group.min).min();
     let max = groups.iter().map(|group| group.max).max();
     // A file without rows has no row groups, and overlaps nothing.
-    Ok(min.zip(max).map_or(Range { min: i64::MAX, max: i64::MIN }, |(min, max)| Range { min, max }))
+    Ok(min.zip(max).map_or(
+        Range {
+            min: i64::MAX,
+            max: i64::MIN,
+        },
+        |(min, max)| Range { min, max },
+    ))
 }
 
 #[async_trait]
@@ -90,14 +117,25 @@ impl Enumerator for Catalog {
                 .help("check the path; an archive has files once its first epoch with a rolled file is committed"));
         }
         let store = self.context.stores.open(&found.store)?;
-        let objects = found.objects.into_iter().filter(|object| wanted(&partitions(&object.path), &self.replay)).collect();
+        let objects = found
+            .objects
+            .into_iter()
+            .filter(|object| wanted(&partitions(&object.path), &self.replay))
+            .collect();
         let slices = self.slices(&found.store, self.entries(&store, objects).await?);
         if slices.is_empty() {
-            tracing::warn!(path = self.replay.path, "nothing of the archive lies in the wanted range of time and types");
+            tracing::warn!(
+                path = self.replay.path,
+                "nothing of the archive lies in the wanted range of time and types"
+            );
         }
         self.complete = true;
         let bytes = slices.iter().map(|slice| slice.bytes).sum();
-        Ok(Discovery { splits: slices.iter().map(Slice::split).collect(), next: None, bytes: Some(bytes) })
+        Ok(Discovery {
+            splits: slices.iter().map(Slice::split).collect(),
+            next: None,
+            bytes: Some(bytes),
+        })
     }
 
     fn snapshot(&self) -> Value {

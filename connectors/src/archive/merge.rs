@@ -77,18 +77,32 @@ impl Merge {
 
     /// The first moment from `cursor` on at which there may be rows.
     fn next_start(&self, cursor: i64) -> Option<i64> {
-        let ahead = self.slice.files.iter().filter(|file| file.range().overlaps(cursor, self.slice.to));
+        let ahead = self
+            .slice
+            .files
+            .iter()
+            .filter(|file| file.range().overlaps(cursor, self.slice.to));
         ahead.map(|file| file.min.max(cursor)).min()
     }
 
     /// Closes the files whose time has passed and opens those whose time has come.
-    async fn turn_over(&self, store: &Arc<dyn Store>, open: &mut BTreeMap<usize, OpenFile>, cursor: i64) -> Result<(), Failure> {
+    async fn turn_over(
+        &self,
+        store: &Arc<dyn Store>,
+        open: &mut BTreeMap<usize, OpenFile>,
+        cursor: i64,
+    ) -> Result<(), Failure> {
         open.retain(|index, _| self.slice.files[*index].max >= cursor);
         self.open_in(store, open, (cursor, cursor.saturating_add(1))).await
     }
 
     /// Opens the files that reach into a window.
-    async fn open_in(&self, store: &Arc<dyn Store>, open: &mut BTreeMap<usize, OpenFile>, window: (i64, i64)) -> Result<(), Failure> {
+    async fn open_in(
+        &self,
+        store: &Arc<dyn Store>,
+        open: &mut BTreeMap<usize, OpenFile>,
+        window: (i64, i64),
+    ) -> Result<(), Failure> {
         for (index, entry) in self.slice.files.iter().enumerate() {
             if entry.range().overlaps(window.0, window.1) && !open.contains_key(&index) {
                 open.insert(index, self.open(store, entry).await?);
@@ -100,8 +114,11 @@ impl Merge {
     async fn open(&self, store: &Arc<dyn Store>, entry: &Entry) -> Result<OpenFile, Failure> {
         let path = &entry.object.path;
         let changed = || {
-            Failure::fail(format!("`{}/{path}` changed or was removed after it was found", self.slice.store.trim_end_matches('/')))
-                .help("an archive may not be rewritten while it is replayed; start the replay anew with `--fresh`")
+            Failure::fail(format!(
+                "`{}/{path}` changed or was removed after it was found",
+                self.slice.store.trim_end_matches('/')
+            ))
+            .help("an archive may not be rewritten while it is replayed; start the replay anew with `--fresh`")
         };
         match store.head(path).await {
             Ok(object) if object == entry.object => {}
@@ -110,18 +127,38 @@ impl Merge {
         }
         let parquet = Parquet::open(Arc::clone(store), &entry.object).await?;
         let origin = self.slice.origin;
-        let known = |range: Range| Range { min: range.min.max(origin), ..range };
-        let groups = times::row_groups(&parquet, &self.wanted.time_column)?.into_iter().map(known).collect();
-        Ok(OpenFile { parquet, groups, partitions: partitions(path) })
+        let known = |range: Range| Range {
+            min: range.min.max(origin),
+            ..range
+        };
+        let groups = times::row_groups(&parquet, &self.wanted.time_column)?
+            .into_iter()
+            .map(known)
+            .collect();
+        Ok(OpenFile {
+            parquet,
+            groups,
+            partitions: partitions(path),
+        })
     }
 
     /// The end of a window from `cursor` on that holds about the planned bytes.
     fn plan(&self, open: &BTreeMap<usize, OpenFile>, cursor: i64) -> i64 {
         let mut weights: Vec<(Range, u64)> = open.values().flat_map(|file| file.weights(&self.wanted)).collect();
-        let unopened = self.slice.files.iter().enumerate().filter(|(index, _)| !open.contains_key(index));
+        let unopened = self
+            .slice
+            .files
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !open.contains_key(index));
         weights.extend(unopened.map(|(_, file)| (file.range(), file.object.size.saturating_mul(EXPANSION))));
         let planned = self.budget as f64 / PLANNED_PART as f64;
-        let weight = |end: i64| -> f64 { weights.iter().map(|(range, bytes)| *bytes as f64 * overlap(*range, cursor, end)).sum() };
+        let weight = |end: i64| -> f64 {
+            weights
+                .iter()
+                .map(|(range, bytes)| *bytes as f64 * overlap(*range, cursor, end))
+                .sum()
+        };
         let (mut low, mut high) = (cursor.saturating_add(1), self.slice.to);
         // The longest window that is not too heavy, by halving the range it ends in.
         while low < high {
@@ -137,7 +174,11 @@ impl Merge {
 
     /// Everything in `from..to`, in the order of files; none where it is too much.
     async fn read(&self, open: &BTreeMap<usize, OpenFile>, from: i64, to: i64) -> Result<Option<Vec<Sorted>>, Failure> {
-        let mut left = if to.saturating_sub(from) <= 1 { usize::MAX } else { self.budget };
+        let mut left = if to.saturating_sub(from) <= 1 {
+            usize::MAX
+        } else {
+            self.budget
+        };
         let mut all = Vec::new();
         for file in open.values() {
             match file.read(&self.wanted, from, to, &mut left).await? {
@@ -154,7 +195,10 @@ fn without_first(sorted: Sorted, skip: &mut u64) -> Sorted {
     let count = sorted.times.len().min(usize::try_from(*skip).unwrap_or(usize::MAX));
     *skip -= count as u64;
     let left = sorted.times.len() - count;
-    Sorted { rows: sorted.rows.slice(count, left), times: sorted.times.slice(count, left) }
+    Sorted {
+        rows: sorted.rows.slice(count, left),
+        times: sorted.times.slice(count, left),
+    }
 }
 
 /// False where the reader is gone.
@@ -162,6 +206,8 @@ async fn hand_over(giver: &Giver<Piece>, sorted: Sorted) -> bool {
     if sorted.times.is_empty() {
         return true;
     }
-    let Some(reservation) = giver.reserve(row_bytes(&sorted.rows)).await else { return false };
+    let Some(reservation) = giver.reserve(row_bytes(&sorted.rows)).await else {
+        return false;
+    };
     giver.send(Piece::Rows(sorted), reservation).await
 }

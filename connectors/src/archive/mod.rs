@@ -40,8 +40,14 @@ impl Connector for Archive {
             summary: "replays an archive in the order of event time, pruned by time, event type and columns",
             guarantee: None,
             examples: &[
-                Example { title: "Replay an hour of one event type", document: HOUR },
-                Example { title: "Replay a day ten times as fast as it happened", document: PACED },
+                Example {
+                    title: "Replay an hour of one event type",
+                    document: HOUR,
+                },
+                Example {
+                    title: "Replay a day ten times as fast as it happened",
+                    document: PACED,
+                },
             ],
         }
     }

@@ -80,7 +80,9 @@ impl TryFrom<String> for Speed {
         }
         let factor = text.strip_suffix('x').and_then(|factor| factor.parse::<f64>().ok());
         let factor = factor.filter(|factor| (0.001..=1_000_000.0).contains(factor));
-        factor.map(|factor| Self(Some(factor))).ok_or_else(|| format!("`{text}` is not a speed: write `max`, or `1x`, `10x`, `0.5x`"))
+        factor
+            .map(|factor| Self(Some(factor)))
+            .ok_or_else(|| format!("`{text}` is not a speed: write `max`, or `1x`, `10x`, `0.5x`"))
     }
 }
 
@@ -96,8 +98,18 @@ impl Moment {
         match self {
             Self::Milliseconds(instant) => Some(*instant),
             Self::Text(text) => {
-                let exact = DateTime::parse_from_rfc3339(text).ok().map(|moment| moment.timestamp_millis());
-                exact.or_else(|| Some(text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis()))
+                let exact = DateTime::parse_from_rfc3339(text)
+                    .ok()
+                    .map(|moment| moment.timestamp_millis());
+                exact.or_else(|| {
+                    Some(
+                        text.parse::<NaiveDate>()
+                            .ok()?
+                            .and_hms_opt(0, 0, 0)?
+                            .and_utc()
+                            .timestamp_millis(),
+                    )
+                })
             }
         }
     }
@@ -133,7 +145,10 @@ impl Options {
         let moment = |key: &str, moment: Option<&Moment>| match moment {
             None => Ok(None),
             Some(moment) => moment.instant().map(Some).ok_or_else(|| {
-                invalid(key, format!("`{key}` is no moment: write `2026-11-22T13:00:00Z`, a date, or milliseconds since 1970"))
+                invalid(
+                    key,
+                    format!("`{key}` is no moment: write `2026-11-22T13:00:00Z`, a date, or milliseconds since 1970"),
+                )
             }),
         };
         let (from, to) = (moment("from", self.from.as_ref())?, moment("to", self.to.as_ref())?);
@@ -141,7 +156,10 @@ impl Options {
             return Err(invalid("to", "`to` must be later than `from`".to_owned()));
         }
         if self.event_types.as_ref().is_some_and(Vec::is_empty) {
-            return Err(invalid("eventTypes", "an empty list would replay nothing: name the types, or leave it out".to_owned()));
+            return Err(invalid(
+                "eventTypes",
+                "an empty list would replay nothing: name the types, or leave it out".to_owned(),
+            ));
         }
         Ok(Replay {
             location,
@@ -157,5 +175,9 @@ impl Options {
 }
 
 fn invalid(key: &str, message: String) -> InvalidOptions {
-    InvalidOptions { pointer: format!("/{key}"), message, help: None }
+    InvalidOptions {
+        pointer: format!("/{key}"),
+        message,
+        help: None,
+    }
 }

@@ -9,9 +9,13 @@ const HOUR_MS: i64 = 3_600_000;
 
 /// The `key=value` folders of a path, outermost first, values decoded; none for a null.
 pub(super) fn partitions(path: &str) -> Vec<(String, Option<String>)> {
-    let Some((folders, _)) = path.rsplit_once('/') else { return Vec::new() };
+    let Some((folders, _)) = path.rsplit_once('/') else {
+        return Vec::new();
+    };
     let pairs = folders.split('/').filter_map(|folder| folder.split_once('='));
-    pairs.map(|(key, value)| (decoded(key), (value != PARTITION_NULL).then(|| decoded(value)))).collect()
+    pairs
+        .map(|(key, value)| (decoded(key), (value != PARTITION_NULL).then(|| decoded(value))))
+        .collect()
 }
 
 /// Undoes `%3D` and its like; a percent sign that begins no code stands for itself.
@@ -34,13 +38,21 @@ fn decoded(text: &str) -> String {
 
 /// Whether a file under these folders can hold a row that the replay wants.
 pub(super) fn wanted(partitions: &[(String, Option<String>)], replay: &Replay) -> bool {
-    let value = |key: &str| partitions.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_deref());
+    let value = |key: &str| {
+        partitions
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.as_deref())
+    };
     if let (Some(types), Some(folder)) = (&replay.types, value(&replay.type_column)) {
         if !folder.is_some_and(|folder| types.iter().any(|wanted| wanted == folder)) {
             return false;
         }
     }
-    let Some((start, end)) = value(PARTITION_DATE).flatten().and_then(|date| span(date, value(PARTITION_HOUR).flatten())) else {
+    let Some((start, end)) = value(PARTITION_DATE)
+        .flatten()
+        .and_then(|date| span(date, value(PARTITION_HOUR).flatten()))
+    else {
         return true;
     };
     replay.from.is_none_or(|from| end > from) && replay.to.is_none_or(|to| start < to)
@@ -48,7 +60,16 @@ pub(super) fn wanted(partitions: &[(String, Option<String>)], replay: &Replay) -
 
 /// The time that a day, or an hour of it, covers.
 fn span(date: &str, hour: Option<&str>) -> Option<(i64, i64)> {
-    let day = date.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis();
-    let hour = hour.and_then(|hour| hour.parse::<i64>().ok()).filter(|hour| (0..24).contains(hour));
-    Some(hour.map_or((day, day + 24 * HOUR_MS), |hour| (day + hour * HOUR_MS, day + (hour + 1) * HOUR_MS)))
+    let day = date
+        .parse::<NaiveDate>()
+        .ok()?
+        .and_hms_opt(0, 0, 0)?
+        .and_utc()
+        .timestamp_millis();
+    let hour = hour
+        .and_then(|hour| hour.parse::<i64>().ok())
+        .filter(|hour| (0..24).contains(hour));
+    Some(hour.map_or((day, day + 24 * HOUR_MS), |hour| {
+        (day + hour * HOUR_MS, day + (hour + 1) * HOUR_MS)
+    }))
 }

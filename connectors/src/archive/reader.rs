@@ -59,14 +59,18 @@ struct Pace {
 
 impl Pace {
     /// The event time up to which rows are due now.
-    #[expect(clippy::cast_possible_truncation, reason = "saturates, and a fraction of a millisecond is dropped")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "saturates, and a fraction of a millisecond is dropped"
+    )]
     fn due(&mut self, first: i64, origin: i64, restored: bool, now: Instant) -> i64 {
         let started = *self.started.get_or_insert_with(|| {
             // All readers of a fresh replay count from its beginning; a restored one goes on where it was.
             self.event = if restored { first } else { origin };
             now
         });
-        self.event.saturating_add((now.since(started).as_secs_f64() * 1000.0 * self.speed) as i64)
+        self.event
+            .saturating_add((now.since(started).as_secs_f64() * 1000.0 * self.speed) as i64)
     }
 
     /// When a row of `event` is due.
@@ -91,9 +95,22 @@ impl ArchiveReader {
             types: replay.types,
             timeless: replay.from.is_none().then_some(i64::MIN),
         };
-        let pace = replay.speed.map(|speed| Pace { speed, event: 0, started: None });
+        let pace = replay.speed.map(|speed| Pace {
+            speed,
+            event: 0,
+            started: None,
+        });
         let alarm = Alarm::new(&context);
-        Self { context, wanted, pace, alarm, current: None, waiting: VecDeque::new(), complete: false, finished_bytes: 0 }
+        Self {
+            context,
+            wanted,
+            pace,
+            alarm,
+            current: None,
+            waiting: VecDeque::new(),
+            complete: false,
+            finished_bytes: 0,
+        }
     }
 
     fn open(&self, split: Split) -> Result<Current, Failure> {
@@ -102,17 +119,35 @@ impl ArchiveReader {
         let budget = self.context.buffer_bytes / 3;
         let (giver, pieces) = handoff(budget, self.context.waker.clone());
         let timeless = self.wanted.timeless.map(|_| slice.origin);
-        let wanted = Wanted { timeless, ..self.wanted.clone() };
-        let merge = Merge { slice: slice.clone(), place, stores: Arc::clone(&self.context.stores), wanted, budget };
+        let wanted = Wanted {
+            timeless,
+            ..self.wanted.clone()
+        };
+        let merge = Merge {
+            slice: slice.clone(),
+            place,
+            stores: Arc::clone(&self.context.stores),
+            wanted,
+            budget,
+        };
         self.context.scope.run(merge.run(giver));
-        Ok(Current { label: SplitLabel::new(&split.id), split, slice, place, pieces, held: None })
+        Ok(Current {
+            label: SplitLabel::new(&split.id),
+            split,
+            slice,
+            place,
+            pieces,
+            held: None,
+        })
     }
 
     /// The rows at the front of `held` that are due; none where the alarm was set for the first of them.
     fn due(&mut self) -> Option<Sorted> {
         let current = self.current.as_mut()?;
         let sorted = current.held.take()?;
-        let Some(pace) = &mut self.pace else { return Some(sorted) };
+        let Some(pace) = &mut self.pace else {
+            return Some(sorted);
+        };
         let now = self.context.clock.now();
         let first = sorted.times.value(0);
         let until = pace.due(first, current.slice.origin, current.place.is_some(), now);
@@ -123,14 +158,22 @@ impl ArchiveReader {
             return None;
         }
         let left = sorted.times.len() - count;
-        let front = Sorted { rows: sorted.rows.slice(0, count), times: sorted.times.slice(0, count) };
-        let rest = Sorted { rows: sorted.rows.slice(count, left), times: sorted.times.slice(count, left) };
+        let front = Sorted {
+            rows: sorted.rows.slice(0, count),
+            times: sorted.times.slice(0, count),
+        };
+        let rest = Sorted {
+            rows: sorted.rows.slice(count, left),
+            times: sorted.times.slice(count, left),
+        };
         current.held = (left > 0).then_some(rest);
         Some(front)
     }
 
     fn batch(&mut self, sorted: &Sorted) -> Result<RecordBatch, Failure> {
-        let Some(current) = &mut self.current else { return Err(Failure::bug("rows of no slice")) };
+        let Some(current) = &mut self.current else {
+            return Err(Failure::bug("rows of no slice"));
+        };
         let count = sorted.times.len();
         let first = current.place.map_or(0, |place| place.rows);
         current.advance(sorted);
@@ -153,21 +196,42 @@ impl Current {
         let times = sorted.times.values();
         let Some(last) = times.last().copied() else { return };
         let of_last = (times.len() - times.partition_point(|time| *time < last)) as u64;
-        let before = self.place.filter(|place| place.time == last).map_or(0, |place| place.rows_of_time);
+        let before = self
+            .place
+            .filter(|place| place.time == last)
+            .map_or(0, |place| place.rows_of_time);
         let rows = self.place.map_or(0, |place| place.rows) + times.len() as u64;
-        self.place = Some(Place { time: last, rows_of_time: before + of_last, rows });
+        self.place = Some(Place {
+            time: last,
+            rows_of_time: before + of_last,
+            rows,
+        });
     }
 
     fn snapshot(&self) -> Split {
-        let position = self.place.map(|place| serde_json::to_value(place).expect("numbers are JSON"));
-        Split { position: position.unwrap_or_default(), ..self.split.clone() }
+        let position = self
+            .place
+            .map(|place| serde_json::to_value(place).expect("numbers are JSON"));
+        Split {
+            position: position.unwrap_or_default(),
+            ..self.split.clone()
+        }
     }
 
     /// Bytes of the slice, by how much of its time has passed.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate, between 0 and the whole")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an estimate, between 0 and the whole"
+    )]
     fn bytes_read(&self) -> u64 {
-        let range = Range { min: self.slice.from, max: self.slice.to.saturating_sub(1) };
-        let part = self.place.map_or(0.0, |place| overlap(range, self.slice.from, place.time));
+        let range = Range {
+            min: self.slice.from,
+            max: self.slice.to.saturating_sub(1),
+        };
+        let part = self
+            .place
+            .map_or(0.0, |place| overlap(range, self.slice.from, place.time));
         (self.slice.bytes as f64 * part) as u64
     }
 }
@@ -190,7 +254,9 @@ impl Reader for ArchiveReader {
             };
             self.current = Some(self.open(split)?);
         }
-        let Some(current) = &mut self.current else { return Err(Failure::bug("a slice that was just opened is gone")) };
+        let Some(current) = &mut self.current else {
+            return Err(Failure::bug("a slice that was just opened is gone"));
+        };
         if current.held.is_none() {
             match current.pieces.try_take() {
                 Taken::Item(Piece::Rows(sorted)) => current.held = Some(sorted),
@@ -212,10 +278,16 @@ impl Reader for ArchiveReader {
     }
 
     fn snapshot(&self) -> Vec<Split> {
-        self.current.iter().map(Current::snapshot).chain(self.waiting.iter().cloned()).collect()
+        self.current
+            .iter()
+            .map(Current::snapshot)
+            .chain(self.waiting.iter().cloned())
+            .collect()
     }
 
     fn progress(&self) -> Progress {
-        Progress { bytes_read: self.finished_bytes + self.current.as_ref().map_or(0, Current::bytes_read) }
+        Progress {
+            bytes_read: self.finished_bytes + self.current.as_ref().map_or(0, Current::bytes_read),
+        }
     }
 }

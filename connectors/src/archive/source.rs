@@ -6,7 +6,9 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use dataflow::Failure;
 use dataflow::contract::connector::options;
-use dataflow::contract::{Enumerator, EnumeratorContext, InvalidOptions, Reader, ReaderContext, Shape, SourceConnector};
+use dataflow::contract::{
+    Enumerator, EnumeratorContext, InvalidOptions, Reader, ReaderContext, Shape, SourceConnector,
+};
 use dataflow::element::columns;
 use dataflow::store::Stores;
 use serde_json::Value;
@@ -43,10 +45,16 @@ impl SourceConnector for ArchiveSource {
     async fn discover_schema(&self, options: &Value, stores: Arc<dyn Stores>) -> Result<SchemaRef, Failure> {
         let replay = understood(options)?;
         let found = replay.location.find(stores.as_ref()).await?;
-        let in_range = found.objects.iter().find(|object| wanted(&partitions(&object.path), &replay));
+        let in_range = found
+            .objects
+            .iter()
+            .find(|object| wanted(&partitions(&object.path), &replay));
         let Some(object) = in_range.or(found.objects.first()) else {
-            return Err(Failure::fail(format!("there are no files at `{}` to learn the columns from", replay.path))
-                .help("check the path; an archive has files once its first epoch with a rolled file is committed"));
+            return Err(Failure::fail(format!(
+                "there are no files at `{}` to learn the columns from",
+                replay.path
+            ))
+            .help("check the path; an archive has files once its first epoch with a rolled file is committed"));
         };
         let parquet = Parquet::open(stores.open(&found.store)?, object).await?;
         Ok(Arc::new(schema(&parquet, &object.path)))

@@ -20,7 +20,10 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn range(&self) -> Range {
-        Range { min: self.min, max: self.max }
+        Range {
+            min: self.min,
+            max: self.max,
+        }
     }
 }
 
@@ -56,7 +59,11 @@ impl Slice {
     /// The split, at its beginning.
     pub(super) fn split(&self) -> Split {
         let spec = serde_json::to_value(self).expect("strings and numbers are JSON");
-        Split { id: format!("{}/{}", moment(self.from), moment(self.to)), spec, position: Value::Null }
+        Split {
+            id: format!("{}/{}", moment(self.from), moment(self.to)),
+            spec,
+            position: Value::Null,
+        }
     }
 
     /// The slice and the place of a split that was made here.
@@ -72,8 +79,12 @@ impl Slice {
 
 /// A moment for people; the ends of time are open.
 fn moment(instant: i64) -> String {
-    let moment = DateTime::from_timestamp_millis(instant).filter(|_| (-62_135_596_800_000..=253_402_300_799_999).contains(&instant));
-    moment.map_or_else(|| "..".to_owned(), |moment| moment.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+    let moment = DateTime::from_timestamp_millis(instant)
+        .filter(|_| (-62_135_596_800_000..=253_402_300_799_999).contains(&instant));
+    moment.map_or_else(
+        || "..".to_owned(),
+        |moment| moment.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+    )
 }
 
 /// Cuts a range of time into slices of equal length, each with the files that reach into it.
@@ -83,15 +94,30 @@ pub(super) fn slices(store: &str, files: &[Entry], range: Range, count: u32) -> 
     let bound = |index: i128| i64::try_from(from + (to - from) * index / count).unwrap_or(i64::MAX);
     let slices = (0..count).map(|index| {
         let (start, end) = (bound(index), bound(index + 1));
-        let files: Vec<Entry> = files.iter().filter(|file| file.range().overlaps(start, end)).cloned().collect();
+        let files: Vec<Entry> = files
+            .iter()
+            .filter(|file| file.range().overlaps(start, end))
+            .cloned()
+            .collect();
         let bytes = files.iter().map(|file| share(file, start, end)).sum();
-        Slice { store: store.to_owned(), from: start, to: end, origin: range.min, bytes, files }
+        Slice {
+            store: store.to_owned(),
+            from: start,
+            to: end,
+            origin: range.min,
+            bytes,
+            files,
+        }
     });
     slices.filter(|slice| !slice.files.is_empty()).collect()
 }
 
 /// The bytes of a file that lie in a part of its time, were they evenly spread.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate, between 0 and the size")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate, between 0 and the size"
+)]
 fn share(file: &Entry, from: i64, to: i64) -> u64 {
     (file.object.size as f64 * overlap(file.range(), from, to)) as u64
 }

@@ -40,13 +40,21 @@ fn subject(options: Value, output: SchemaRef) -> Subject {
 }
 
 fn typed_output() -> SchemaRef {
-    let mut fields = vec![Arc::new(Field::new("id", DataType::Int64, true)), Arc::new(Field::new("text", DataType::Utf8View, true))];
+    let mut fields = vec![
+        Arc::new(Field::new("id", DataType::Int64, true)),
+        Arc::new(Field::new("text", DataType::Utf8View, true)),
+    ];
     fields.extend([columns::split(), columns::position(), columns::time()]);
     Arc::new(Schema::new(fields))
 }
 
 fn open_output() -> SchemaRef {
-    Arc::new(Schema::new(vec![columns::raw(), columns::split(), columns::position(), columns::time()]))
+    Arc::new(Schema::new(vec![
+        columns::raw(),
+        columns::split(),
+        columns::position(),
+        columns::time(),
+    ]))
 }
 
 /// Times about a second apart in the order of arrival, one in ten up to 2 s and one in a hundred ten minutes behind.
@@ -71,8 +79,15 @@ fn write(file: &Path, written: &Written<'_>) {
     let count = i64::try_from(written.times.len()).unwrap();
     let ids = written.first_id..written.first_id + count;
     let times: ArrayRef = Arc::new(TimestampMillisecondArray::from(written.times.to_vec()).with_timezone("UTC"));
-    let types: ArrayRef = Arc::new(StringArray::from_iter_values(ids.clone().map(|id| ["A", "B", "C"][usize::try_from(id % 3).unwrap()])));
-    let text = |id: i64| format!("{{\"id\":{id},\"filler\":\"{}\"}}", "z".repeat(usize::try_from(id % 90).unwrap()));
+    let types: ArrayRef = Arc::new(StringArray::from_iter_values(
+        ids.clone().map(|id| ["A", "B", "C"][usize::try_from(id % 3).unwrap()]),
+    ));
+    let text = |id: i64| {
+        format!(
+            "{{\"id\":{id},\"filler\":\"{}\"}}",
+            "z".repeat(usize::try_from(id % 90).unwrap())
+        )
+    };
     let mut columns: Vec<(&str, ArrayRef)> = vec![("eventTime", times), ("eventType", types)];
     if written.open {
         columns.push(("raw", Arc::new(BinaryArray::from_iter_values(ids.clone().map(text)))));
@@ -81,12 +96,22 @@ fn write(file: &Path, written: &Written<'_>) {
         columns.push(("id", Arc::new(Int64Array::from_iter_values(ids.clone()))));
         columns.push(("text", Arc::new(StringArray::from_iter_values(ids.map(text)))));
     }
-    let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap();
-    let mut pairs = vec![KeyValue::new(layout::KEY_DATASTREAM.to_owned(), "test".to_owned()), KeyValue::new(layout::KEY_OPEN.to_owned(), written.open.to_string())];
+    let batch =
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap();
+    let mut pairs = vec![
+        KeyValue::new(layout::KEY_DATASTREAM.to_owned(), "test".to_owned()),
+        KeyValue::new(layout::KEY_OPEN.to_owned(), written.open.to_string()),
+    ];
     if written.stated {
         let known = written.times.iter().flatten();
-        pairs.push(KeyValue::new(layout::KEY_EVENT_TIME_MIN.to_owned(), known.clone().min().unwrap().to_string()));
-        pairs.push(KeyValue::new(layout::KEY_EVENT_TIME_MAX.to_owned(), known.max().unwrap().to_string()));
+        pairs.push(KeyValue::new(
+            layout::KEY_EVENT_TIME_MIN.to_owned(),
+            known.clone().min().unwrap().to_string(),
+        ));
+        pairs.push(KeyValue::new(
+            layout::KEY_EVENT_TIME_MAX.to_owned(),
+            known.max().unwrap().to_string(),
+        ));
     }
     let properties = WriterProperties::builder()
         .set_max_row_group_row_count(Some(4_000))
@@ -101,23 +126,48 @@ fn write(file: &Path, written: &Written<'_>) {
 /// Three files that overlap in time, of 30,000 rows in all; the times of all rows by id.
 fn archive(folder: &TempDir, open: bool) -> Vec<i64> {
     let mut all = Vec::new();
-    for (file, (first, rows)) in [(0, 12_000), (300_000, 10_000), (1_100_000, 8_000)].into_iter().enumerate() {
+    for (file, (first, rows)) in [(0, 12_000), (300_000, 10_000), (1_100_000, 8_000)]
+        .into_iter()
+        .enumerate()
+    {
         let times = times(first, rows);
         let path = folder.path().join(format!("date=2023-11-14/hour=22/{file}.parquet"));
         let nullable: Vec<Option<i64>> = times.iter().copied().map(Some).collect();
-        write(&path, &Written { times: &nullable, first_id: i64::try_from(all.len()).unwrap(), open, stated: file != 1 });
+        write(
+            &path,
+            &Written {
+                times: &nullable,
+                first_id: i64::try_from(all.len()).unwrap(),
+                open,
+                stated: file != 1,
+            },
+        );
         all.extend(times);
     }
     all
 }
 
 fn ids(read: &Driven) -> Vec<i64> {
-    let of = |batch: &RecordBatch| batch.column_by_name("id").unwrap().as_primitive::<Int64Type>().values().to_vec();
+    let of = |batch: &RecordBatch| {
+        batch
+            .column_by_name("id")
+            .unwrap()
+            .as_primitive::<Int64Type>()
+            .values()
+            .to_vec()
+    };
     read.order.iter().flat_map(of).collect()
 }
 
 fn event_times(read: &Driven) -> Vec<i64> {
-    let of = |batch: &RecordBatch| batch.column_by_name(columns::TIME).unwrap().as_primitive::<TimestampMillisecondType>().values().to_vec();
+    let of = |batch: &RecordBatch| {
+        batch
+            .column_by_name(columns::TIME)
+            .unwrap()
+            .as_primitive::<TimestampMillisecondType>()
+            .values()
+            .to_vec()
+    };
     read.order.iter().flat_map(of).collect()
 }
 
@@ -127,7 +177,12 @@ fn replay(options: Value) -> Driven {
 
 /// The ids with these times, in the order of time, then of id.
 fn expected(times: &[i64], keep: impl Fn(usize, i64) -> bool) -> Vec<i64> {
-    let mut rows: Vec<(i64, usize)> = times.iter().enumerate().filter(|(id, time)| keep(*id, **time)).map(|(id, time)| (*time, id)).collect();
+    let mut rows: Vec<(i64, usize)> = times
+        .iter()
+        .enumerate()
+        .filter(|(id, time)| keep(*id, **time))
+        .map(|(id, time)| (*time, id))
+        .collect();
     rows.sort_unstable();
     rows.into_iter().map(|(_, id)| i64::try_from(id).unwrap()).collect()
 }
@@ -146,7 +201,10 @@ fn the_contract_of_sources_holds() {
 fn the_contract_of_sources_holds_for_archived_bytes() {
     let folder = TempDir::new().unwrap();
     archive(&folder, true);
-    check(subject(json!({ "path": folder.path(), "eventTypes": ["A"] }), open_output()));
+    check(subject(
+        json!({ "path": folder.path(), "eventTypes": ["A"] }),
+        open_output(),
+    ));
 }
 
 #[test]
@@ -166,7 +224,11 @@ fn a_replay_is_in_the_order_of_event_time_whatever_the_memory() {
             Harness::new(subject).read_all().unwrap()
         };
         let wanted = |_: usize, time: i64| buffer_bytes > 1 || (BASE + 100_000..BASE + 101_000).contains(&time);
-        assert_eq!(ids(&read), expected(&times, wanted), "{buffer_bytes} bytes, {parallelism} readers");
+        assert_eq!(
+            ids(&read),
+            expected(&times, wanted),
+            "{buffer_bytes} bytes, {parallelism} readers"
+        );
         assert!(event_times(&read).is_sorted());
     }
 }
@@ -176,12 +238,17 @@ fn only_the_range_and_the_types_that_are_wanted_come() {
     let folder = TempDir::new().unwrap();
     let times = archive(&folder, false);
     // Whoever opens these files fails: pruning by folder must leave them alone.
-    for other in ["date=2023-11-13/hour=22", "date=2023-11-14/hour=20", "date=2023-11-15/hour=00"] {
+    for other in [
+        "date=2023-11-13/hour=22",
+        "date=2023-11-14/hour=20",
+        "date=2023-11-15/hour=00",
+    ] {
         fs::create_dir_all(folder.path().join(other)).unwrap();
         fs::write(folder.path().join(other).join("x.parquet"), "no Parquet").unwrap();
     }
     let (from, to) = (BASE + 200_000, BASE + 400_000);
-    let read = replay(json!({ "path": folder.path(), "from": from, "to": "2023-11-14T22:06:40Z", "eventTypes": ["B", "C"] }));
+    let read =
+        replay(json!({ "path": folder.path(), "from": from, "to": "2023-11-14T22:06:40Z", "eventTypes": ["B", "C"] }));
     let wanted = |id: usize, time: i64| (from..to).contains(&time) && id % 3 != 0;
     assert_eq!(ids(&read), expected(&times, wanted));
     let nothing = replay(json!({ "path": folder.path(), "from": "2024-01-01" }));
@@ -192,14 +259,27 @@ fn only_the_range_and_the_types_that_are_wanted_come() {
 fn types_are_pruned_by_folder_and_folders_are_columns() {
     let folder = TempDir::new().unwrap();
     let times: Vec<Option<i64>> = times(0, 500).into_iter().map(Some).collect();
-    let written = Written { times: &times, first_id: 0, open: false, stated: false };
+    let written = Written {
+        times: &times,
+        first_id: 0,
+        open: false,
+        stated: false,
+    };
     write(&folder.path().join("kind=a%2Fb/1.parquet"), &written);
     fs::create_dir_all(folder.path().join("kind=other")).unwrap();
     fs::write(folder.path().join("kind=other/x.parquet"), "no Parquet").unwrap();
     let output = Arc::new(Schema::new(vec![Field::new("kind", DataType::Utf8View, true)]));
     let options = json!({ "path": folder.path(), "typeColumn": "kind", "eventTypes": ["a/b"] });
     let read = Harness::new(subject(options, output)).read_all().unwrap();
-    let kinds = read.order.iter().flat_map(|batch| batch.column(0).as_string_view().iter().flatten().map(str::to_owned).collect::<Vec<_>>());
+    let kinds = read.order.iter().flat_map(|batch| {
+        batch
+            .column(0)
+            .as_string_view()
+            .iter()
+            .flatten()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    });
     assert_eq!(kinds.collect::<Vec<_>>(), vec!["a/b"; 500]);
 }
 
@@ -211,9 +291,19 @@ fn the_stream_is_open_or_typed_as_it_was_archived() {
         archive(&folder, open);
         let options = json!({ "path": folder.path() });
         assert_eq!(ArchiveSource.plan(&options).unwrap(), Shape::Discovered);
-        let schema = harness.block_on(ArchiveSource.discover_schema(&options, stores())).unwrap();
-        let names = schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
-        let expected = if open { vec!["$raw"] } else { vec!["eventTime", "eventType", "id", "text"] };
+        let schema = harness
+            .block_on(ArchiveSource.discover_schema(&options, stores()))
+            .unwrap();
+        let names = schema
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect::<Vec<_>>();
+        let expected = if open {
+            vec!["$raw"]
+        } else {
+            vec!["eventTime", "eventType", "id", "text"]
+        };
         assert_eq!(names, expected);
     }
 }
@@ -222,7 +312,15 @@ fn the_stream_is_open_or_typed_as_it_was_archived() {
 fn rows_without_event_time_come_first_and_only_without_from() {
     let folder = TempDir::new().unwrap();
     let times = [Some(BASE + 5), None, Some(BASE), None, Some(BASE + 2)];
-    write(&folder.path().join("a.parquet"), &Written { times: &times, first_id: 0, open: false, stated: false });
+    write(
+        &folder.path().join("a.parquet"),
+        &Written {
+            times: &times,
+            first_id: 0,
+            open: false,
+            stated: false,
+        },
+    );
     assert_eq!(ids(&replay(json!({ "path": folder.path() }))), [1, 2, 3, 4, 0]);
     assert_eq!(ids(&replay(json!({ "path": folder.path(), "from": BASE }))), [2, 4, 0]);
 }
@@ -232,7 +330,10 @@ fn a_paced_replay_takes_as_long_as_the_events_did() {
     let folder = TempDir::new().unwrap();
     archive(&folder, false);
     let clock = ManualClock::new();
-    let mut subject = subject(json!({ "path": folder.path(), "speed": "10x", "from": BASE, "to": BASE + 60_000 }), typed_output());
+    let mut subject = subject(
+        json!({ "path": folder.path(), "speed": "10x", "from": BASE, "to": BASE + 60_000 }),
+        typed_output(),
+    );
     subject.clock = Some((clock.clone(), Duration::from_millis(250)));
     check(subject.clone());
     let harness = Harness::new(subject);
@@ -247,7 +348,10 @@ fn a_paced_replay_takes_as_long_as_the_events_did() {
     }
     assert!(ahead <= 0, "a row came {ahead} ms of event time too early");
     let took = dataflow::time::Clock::now(&clock).since(before);
-    assert!((Duration::from_secs(5)..Duration::from_secs(9)).contains(&took), "60 s at 10x took {took:?}");
+    assert!(
+        (Duration::from_secs(5)..Duration::from_secs(9)).contains(&took),
+        "60 s at 10x took {took:?}"
+    );
 }
 
 #[test]
@@ -255,7 +359,11 @@ fn archives_that_are_not_as_they_should_be_are_named() {
     let folder = TempDir::new().unwrap();
     let failure = |options: Value| {
         let failure = Harness::new(subject(options, typed_output())).read_all().unwrap_err();
-        assert_eq!((failure.disposition, failure.help.is_some()), (Disposition::Fail, true), "{failure}");
+        assert_eq!(
+            (failure.disposition, failure.help.is_some()),
+            (Disposition::Fail, true),
+            "{failure}"
+        );
         failure.message
     };
     assert!(failure(json!({ "path": folder.path() })).contains("there are no files"));
@@ -284,8 +392,13 @@ fn a_file_that_is_rewritten_during_a_replay_is_an_error() {
 #[test]
 fn moments_and_speeds_are_read_and_bad_ones_refused() {
     let understood = |options: Value| serde_json::from_value::<Options>(options).unwrap().understand();
-    let replay = understood(json!({ "path": "a", "from": "2023-11-14", "to": "2023-11-14T23:13:20+01:00", "speed": "0.5x" })).unwrap();
-    assert_eq!((replay.from, replay.to, replay.speed), (Some(1_699_920_000_000), Some(1_700_000_000_000), Some(0.5)));
+    let replay =
+        understood(json!({ "path": "a", "from": "2023-11-14", "to": "2023-11-14T23:13:20+01:00", "speed": "0.5x" }))
+            .unwrap();
+    assert_eq!(
+        (replay.from, replay.to, replay.speed),
+        (Some(1_699_920_000_000), Some(1_700_000_000_000), Some(0.5))
+    );
     for (options, pointer) in [
         (json!({ "path": "a", "from": "tuesday" }), "/from"),
         (json!({ "path": "a", "from": 5, "to": 5 }), "/to"),
@@ -295,7 +408,10 @@ fn moments_and_speeds_are_read_and_bad_ones_refused() {
         assert_eq!(understood(options.clone()).unwrap_err().pointer, pointer, "{options}");
     }
     for speed in ["fast", "x", "-1x", "0x", "infx", "NaNx"] {
-        assert!(ArchiveSource.plan(&json!({ "path": "a", "speed": speed })).is_err(), "{speed}");
+        assert!(
+            ArchiveSource.plan(&json!({ "path": "a", "speed": speed })).is_err(),
+            "{speed}"
+        );
     }
 }
 

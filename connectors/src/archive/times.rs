@@ -18,7 +18,10 @@ pub(super) struct Range {
 
 impl Range {
     /// Nothing is known.
-    pub(super) const ANY: Self = Self { min: i64::MIN, max: i64::MAX };
+    pub(super) const ANY: Self = Self {
+        min: i64::MIN,
+        max: i64::MAX,
+    };
 
     /// Whether it has a moment in `from..to`.
     pub(super) fn overlaps(self, from: i64, to: i64) -> bool {
@@ -31,10 +34,17 @@ pub(super) fn milliseconds(column: &ArrayRef) -> Result<Int64Array, Failure> {
     let kind = column.data_type();
     let result = match kind {
         DataType::Int64 => return Ok(column.as_primitive().clone()),
-        DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
-            cast(column, &columns::timestamp())
+        DataType::Timestamp(_, _)
+        | DataType::Date32
+        | DataType::Date64
+        | DataType::Utf8
+        | DataType::LargeUtf8
+        | DataType::Utf8View => cast(column, &columns::timestamp()),
+        DataType::Int32 | DataType::UInt32 => {
+            return cast(column, &DataType::Int64)
+                .map(|array| array.as_primitive().clone())
+                .map_err(|error| unfit(kind).because(&error));
         }
-        DataType::Int32 | DataType::UInt32 => return cast(column, &DataType::Int64).map(|array| array.as_primitive().clone()).map_err(|error| unfit(kind).because(&error)),
         _ => return Err(unfit(kind)),
     };
     let times = result.map_err(|error| unfit(kind).because(&error))?;
@@ -51,7 +61,8 @@ pub(super) fn row_groups(parquet: &Parquet, column: &str) -> Result<Vec<Range>, 
     let footer = parquet.footer();
     let groups = footer.row_groups();
     let unknown = || vec![Range::ANY; groups.len()];
-    let Ok(converter) = StatisticsConverter::try_new(column, parquet.schema(), footer.file_metadata().schema_descr()) else {
+    let Ok(converter) = StatisticsConverter::try_new(column, parquet.schema(), footer.file_metadata().schema_descr())
+    else {
         return Err(no_column(parquet, column));
     };
     let (Ok(mins), Ok(maxes), Ok(nulls)) = (
@@ -62,7 +73,15 @@ pub(super) fn row_groups(parquet: &Parquet, column: &str) -> Result<Vec<Range>, 
         return Ok(unknown());
     };
     // Text orders as time only by luck: zones and fractions differ.
-    if !matches!(mins.data_type(), DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64 | DataType::Int64 | DataType::Int32 | DataType::UInt32) {
+    if !matches!(
+        mins.data_type(),
+        DataType::Timestamp(_, _)
+            | DataType::Date32
+            | DataType::Date64
+            | DataType::Int64
+            | DataType::Int32
+            | DataType::UInt32
+    ) {
         return Ok(unknown());
     }
     let (mins, maxes) = (milliseconds(&mins)?, milliseconds(&maxes)?);
@@ -72,14 +91,26 @@ pub(super) fn row_groups(parquet: &Parquet, column: &str) -> Result<Vec<Range>, 
             return Range::ANY;
         }
         // A row without event time counts as the earliest.
-        Range { min: if has_nulls { i64::MIN } else { mins.value(group) }, max: maxes.value(group) }
+        Range {
+            min: if has_nulls { i64::MIN } else { mins.value(group) },
+            max: maxes.value(group),
+        }
     };
     Ok((0..groups.len()).map(range).collect())
 }
 
 /// The file lacks the column of the event time.
 pub(super) fn no_column(parquet: &Parquet, column: &str) -> Failure {
-    let known = parquet.schema().fields().iter().map(|field| format!("`{}`", field.name())).collect::<Vec<_>>().join(", ");
-    parquet.named(Failure::fail(format!("there is no column `{column}`")))
-        .help(format!("name the column of the event time with `timeColumn`; there are {known}"))
+    let known = parquet
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| format!("`{}`", field.name()))
+        .collect::<Vec<_>>()
+        .join(", ");
+    parquet
+        .named(Failure::fail(format!("there is no column `{column}`")))
+        .help(format!(
+            "name the column of the event time with `timeColumn`; there are {known}"
+        ))
 }

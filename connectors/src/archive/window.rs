@@ -52,32 +52,63 @@ impl OpenFile {
         let groups = self.parquet.footer().row_groups().iter().zip(&self.groups);
         let weight = |columns: &[parquet::file::metadata::ColumnChunkMetaData]| -> u64 {
             let read = columns.iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf));
-            read.map(|(_, column)| u64::try_from(column.uncompressed_size()).unwrap_or(0)).sum()
+            read.map(|(_, column)| u64::try_from(column.uncompressed_size()).unwrap_or(0))
+                .sum()
         };
-        groups.map(|(group, range)| (*range, weight(group.columns()) + u64::try_from(group.num_rows()).unwrap_or(0) * 24)).collect()
+        groups
+            .map(|(group, range)| {
+                (
+                    *range,
+                    weight(group.columns()) + u64::try_from(group.num_rows()).unwrap_or(0) * 24,
+                )
+            })
+            .collect()
     }
 
     /// Reads the rows in `from..to`; none where they are more than `budget` bytes.
-    pub(super) async fn read(&self, wanted: &Wanted, from: i64, to: i64, budget: &mut usize) -> Result<Option<Vec<Sorted>>, Failure> {
-        let groups = self.groups.iter().enumerate().filter(|(_, range)| range.overlaps(from, to)).map(|(index, _)| index);
+    pub(super) async fn read(
+        &self,
+        wanted: &Wanted,
+        from: i64,
+        to: i64,
+        budget: &mut usize,
+    ) -> Result<Option<Vec<Sorted>>, Failure> {
+        let groups = self
+            .groups
+            .iter()
+            .enumerate()
+            .filter(|(_, range)| range.overlaps(from, to))
+            .map(|(index, _)| index);
         let groups: Vec<usize> = groups.collect();
         if groups.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        let time = Arc::new(self.field(&wanted.time_column).ok_or_else(|| no_column(&self.parquet, &wanted.time_column))?);
+        let time = Arc::new(
+            self.field(&wanted.time_column)
+                .ok_or_else(|| no_column(&self.parquet, &wanted.time_column))?,
+        );
         let mut columns = self.stored(&wanted.columns);
         if !columns.iter().any(|field| field.name() == time.name()) {
             columns.push(Arc::clone(&time));
         }
-        let builder = self.parquet.columns(&columns)?.with_row_groups(groups).with_batch_size(BATCH_ROWS_MAX);
+        let builder = self
+            .parquet
+            .columns(&columns)?
+            .with_row_groups(groups)
+            .with_batch_size(BATCH_ROWS_MAX);
         let filter = RowFilter::new(self.predicates(wanted, &time, from, to));
-        let mut batches = builder.with_row_filter(filter).build().map_err(|error| self.parquet.failure(error))?;
+        let mut batches = builder
+            .with_row_filter(filter)
+            .build()
+            .map_err(|error| self.parquet.failure(error))?;
         let mut read = Vec::new();
         while let Some(batch) = batches.try_next().await.map_err(|error| self.parquet.failure(error))? {
             if batch.num_rows() == 0 {
                 continue;
             }
-            let sorted = self.conform(&batch, wanted).map_err(|failure| self.parquet.named(failure))?;
+            let sorted = self
+                .conform(&batch, wanted)
+                .map_err(|failure| self.parquet.named(failure))?;
             let bytes = row_bytes(&sorted.rows);
             if bytes > *budget {
                 return Ok(None);
@@ -94,13 +125,18 @@ impl OpenFile {
 
     /// Those of the columns that the file itself has.
     fn stored(&self, columns: &[FieldRef]) -> Vec<FieldRef> {
-        columns.iter().filter(|field| self.field(field.name()).is_some()).cloned().collect()
+        columns
+            .iter()
+            .filter(|field| self.field(field.name()).is_some())
+            .cloned()
+            .collect()
     }
 
     fn predicates(&self, wanted: &Wanted, time: &FieldRef, from: i64, to: i64) -> Vec<Box<dyn ArrowPredicate>> {
         let timeless = wanted.timeless;
         let in_time = ArrowPredicateFn::new(self.parquet.mask(std::slice::from_ref(time)), move |batch| {
-            let times = milliseconds(batch.column(0)).map_err(|failure| arrow::error::ArrowError::ExternalError(Box::new(failure)))?;
+            let times = milliseconds(batch.column(0))
+                .map_err(|failure| arrow::error::ArrowError::ExternalError(Box::new(failure)))?;
             let inside = |time: Option<i64>| time.or(timeless).is_some_and(|time| (from..to).contains(&time));
             Ok(times.iter().map(|time| Some(inside(time))).collect())
         });
@@ -119,7 +155,9 @@ impl OpenFile {
 
     /// The wanted columns, those of the folders among them, and the time of each row.
     fn conform(&self, batch: &RecordBatch, wanted: &Wanted) -> Result<Sorted, Failure> {
-        let time = batch.column_by_name(&wanted.time_column).ok_or_else(|| Failure::bug("the time was not read"))?;
+        let time = batch
+            .column_by_name(&wanted.time_column)
+            .ok_or_else(|| Failure::bug("the time was not read"))?;
         let times = milliseconds(time)?;
         let times = match wanted.timeless {
             Some(instant) if times.null_count() > 0 => times.iter().map(|time| Some(time.unwrap_or(instant))).collect(),
@@ -127,8 +165,14 @@ impl OpenFile {
         };
         let conformed = columnar::conform(batch, &wanted.columns)?;
         let columns = wanted.columns.iter().zip(conformed.columns()).map(|(field, column)| {
-            let folder = self.partitions.iter().find(|(name, _)| name == field.name() && batch.column_by_name(name).is_none());
-            folder.map_or_else(|| Ok(Arc::clone(column)), |(_, value)| constant(value.as_deref(), field, batch.num_rows()))
+            let folder = self
+                .partitions
+                .iter()
+                .find(|(name, _)| name == field.name() && batch.column_by_name(name).is_none());
+            folder.map_or_else(
+                || Ok(Arc::clone(column)),
+                |(_, value)| constant(value.as_deref(), field, batch.num_rows()),
+            )
         });
         let columns = columns.collect::<Result<Vec<ArrayRef>, Failure>>()?;
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
@@ -141,9 +185,12 @@ impl OpenFile {
 
 /// A column of one value, that of a partition folder.
 fn constant(value: Option<&str>, field: &Field, count: usize) -> Result<ArrayRef, Failure> {
-    let Some(value) = value else { return Ok(new_null_array(field.data_type(), count)) };
+    let Some(value) = value else {
+        return Ok(new_null_array(field.data_type(), count));
+    };
     let text: ArrayRef = Arc::new(arrow::array::StringArray::from(vec![value; count]));
-    cast(&text, field.data_type()).map_err(|error| Failure::fail(format!("folder `{}={value}`", field.name())).because(&error))
+    cast(&text, field.data_type())
+        .map_err(|error| Failure::fail(format!("folder `{}={value}`", field.name())).because(&error))
 }
 
 /// Sorts what was read, by time, rows of one moment in the order given, and cuts it into batches.
@@ -152,7 +199,13 @@ fn constant(value: Option<&str>, field: &Field, count: usize) -> Result<ArrayRef
 pub(super) fn sort(read: &[Sorted]) -> Result<Vec<Sorted>, Failure> {
     let mut order = Vec::with_capacity(read.iter().map(|part| part.times.len()).sum());
     for (batch, part) in read.iter().enumerate() {
-        order.extend(part.times.values().iter().enumerate().map(|(row, time)| (*time, batch, row)));
+        order.extend(
+            part.times
+                .values()
+                .iter()
+                .enumerate()
+                .map(|(row, time)| (*time, batch, row)),
+        );
     }
     // The sort is stable, and rows stand in the order of files and rows already.
     order.sort_by_key(|(time, _, _)| *time);
@@ -170,7 +223,9 @@ fn gather(batches: &[&RecordBatch], chunk: &[(i64, usize, usize)]) -> Result<Sor
     if schema.fields().is_empty() {
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(chunk.len()));
         let rows = RecordBatch::try_new_with_options(schema, Vec::new(), &options);
-        return rows.map(|rows| Sorted { rows, times }).map_err(|error| Failure::bug("rows without columns").because(&error));
+        return rows
+            .map(|rows| Sorted { rows, times })
+            .map_err(|error| Failure::bug("rows without columns").because(&error));
     }
     let bug = |error| Failure::bug("rows of one plan do not fit together").because(&error);
     let rows = interleave_record_batch(batches, &indices).map_err(bug)?;

@@ -30,7 +30,11 @@ pub(crate) struct Parquet {
 impl Parquet {
     /// Reads the footer of an object, with the places of pages where the file has them.
     pub(crate) async fn open(store: Arc<dyn Store>, object: &Object) -> Result<Self, Failure> {
-        let mut file = ObjectFile { store, path: object.path.clone(), size: object.size };
+        let mut file = ObjectFile {
+            store,
+            path: object.path.clone(),
+            size: object.size,
+        };
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let metadata = ArrowReaderMetadata::load_async(&mut file, options).await;
         let metadata = metadata.map_err(|error| failure(&file, error))?;
@@ -75,7 +79,10 @@ impl Parquet {
 
     /// Names the file in a failure that was found in its content.
     pub(crate) fn named(&self, failure: Failure) -> Failure {
-        Failure { message: format!("`{}`: {}", name(&self.file), failure.message), ..failure }
+        Failure {
+            message: format!("`{}`: {}", name(&self.file), failure.message),
+            ..failure
+        }
     }
 }
 

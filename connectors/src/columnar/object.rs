@@ -40,10 +40,17 @@ impl AsyncFileReader for ObjectFile {
 
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>>> {
         let this: &Self = self;
-        futures::stream::iter(ranges).map(|range| this.fetch(range)).buffered(RANGES_AT_ONCE).try_collect().boxed()
+        futures::stream::iter(ranges)
+            .map(|range| this.fetch(range))
+            .buffered(RANGES_AT_ONCE)
+            .try_collect()
+            .boxed()
     }
 
-    fn get_metadata<'a>(&'a mut self, options: Option<&'a ArrowReaderOptions>) -> BoxFuture<'a, Result<Arc<ParquetMetaData>>> {
+    fn get_metadata<'a>(
+        &'a mut self,
+        options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>>> {
         async move {
             let mut reader = ParquetMetaDataReader::new().with_prefetch_hint(Some(FOOTER_BYTES));
             if let Some(options) = options {

@@ -16,7 +16,10 @@ pub(crate) fn weir_schema(schema: &Schema) -> Schema {
 
 fn weir_fields(fields: &[FieldRef]) -> Vec<Field> {
     // A later file may hold nulls where the first has none.
-    fields.iter().filter_map(|field| weir_type(field.data_type()).map(|kind| Field::new(field.name(), kind, true))).collect()
+    fields
+        .iter()
+        .filter_map(|field| weir_type(field.data_type()).map(|kind| Field::new(field.name(), kind, true)))
+        .collect()
 }
 
 fn weir_type(kind: &DataType) -> Option<DataType> {
@@ -31,7 +34,9 @@ fn weir_type(kind: &DataType) -> Option<DataType> {
         Binary | LargeBinary | BinaryView | FixedSizeBinary(_) => Binary,
         Date32 | Date64 => Date32,
         Timestamp(_, _) => columns::timestamp(),
-        Decimal32(precision, scale) | Decimal64(precision, scale) | Decimal128(precision, scale) => Decimal128(*precision, *scale),
+        Decimal32(precision, scale) | Decimal64(precision, scale) | Decimal128(precision, scale) => {
+            Decimal128(*precision, *scale)
+        }
         Dictionary(_, value) => return weir_type(value),
         List(item) | LargeList(item) | FixedSizeList(item, _) => {
             List(Arc::new(Field::new("item", weir_type(item.data_type())?, true)))
@@ -56,9 +61,12 @@ pub(crate) fn conform(batch: &RecordBatch, wanted: &[FieldRef]) -> Result<Record
 fn conform_column(column: &ArrayRef, wanted: &Field) -> Result<ArrayRef, Failure> {
     let unfit = |error: &(dyn std::error::Error + 'static)| {
         let (found, wanted_type) = (column.data_type(), wanted.data_type());
-        Failure::fail(format!("column `{}` is {found} and cannot be read as {wanted_type}", wanted.name()))
-            .because(error)
-            .help("all files of a source need the same columns: read those of another kind with a source of their own")
+        Failure::fail(format!(
+            "column `{}` is {found} and cannot be read as {wanted_type}",
+            wanted.name()
+        ))
+        .because(error)
+        .help("all files of a source need the same columns: read those of another kind with a source of their own")
     };
     match (column.data_type(), wanted.data_type()) {
         (found, wanted) if found == wanted => Ok(Arc::clone(column)),
@@ -69,17 +77,25 @@ fn conform_column(column: &ArrayRef, wanted: &Field) -> Result<ArrayRef, Failure
                 None => Ok(new_null_array(field.data_type(), record.len())),
             });
             let children = children.collect::<Result<Vec<_>, _>>()?;
-            let built = StructArray::try_new_with_length(fields.clone(), children, record.nulls().cloned(), record.len());
-            built.map(|array| Arc::new(array) as ArrayRef).map_err(|error| unfit(&error))
+            let built =
+                StructArray::try_new_with_length(fields.clone(), children, record.nulls().cloned(), record.len());
+            built
+                .map(|array| Arc::new(array) as ArrayRef)
+                .map_err(|error| unfit(&error))
         }
         (DataType::List(_), DataType::List(item)) => {
             let list = column.as_list::<i32>();
             let values = conform_column(list.values(), item)?;
             let built = ListArray::try_new(Arc::clone(item), list.offsets().clone(), values, list.nulls().cloned());
-            built.map(|array| Arc::new(array) as ArrayRef).map_err(|error| unfit(&error))
+            built
+                .map(|array| Arc::new(array) as ArrayRef)
+                .map_err(|error| unfit(&error))
         }
         (_, wanted) => {
-            let options = CastOptions { safe: false, ..CastOptions::default() };
+            let options = CastOptions {
+                safe: false,
+                ..CastOptions::default()
+            };
             cast_with_options(column, wanted, &options).map_err(|error| unfit(&error))
         }
     }

@@ -84,7 +84,13 @@ pub(super) struct Zipf {
 impl Zipf {
     /// The distribution over ranks 1 to `count`.
     pub(super) fn new(count: u64, exponent: f64) -> Self {
-        let mut zipf = Self { count: count as f64, exponent, low: 0.0, high: 0.0, squeeze: 0.0 };
+        let mut zipf = Self {
+            count: count as f64,
+            exponent,
+            low: 0.0,
+            high: 0.0,
+            squeeze: 0.0,
+        };
         zipf.low = zipf.integral(1.5) - 1.0;
         zipf.high = zipf.integral(zipf.count + 0.5);
         zipf.squeeze = 2.0 - zipf.inverse(zipf.integral(2.5) - zipf.density(2.0));
@@ -99,8 +105,11 @@ impl Zipf {
     fn integral(&self, x: f64) -> f64 {
         let log = x.ln();
         let scaled = log * (1.0 - self.exponent);
-        let ratio =
-            if scaled.abs() > 1e-8 { scaled.exp_m1() / scaled } else { 1.0 + scaled / 2.0 * (1.0 + scaled / 3.0) };
+        let ratio = if scaled.abs() > 1e-8 {
+            scaled.exp_m1() / scaled
+        } else {
+            1.0 + scaled / 2.0 * (1.0 + scaled / 3.0)
+        };
         log * ratio
     }
 

@@ -60,7 +60,11 @@ impl EventTime {
             return instant;
         }
         let mut draw = Draw::new(seed, stream, index);
-        if draw.below(10) == 0 { instant - draw.below(self.out_of_order_ms) } else { instant }
+        if draw.below(10) == 0 {
+            instant - draw.below(self.out_of_order_ms)
+        } else {
+            instant
+        }
     }
 
     /// How many milliseconds `events` events take.

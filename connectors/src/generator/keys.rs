@@ -19,7 +19,10 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn new(options: &Options) -> Self {
-        Self { seed: options.seed, keys: options.keys.unwrap_or(10_000_000) }
+        Self {
+            seed: options.seed,
+            keys: options.keys.unwrap_or(10_000_000),
+        }
     }
 }
 

@@ -35,8 +35,14 @@ impl Connector for Generator {
             summary: "makes events that look real, the same for the same seed",
             guarantee: None,
             examples: &[
-                Example { title: "A million shop events as fast as they are taken", document: SHOP },
-                Example { title: "Nexmark events at a steady pace, without end", document: NEXMARK },
+                Example {
+                    title: "A million shop events as fast as they are taken",
+                    document: SHOP,
+                },
+                Example {
+                    title: "Nexmark events at a steady pace, without end",
+                    document: NEXMARK,
+                },
             ],
         }
     }

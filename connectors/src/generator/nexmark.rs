@@ -24,9 +24,12 @@ const AHEAD: u64 = 10;
 /// Every so many persons or auctions one is popular.
 const POPULAR_EVERY: u64 = 100;
 
-const FIRST_NAMES: &[&str] =
-    &["Peter", "Paul", "Luke", "John", "Saul", "Vicky", "Kate", "Julie", "Sarah", "Deiter", "Walter"];
-const LAST_NAMES: &[&str] = &["Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris"];
+const FIRST_NAMES: &[&str] = &[
+    "Peter", "Paul", "Luke", "John", "Saul", "Vicky", "Kate", "Julie", "Sarah", "Deiter", "Walter",
+];
+const LAST_NAMES: &[&str] = &[
+    "Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris",
+];
 const CITIES: &[&str] = &[
     "Phoenix",
     "Los Angeles",
@@ -114,9 +117,15 @@ impl Nexmark {
         let instant = self.instant(index);
         let initial = price(&mut draw);
         let reserve = initial + price(&mut draw);
-        let seller = if draw.below(4) > 0 { popular(newest_person(index)) } else { active_person(&mut draw, index) };
+        let seller = if draw.below(4) > 0 {
+            popular(newest_person(index))
+        } else {
+            active_person(&mut draw, index)
+        };
         // On average as long as it takes to open all the auctions that are open at a time, twice over.
-        let horizon = self.time.span_of(OPEN_AUCTIONS as f64 * EPOCH as f64 / AUCTIONS_PER_EPOCH as f64);
+        let horizon = self
+            .time
+            .span_of(OPEN_AUCTIONS as f64 * EPOCH as f64 / AUCTIONS_PER_EPOCH as f64);
         let expires = instant + 1 + draw.below((horizon * 2).max(1));
         out.extend_from_slice(b"{\"id\":");
         text::number(out, FIRST_ID + newest_auction(index));
@@ -145,9 +154,16 @@ impl Nexmark {
 
     fn bid(&self, index: u64, out: &mut Vec<u8>) {
         let mut draw = Draw::new(self.seed, stream::BID, index);
-        let auction = if draw.below(2) > 0 { popular(newest_auction(index)) } else { open_auction(&mut draw, index) };
-        let bidder =
-            if draw.below(4) > 0 { popular(newest_person(index)) + 1 } else { active_person(&mut draw, index) };
+        let auction = if draw.below(2) > 0 {
+            popular(newest_auction(index))
+        } else {
+            open_auction(&mut draw, index)
+        };
+        let bidder = if draw.below(4) > 0 {
+            popular(newest_person(index)) + 1
+        } else {
+            active_person(&mut draw, index)
+        };
         out.extend_from_slice(b"{\"auction\":");
         text::number(out, FIRST_ID + auction);
         out.extend_from_slice(b",\"bidder\":");

@@ -120,14 +120,26 @@ impl Options {
         let above_zero = |value: Option<u64>| value.is_none_or(|value| value > 0);
         let day = 86_400_000;
         let rules = [
-            ("splits", (1..=SPLITS_MAX).contains(&self.splits), "must be from 1 to 1024"),
-            ("outOfOrderMs", self.out_of_order_ms <= day, "must be a day (86400000) at most"),
+            (
+                "splits",
+                (1..=SPLITS_MAX).contains(&self.splits),
+                "must be from 1 to 1024",
+            ),
+            (
+                "outOfOrderMs",
+                self.out_of_order_ms <= day,
+                "must be a day (86400000) at most",
+            ),
             ("rate", positive(self.rate), "must be greater than 0"),
             ("throughput", positive(self.throughput), "must be greater than 0"),
             ("malformed", share(self.malformed), "must be a share from 0 to 1"),
             ("duplicates", share(self.duplicates), "must be a share from 0 to 1"),
             ("late", share(self.late), "must be a share from 0 to 1"),
-            ("duplicateWindow", above_zero(self.duplicate_window), "must be 1 or more"),
+            (
+                "duplicateWindow",
+                above_zero(self.duplicate_window),
+                "must be 1 or more",
+            ),
             ("subscribers", above_zero(self.subscribers), "must be 1 or more"),
             ("companies", above_zero(self.companies), "must be 1 or more"),
             ("keys", above_zero(self.keys), "must be 1 or more"),
@@ -153,11 +165,17 @@ impl Options {
             ("keys", self.keys.is_some(), Kind::Keys),
             ("layout", self.layout.is_some(), Kind::Nexmark),
         ];
-        let stray = owners.into_iter().find(|(_, given, owner)| *given && *owner != self.events);
+        let stray = owners
+            .into_iter()
+            .find(|(_, given, owner)| *given && *owner != self.events);
         let Some((key, _, owner)) = stray else { return Ok(()) };
         let (owner, kind) = (owner.word(), self.events.word());
         let message = format!("`{key}` belongs to `events: {owner}`, these are `{kind}` events");
-        Err(invalid(key, message, Some(format!("remove `{key}`, or write `events: {owner}`"))))
+        Err(invalid(
+            key,
+            message,
+            Some(format!("remove `{key}`, or write `events: {owner}`")),
+        ))
     }
 }
 
@@ -172,5 +190,9 @@ impl Kind {
 }
 
 fn invalid(key: &str, message: String, help: Option<String>) -> InvalidOptions {
-    InvalidOptions { pointer: format!("/{key}"), message, help }
+    InvalidOptions {
+        pointer: format!("/{key}"),
+        message,
+        help,
+    }
 }

@@ -53,7 +53,10 @@ impl SourceConnector for GeneratorSource {
         restored: Option<Value>,
     ) -> Result<Box<dyn Enumerator>, Failure> {
         let options = read(options).map_err(|error| Failure::fail("generator").because(&error))?;
-        Ok(Box::new(Dealer { splits: options.splits.into(), reported: restored.is_some_and(|value| value["reported"] == true) }))
+        Ok(Box::new(Dealer {
+            splits: options.splits.into(),
+            reported: restored.is_some_and(|value| value["reported"] == true),
+        }))
     }
 
     fn reader(&self, options: &Value, context: ReaderContext) -> Result<Box<dyn Reader>, Failure> {
@@ -85,8 +88,14 @@ impl Enumerator for Dealer {
             return Ok(Discovery::default());
         }
         self.reported = true;
-        let splits = (0..self.splits).map(|part| Part { part, of: self.splits }.split()).collect();
-        Ok(Discovery { splits, next: None, bytes: None })
+        let splits = (0..self.splits)
+            .map(|part| Part { part, of: self.splits }.split())
+            .collect();
+        Ok(Discovery {
+            splits,
+            next: None,
+            bytes: None,
+        })
     }
 
     fn snapshot(&self) -> Value {
@@ -112,13 +121,21 @@ impl Generating {
         let now = self.context.clock.now();
         for _ in 0..self.held.len() {
             let front = self.held.front_mut()?;
-            let rows = front.allowance.as_mut().map_or(BATCH_ROWS_MAX, |allowance| allowance.rows(now));
+            let rows = front
+                .allowance
+                .as_mut()
+                .map_or(BATCH_ROWS_MAX, |allowance| allowance.rows(now));
             if rows > 0 {
                 return Some(rows.min(BATCH_ROWS_MAX));
             }
             self.held.rotate_left(1);
         }
-        let ready = self.held.iter().filter_map(|split| split.allowance.as_ref()).map(|allowance| allowance.ready()).min();
+        let ready = self
+            .held
+            .iter()
+            .filter_map(|split| split.allowance.as_ref())
+            .map(|allowance| allowance.ready())
+            .min();
         if let Some(ready) = ready {
             self.alarm.set(ready);
         }
@@ -127,7 +144,9 @@ impl Generating {
 
     /// The next events of the split at the front, at most `rows`; none at its end.
     fn generate(&mut self, rows: usize) -> Result<Option<RecordBatch>, Failure> {
-        let Some(split) = self.held.front_mut() else { return Ok(None) };
+        let Some(split) = self.held.front_mut() else {
+            return Ok(None);
+        };
         let group = self.events.group();
         let mut bytes = Vec::with_capacity(BATCH_BYTES_TARGET.min(rows * EVENT_BYTES_TYPICAL) + EVENT_BYTES_MAX);
         let mut records = Records::new();
@@ -153,7 +172,9 @@ impl Generating {
         }
         self.progress.bytes_read += bytes.len() as u64;
         let arrival = self.context.clock.wall().0;
-        records.finish(Buffer::from_vec(bytes), &self.context.output, &split.label, arrival).map(Some)
+        records
+            .finish(Buffer::from_vec(bytes), &self.context.output, &split.label, arrival)
+            .map(Some)
     }
 }
 
@@ -174,7 +195,9 @@ impl Reader for Generating {
         if self.held.is_empty() {
             return Ok(if self.complete { Polled::End } else { Polled::Wait });
         }
-        let Some(rows) = self.choose() else { return Ok(Polled::Wait) };
+        let Some(rows) = self.choose() else {
+            return Ok(Polled::Wait);
+        };
         if let Some(batch) = self.generate(rows)? {
             self.held.rotate_left(1);
             return Ok(Polled::Batch(batch));

@@ -28,7 +28,11 @@ impl Part {
     /// The split, at its beginning.
     pub(super) fn split(self) -> Split {
         let spec = serde_json::json!({ "part": self.part, "of": self.of });
-        Split { id: format!("part-{}-of-{}", self.part, self.of), spec, position: serde_json::Value::Null }
+        Split {
+            id: format!("part-{}-of-{}", self.part, self.of),
+            spec,
+            position: serde_json::Value::Null,
+        }
     }
 }
 
@@ -56,12 +60,22 @@ impl Held {
         }
         let allowance = throughput.map(|rows| Allowance::new(rows / part.of as f64, now));
         let label = SplitLabel::new(&split.id);
-        Ok(Self { id: split.id, part, next: next.unwrap_or(0), label, allowance })
+        Ok(Self {
+            id: split.id,
+            part,
+            next: next.unwrap_or(0),
+            label,
+            allowance,
+        })
     }
 
     /// The split at the place of the next event.
     pub(super) fn snapshot(&self) -> Split {
-        Split { position: self.next.into(), id: self.id.clone(), ..self.part.split() }
+        Split {
+            position: self.next.into(),
+            id: self.id.clone(),
+            ..self.part.split()
+        }
     }
 }
 
@@ -78,7 +92,11 @@ pub(super) struct Allowance {
 
 impl Allowance {
     fn new(rows_per_second: f64, now: Instant) -> Self {
-        Self { rows_per_second, rows: 0.0, counted: now }
+        Self {
+            rows_per_second,
+            rows: 0.0,
+            counted: now,
+        }
     }
 
     /// How many rows may come now.

@@ -49,8 +49,11 @@ fn golden(options: Value, expected: &[(usize, u64)]) {
 
 #[test]
 fn shop_events_are_those_of_the_benchmark() {
-    let expected =
-        [(2_639_892, 0xddf0_225a_3721_b555), (2_634_985, 0xca55_80ce_f409_da37), (2_639_245, 0x9173_8882_4d8b_320f)];
+    let expected = [
+        (2_639_892, 0xddf0_225a_3721_b555),
+        (2_634_985, 0xca55_80ce_f409_da37),
+        (2_639_245, 0x9173_8882_4d8b_320f),
+    ];
     golden(json!({ "events": "shop", "count": 20001, "splits": 3 }), &expected);
 }
 
@@ -60,32 +63,73 @@ fn every_option_of_the_shop_means_what_it_means_in_the_benchmark() {
         "events": "shop", "count": 20001, "seed": 7, "splits": 2, "rate": 333.3, "outOfOrderMs": 0, "subscribers": 12345,
         "companies": 77, "malformed": 0.05, "late": 0.03, "duplicates": 0.1, "duplicateWindow": 100, "timeFormat": "iso",
     });
-    golden(options, &[(3_976_513, 0x8a8a_3714_cadd_8a47), (3_973_106, 0xab28_4cd3_bb29_00c7)]);
+    golden(
+        options,
+        &[(3_976_513, 0x8a8a_3714_cadd_8a47), (3_973_106, 0xab28_4cd3_bb29_00c7)],
+    );
 }
 
 #[test]
 fn nexmark_events_are_those_of_the_benchmark() {
     let layouts = [
-        ("mixed", [(1_949_788, 0x0cce_9fe0_69a5_9db3), (1_940_831, 0xb81b_773b_cf2f_ca24), (1_935_790, 0xa738_b1a8_6ffb_b5bc)]),
-        ("person", [(39_251, 0xde5f_d922_4c6c_4f93), (39_023, 0xb0e8_5c48_4c46_5ca4), (39_089, 0x44eb_1fb0_dfac_de9c)]),
-        ("auction", [(246_760, 0xeff2_2ddc_1c5d_9c1b), (245_973, 0x5316_7a2e_be41_347a), (243_980, 0x08db_671c_b026_6320)]),
-        ("bid", [(1_507_667, 0x8bc9_7865_eaee_b931), (1_500_392, 0x098c_06f0_40d0_95fa), (1_497_776, 0xbcda_869b_570a_e9af)]),
+        (
+            "mixed",
+            [
+                (1_949_788, 0x0cce_9fe0_69a5_9db3),
+                (1_940_831, 0xb81b_773b_cf2f_ca24),
+                (1_935_790, 0xa738_b1a8_6ffb_b5bc),
+            ],
+        ),
+        (
+            "person",
+            [
+                (39_251, 0xde5f_d922_4c6c_4f93),
+                (39_023, 0xb0e8_5c48_4c46_5ca4),
+                (39_089, 0x44eb_1fb0_dfac_de9c),
+            ],
+        ),
+        (
+            "auction",
+            [
+                (246_760, 0xeff2_2ddc_1c5d_9c1b),
+                (245_973, 0x5316_7a2e_be41_347a),
+                (243_980, 0x08db_671c_b026_6320),
+            ],
+        ),
+        (
+            "bid",
+            [
+                (1_507_667, 0x8bc9_7865_eaee_b931),
+                (1_500_392, 0x098c_06f0_40d0_95fa),
+                (1_497_776, 0xbcda_869b_570a_e9af),
+            ],
+        ),
     ];
     for (layout, expected) in layouts {
-        golden(json!({ "events": "nexmark", "count": 20021, "splits": 3, "layout": layout }), &expected);
+        golden(
+            json!({ "events": "nexmark", "count": 20021, "splits": 3, "layout": layout }),
+            &expected,
+        );
     }
 }
 
 #[test]
 fn keyed_records_are_those_of_the_benchmark() {
     let options = json!({ "events": "keys", "count": 20001, "seed": 9, "keys": 5000 });
-    golden(options, &[(186_650, 0x7d0c_39c1_ab0a_1e3a), (186_715, 0xb4df_c8bd_07b6_f01a)]);
+    golden(
+        options,
+        &[(186_650, 0x7d0c_39c1_ab0a_1e3a), (186_715, 0xb4df_c8bd_07b6_f01a)],
+    );
 }
 
 #[test]
 fn the_contract_of_sources_holds() {
-    check(subject(json!({ "events": "shop", "count": 30000, "splits": 3, "malformed": 0.01 })));
-    check(subject(json!({ "events": "nexmark", "count": 30000, "layout": "auction" })));
+    check(subject(
+        json!({ "events": "shop", "count": 30000, "splits": 3, "malformed": 0.01 }),
+    ));
+    check(subject(
+        json!({ "events": "nexmark", "count": 30000, "layout": "auction" }),
+    ));
 }
 
 #[test]
@@ -125,7 +169,10 @@ fn what_a_plan_does_not_read_is_not_made() {
     let output = Arc::new(arrow_schema::Schema::new(fields));
     let harness = Harness::new(subject(json!({ "events": "keys", "count": 100, "splits": 1 })).output(output));
     let read = harness.read_all().unwrap();
-    let positions = read.order[0].column(0).as_primitive::<arrow::datatypes::UInt64Type>().clone();
+    let positions = read.order[0]
+        .column(0)
+        .as_primitive::<arrow::datatypes::UInt64Type>()
+        .clone();
     assert_eq!(positions.values().to_vec(), (0..100).collect::<Vec<_>>());
 }
 

@@ -105,13 +105,22 @@ impl Harness {
     /// Brings a subject to life on a runtime of its own.
     #[must_use]
     pub fn new(subject: Subject) -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime for the test");
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime for the test");
         let scope = Scope::root("source-under-test", runtime.handle().clone());
         let clock: Arc<dyn Clock> = match &subject.clock {
             Some((clock, _)) => Arc::new(clock.clone()),
             None => Arc::new(SystemClock::start()),
         };
-        Self { subject, runtime, scope, clock }
+        Self {
+            subject,
+            runtime,
+            scope,
+            clock,
+        }
     }
 
     /// Runs an async part of the test.
@@ -129,7 +138,9 @@ impl Harness {
             clock: Arc::clone(&self.clock),
             parallelism: self.subject.parallelism,
         };
-        self.subject.source().enumerator(&self.subject.options, context, restored)
+        self.subject
+            .source()
+            .enumerator(&self.subject.options, context, restored)
     }
 
     /// What a first discovery finds.
@@ -163,7 +174,14 @@ impl Harness {
         let mut reader = self.subject.source().reader(&self.subject.options, context)?;
         reader.assign(splits)?;
         let clock = self.subject.clock.clone();
-        Ok(Driven { reader, woken, clock, output: Arc::clone(&self.subject.output), read: Rows::new(), order: Vec::new() })
+        Ok(Driven {
+            reader,
+            woken,
+            clock,
+            output: Arc::clone(&self.subject.output),
+            read: Rows::new(),
+            order: Vec::new(),
+        })
     }
 
     /// Discovers, reads everything and says what there was.
@@ -228,9 +246,15 @@ impl Driven {
                     return Ok(Step::Moved);
                 }
                 Polled::Finished(id) => {
-                    assert!(before.iter().any(|split| split.id == id), "`{id}` finished but was not in the snapshot");
+                    assert!(
+                        before.iter().any(|split| split.id == id),
+                        "`{id}` finished but was not in the snapshot"
+                    );
                     let held = self.reader.snapshot();
-                    assert!(held.iter().all(|split| split.id != id), "`{id}` is finished and still in the snapshot");
+                    assert!(
+                        held.iter().all(|split| split.id != id),
+                        "`{id}` is finished and still in the snapshot"
+                    );
                     return Ok(Step::Moved);
                 }
                 Polled::Wait if before.is_empty() => return Ok(Step::Starved),
@@ -239,7 +263,10 @@ impl Driven {
                         clock.advance(*step);
                     }
                     let woken = self.woken.recv_timeout(WAKE_DEADLINE);
-                    assert!(woken.is_ok(), "the reader had nothing, holds {before:?}, and never woke its subtask");
+                    assert!(
+                        woken.is_ok(),
+                        "the reader had nothing, holds {before:?}, and never woke its subtask"
+                    );
                 }
                 Polled::End => {
                     assert!(before.is_empty(), "the end with unfinished splits: {before:?}");
@@ -251,7 +278,11 @@ impl Driven {
 
     fn note(&mut self, before: &[Split], batch: RecordBatch) {
         assert!(batch.num_rows() > 0, "a batch without rows");
-        assert!(batch.num_rows() <= BATCH_ROWS_MAX, "a batch of {} rows", batch.num_rows());
+        assert!(
+            batch.num_rows() <= BATCH_ROWS_MAX,
+            "a batch of {} rows",
+            batch.num_rows()
+        );
         assert_eq!(batch.schema(), self.output, "the columns that were asked for");
         let after = self.reader.snapshot();
         let moved = before.iter().filter(|split| !after.contains(split)).collect::<Vec<_>>();
@@ -260,7 +291,10 @@ impl Driven {
         let texts = texts(&batch);
         if let Some(index) = batch.schema().index_of(columns::SPLIT).ok() {
             let label = column_texts(&batch, index);
-            assert!(label.iter().all(|label| *label == split), "rows of `{split}` are labelled {label:?}");
+            assert!(
+                label.iter().all(|label| *label == split),
+                "rows of `{split}` are labelled {label:?}"
+            );
         }
         self.read.entry(split).or_default().extend(texts);
         self.order.push(batch);
@@ -271,7 +305,11 @@ impl Driven {
     pub fn records(&self) -> Vec<Vec<u8>> {
         use arrow::array::AsArray as _;
         let raw = |batch: &RecordBatch| {
-            let column = batch.column_by_name(columns::RAW).expect("a stream of bytes").as_binary_view().clone();
+            let column = batch
+                .column_by_name(columns::RAW)
+                .expect("a stream of bytes")
+                .as_binary_view()
+                .clone();
             column.iter().flatten().map(<[u8]>::to_vec).collect::<Vec<_>>()
         };
         self.order.iter().flat_map(raw).collect()
@@ -280,8 +318,11 @@ impl Driven {
 
 fn column_texts(batch: &RecordBatch, index: usize) -> Vec<String> {
     let options = FormatOptions::default().with_null("NULL");
-    let formatter = ArrayFormatter::try_new(batch.column(index).as_ref(), &options).expect("columns of Weir can be shown");
-    (0..batch.num_rows()).map(|row| formatter.value(row).to_string()).collect()
+    let formatter =
+        ArrayFormatter::try_new(batch.column(index).as_ref(), &options).expect("columns of Weir can be shown");
+    (0..batch.num_rows())
+        .map(|row| formatter.value(row).to_string())
+        .collect()
 }
 
 /// The rows as text; the time of arrival differs from attempt to attempt and is left out.
@@ -290,7 +331,13 @@ fn texts(batch: &RecordBatch) -> Vec<String> {
     let shown = (0..schema.fields().len()).filter(|index| schema.field(*index).name() != columns::TIME);
     let columns = shown.map(|index| column_texts(batch, index)).collect::<Vec<_>>();
     (0..batch.num_rows())
-        .map(|row| columns.iter().map(|column| column[row].as_str()).collect::<Vec<_>>().join(" | "))
+        .map(|row| {
+            columns
+                .iter()
+                .map(|column| column[row].as_str())
+                .collect::<Vec<_>>()
+                .join(" | ")
+        })
         .collect()
 }
 
@@ -303,7 +350,11 @@ pub fn check(subject: Subject) {
     let harness = Harness::new(subject);
     let splits = nothing_is_discovered_twice(&harness);
     let (whole, steps) = the_end_needs_a_word(&harness, &splits);
-    assert!(steps > splits.len(), "the subject of a suite has rows: {:?}", harness.subject);
+    assert!(
+        steps > splits.len(),
+        "the subject of a suite has rows: {:?}",
+        harness.subject
+    );
     positions_grow(&harness, &splits);
     for cut in cuts(steps) {
         restored_anywhere_the_rest_comes(&harness, &splits, &whole, cut);
@@ -319,11 +370,19 @@ fn cuts(steps: usize) -> impl Iterator<Item = usize> {
 
 fn unknown_options_are_refused(subject: &Subject) {
     let source = subject.source();
-    assert!(source.plan(&subject.options).is_ok(), "the options of the subject are good: {:?}", source.plan(&subject.options));
+    assert!(
+        source.plan(&subject.options).is_ok(),
+        "the options of the subject are good: {:?}",
+        source.plan(&subject.options)
+    );
     let mut options = subject.options.clone();
     options["noSuchOption"] = json!(1);
     assert!(source.plan(&options).is_err(), "an option nobody knows is refused");
-    assert_eq!(source.schema()["additionalProperties"], json!(false), "the schema refuses options nobody knows");
+    assert_eq!(
+        source.schema()["additionalProperties"],
+        json!(false),
+        "the schema refuses options nobody knows"
+    );
 }
 
 fn nothing_is_discovered_twice(harness: &Harness) -> Vec<Split> {
@@ -339,7 +398,11 @@ fn nothing_is_discovered_twice(harness: &Harness) -> Vec<Split> {
     let text = enumerator.snapshot().to_string();
     let mut restored = harness.enumerator(Some(serde_json::from_str(&text).unwrap())).unwrap();
     let again = harness.block_on(restored.discover()).unwrap();
-    assert_eq!(again.splits, Vec::new(), "splits are reported once, also by a restored enumerator");
+    assert_eq!(
+        again.splits,
+        Vec::new(),
+        "splits are reported once, also by a restored enumerator"
+    );
     found.splits
 }
 
@@ -368,9 +431,17 @@ fn positions_grow(harness: &Harness, splits: &[Split]) {
         reader.reader.no_more_splits();
         while reader.step().unwrap() != Step::Ended {}
         let mut last = None;
-        for position in reader.order.iter().filter_map(|batch| batch.column_by_name(columns::POSITION)) {
+        for position in reader
+            .order
+            .iter()
+            .filter_map(|batch| batch.column_by_name(columns::POSITION))
+        {
             for position in position.as_primitive::<UInt64Type>().values() {
-                assert!(last.is_none_or(|last| last < *position), "positions grow within `{}`", split.id);
+                assert!(
+                    last.is_none_or(|last| last < *position),
+                    "positions grow within `{}`",
+                    split.id
+                );
                 last = Some(*position);
             }
         }
@@ -391,14 +462,20 @@ fn restored_anywhere_the_rest_comes(harness: &Harness, splits: &[Split], whole: 
     for (split, rest) in second.read {
         rows.entry(split).or_default().extend(rest);
     }
-    assert!(rows == *whole, "cut after {cut} steps, restored from {snapshot}: {}", difference(&rows, whole));
+    assert!(
+        rows == *whole,
+        "cut after {cut} steps, restored from {snapshot}: {}",
+        difference(&rows, whole)
+    );
 }
 
 fn two_readers_share(harness: &Harness, splits: Vec<Split>, whole: &Rows) {
     let (even, odd): (Vec<_>, Vec<_>) = splits.into_iter().enumerate().partition(|(index, _)| index % 2 == 0);
     let mut rows = Rows::new();
     for half in [even, odd] {
-        let mut reader = harness.reader(half.into_iter().map(|(_, split)| split).collect()).unwrap();
+        let mut reader = harness
+            .reader(half.into_iter().map(|(_, split)| split).collect())
+            .unwrap();
         reader.reader.no_more_splits();
         while reader.step().unwrap() != Step::Ended {}
         rows.extend(reader.read);
@@ -411,7 +488,11 @@ fn difference(found: &Rows, expected: &Rows) -> String {
     for (split, rows) in expected {
         let found = found.get(split).map_or(&[][..], Vec::as_slice);
         if let Some(at) = (0..rows.len().max(found.len())).find(|at| rows.get(*at) != found.get(*at)) {
-            return format!("`{split}` row {at}: expected {:?}, found {:?}", rows.get(at), found.get(at));
+            return format!(
+                "`{split}` row {at}: expected {:?}, found {:?}",
+                rows.get(at),
+                found.get(at)
+            );
         }
     }
     "rows of splits that were never there".to_owned()

@@ -44,7 +44,13 @@ enum Decoded {
 
 impl ColumnReader {
     pub(super) fn new(context: ReaderContext) -> Self {
-        Self { context, current: None, waiting: VecDeque::new(), complete: false, bytes_read: 0 }
+        Self {
+            context,
+            current: None,
+            waiting: VecDeque::new(),
+            complete: false,
+            bytes_read: 0,
+        }
     }
 
     fn open(&self, split: Split) -> Result<Current, Failure> {
@@ -52,13 +58,26 @@ impl ColumnReader {
         let next = position.unwrap_or(0);
         let size = spec.size;
         let (giver, batches) = handoff(self.context.buffer_bytes, self.context.waker.clone());
-        let task = Decoding { spec, from: next, stores: Arc::clone(&self.context.stores), output: Arc::clone(&self.context.output) };
+        let task = Decoding {
+            spec,
+            from: next,
+            stores: Arc::clone(&self.context.stores),
+            output: Arc::clone(&self.context.output),
+        };
         self.context.scope.run(task.run(giver));
-        Ok(Current { label: SplitLabel::new(&split.id), split, size, next, batches })
+        Ok(Current {
+            label: SplitLabel::new(&split.id),
+            split,
+            size,
+            next,
+            batches,
+        })
     }
 
     fn batch(&mut self, decoded: &RecordBatch) -> Result<RecordBatch, Failure> {
-        let Some(current) = &mut self.current else { return Err(Failure::bug("rows of no file")) };
+        let Some(current) = &mut self.current else {
+            return Err(Failure::bug("rows of no file"));
+        };
         let count = decoded.num_rows();
         let first = current.next;
         current.next += count as u64;
@@ -90,7 +109,10 @@ impl Reader for ColumnReader {
             };
             self.current = Some(self.open(split)?);
         }
-        let taken = self.current.as_mut().map_or(Taken::Ended, |current| current.batches.try_take());
+        let taken = self
+            .current
+            .as_mut()
+            .map_or(Taken::Ended, |current| current.batches.try_take());
         match taken {
             Taken::Item(Decoded::Batch(batch)) => self.batch(&batch).map(Polled::Batch),
             Taken::Item(Decoded::Failed(failure)) => Err(failure),
@@ -106,14 +128,23 @@ impl Reader for ColumnReader {
 
     fn snapshot(&self) -> Vec<Split> {
         let current = self.current.iter().map(|current| {
-            let position = if current.next == 0 { serde_json::Value::Null } else { current.next.into() };
-            Split { position, ..current.split.clone() }
+            let position = if current.next == 0 {
+                serde_json::Value::Null
+            } else {
+                current.next.into()
+            };
+            Split {
+                position,
+                ..current.split.clone()
+            }
         });
         current.chain(self.waiting.iter().cloned()).collect()
     }
 
     fn progress(&self) -> Progress {
-        Progress { bytes_read: self.bytes_read }
+        Progress {
+            bytes_read: self.bytes_read,
+        }
     }
 }
 
@@ -143,21 +174,36 @@ impl Decoding {
             Err(Error::Missing { .. }) => return Err(self.spec.changed("was removed")),
             Err(error) => return Err(error.into()),
         };
-        let found = Object { path: self.spec.path.clone(), size: self.spec.size, version: self.spec.version.clone() };
+        let found = Object {
+            path: self.spec.path.clone(),
+            size: self.spec.size,
+            version: self.spec.version.clone(),
+        };
         if object != found {
             return Err(self.spec.changed("changed"));
         }
         let parquet = Parquet::open(store, &object).await?;
-        let wanted = self.output.fields().iter().filter(|field| !is_reserved(field.name())).cloned().collect::<Vec<_>>();
+        let wanted = self
+            .output
+            .fields()
+            .iter()
+            .filter(|field| !is_reserved(field.name()))
+            .cloned()
+            .collect::<Vec<_>>();
         let offset = usize::try_from(self.from).unwrap_or(usize::MAX);
-        let builder = parquet.columns(&wanted)?.with_batch_size(BATCH_ROWS_MAX).with_offset(offset);
+        let builder = parquet
+            .columns(&wanted)?
+            .with_batch_size(BATCH_ROWS_MAX)
+            .with_offset(offset);
         let mut batches = builder.build().map_err(|error| parquet.failure(error))?;
         while let Some(batch) = batches.try_next().await.map_err(|error| parquet.failure(error))? {
             if batch.num_rows() == 0 {
                 continue;
             }
             let batch = columnar::conform(&batch, &wanted).map_err(|failure| parquet.named(failure))?;
-            let Some(reservation) = giver.reserve(row_bytes(&batch)).await else { break };
+            let Some(reservation) = giver.reserve(row_bytes(&batch)).await else {
+                break;
+            };
             if !giver.send(Decoded::Batch(batch), reservation).await {
                 break;
             }

@@ -27,11 +27,26 @@ pub(super) struct Finder {
 }
 
 impl Finder {
-    pub(super) fn new(options: Options, location: Location, stores: Arc<dyn Stores>, restored: Option<&Value>) -> Result<Self, Failure> {
-        let reported = restored.map(|value| serde_json::from_value(value["reported"].clone())).transpose();
-        let reported = reported.map_err(|error| Failure::bug("a snapshot that the file source did not write").because(&error))?;
+    pub(super) fn new(
+        options: Options,
+        location: Location,
+        stores: Arc<dyn Stores>,
+        restored: Option<&Value>,
+    ) -> Result<Self, Failure> {
+        let reported = restored
+            .map(|value| serde_json::from_value(value["reported"].clone()))
+            .transpose();
+        let reported =
+            reported.map_err(|error| Failure::bug("a snapshot that the file source did not write").because(&error))?;
         let complete = restored.is_some_and(|value| value["complete"] == true);
-        Ok(Self { options, location, stores, reported: reported.unwrap_or_default(), unsettled: BTreeMap::new(), complete })
+        Ok(Self {
+            options,
+            location,
+            stores,
+            reported: reported.unwrap_or_default(),
+            unsettled: BTreeMap::new(),
+            complete,
+        })
     }
 
     /// Refuses a file that was reported and is another one now.
@@ -75,12 +90,20 @@ impl Enumerator for Finder {
         self.unsettled = unsettled;
         let there: BTreeSet<&str> = found.objects.iter().map(|object| object.path.as_str()).collect();
         self.reported.retain(|path, _| there.contains(path.as_str()));
-        self.reported.extend(new.iter().map(|object| (object.path.clone(), object.version.clone())));
+        self.reported
+            .extend(new.iter().map(|object| (object.path.clone(), object.version.clone())));
         self.complete = watch.is_none();
         let bytes = new.iter().map(|object| object.size).sum();
         let compression = self.options.compression;
-        let splits = new.iter().flat_map(|object| splits(&found.store, object, compression.of(&object.path), range)).collect();
-        Ok(Discovery { splits, next: watch.map(|watch| watch.every.0), bytes: Some(bytes) })
+        let splits = new
+            .iter()
+            .flat_map(|object| splits(&found.store, object, compression.of(&object.path), range))
+            .collect();
+        Ok(Discovery {
+            splits,
+            next: watch.map(|watch| watch.every.0),
+            bytes: Some(bytes),
+        })
     }
 
     fn snapshot(&self) -> Value {

@@ -57,10 +57,23 @@ impl Stored {
     /// Opens a file at the byte `from`, in a task.
     pub(super) fn open(spec: &Arc<Spec>, from: u64, context: &ReaderContext, budget: usize) -> Self {
         let (giver, pieces) = handoff(budget, context.waker.clone());
-        let task = Opening { spec: Arc::clone(spec), from, stores: Arc::clone(&context.stores), budget };
+        let task = Opening {
+            spec: Arc::clone(spec),
+            from,
+            stores: Arc::clone(&context.stores),
+            budget,
+        };
         context.scope.run(task.run(giver));
         let left = spec.size.saturating_sub(from);
-        Self { spec: Arc::clone(spec), pieces, file: None, current: Bytes::new(), left, complete: false, read: 0 }
+        Self {
+            spec: Arc::clone(spec),
+            pieces,
+            file: None,
+            current: Bytes::new(),
+            left,
+            complete: false,
+            read: 0,
+        }
     }
 
     /// Waits for the task's next piece without blocking; false at the end of an object.
@@ -75,10 +88,17 @@ impl Stored {
             }
             Taken::Item(Piece::Bytes(bytes)) => self.current = bytes,
             Taken::Item(Piece::Failed(failure)) => return Err(io::Error::other(failure)),
-            Taken::Item(Piece::Complete) if self.left > 0 => return Err(io::Error::other(self.spec.changed("became shorter"))),
+            Taken::Item(Piece::Complete) if self.left > 0 => {
+                return Err(io::Error::other(self.spec.changed("became shorter")));
+            }
             Taken::Item(Piece::Complete) => self.complete = true,
             Taken::Nothing => return Err(ErrorKind::WouldBlock.into()),
-            Taken::Ended => return Err(io::Error::other(Failure::bug(format!("nobody reads `{}` any more", self.spec.name())))),
+            Taken::Ended => {
+                return Err(io::Error::other(Failure::bug(format!(
+                    "nobody reads `{}` any more",
+                    self.spec.name()
+                ))));
+            }
         }
         Ok(!self.complete)
     }
@@ -114,7 +134,9 @@ impl Stored {
 
     /// At the end of a local file: it must still be what it was when it was opened.
     fn check_file(&self) -> io::Result<()> {
-        let Some((file, modified)) = &self.file else { return Ok(()) };
+        let Some((file, modified)) = &self.file else {
+            return Ok(());
+        };
         let metadata = file.metadata()?;
         if self.left > 0 || metadata.len() < self.spec.size {
             return Err(io::Error::other(self.spec.changed("became shorter")));
@@ -160,7 +182,8 @@ impl Content {
             Compression::Gzip => Ok(Self::Gzip(Box::new(MultiGzDecoder::new(stored)))),
             Compression::Zstd => {
                 let decoder = zstd::Decoder::with_buffer(BufReader::with_capacity(COMPRESSED_PIECE, stored));
-                let decoder = decoder.map_err(|error| Failure::retry("no memory for a zstd decoder").because(&error))?;
+                let decoder =
+                    decoder.map_err(|error| Failure::retry("no memory for a zstd decoder").because(&error))?;
                 Ok(Self::Zstd(Box::new(decoder)))
             }
         }
@@ -190,7 +213,9 @@ impl Content {
         match result {
             Ok(count) => Ok(Some(count)),
             // What came before the interruption is in `out` already.
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Some(out.len() - before).filter(|count| *count > 0)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                Ok(Some(out.len() - before).filter(|count| *count > 0))
+            }
             Err(error) => Err(self.failure(error)),
         }
     }
@@ -229,7 +254,10 @@ struct Opening {
 impl Opening {
     async fn run(self, giver: Giver<Piece>) {
         let outcome = self.fetch(&giver).await;
-        let last = outcome.map_or_else(|failure| Some(Piece::Failed(failure)), |remote| remote.then_some(Piece::Complete));
+        let last = outcome.map_or_else(
+            |failure| Some(Piece::Failed(failure)),
+            |remote| remote.then_some(Piece::Complete),
+        );
         if let (Some(piece), Some(reservation)) = (last, giver.reserve(0).await) {
             giver.send(piece, reservation).await;
         }
@@ -305,7 +333,9 @@ async fn fetch(
     range: Range<u64>,
 ) -> Result<Option<(Reservation, Bytes)>, Error> {
     let bytes = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-    let Some(reservation) = budget.reserve(bytes).await else { return Ok(None) };
+    let Some(reservation) = budget.reserve(bytes).await else {
+        return Ok(None);
+    };
     let bytes = store.read_range(&spec.path, range).await?;
     Ok(Some((reservation, bytes)))
 }

@@ -57,7 +57,15 @@ impl Cutter {
             Framing::QuotedLines { quote, header } => (Some(*quote), header.clone()),
         };
         let state = if aligned { State::Cutting } else { State::Aligning };
-        Self { quote, header, block: Buffer::from_vec(Vec::<u8>::new()), origin, at: 0, end, state }
+        Self {
+            quote,
+            header,
+            block: Buffer::from_vec(Vec::<u8>::new()),
+            origin,
+            at: 0,
+            end,
+            state,
+        }
     }
 
     /// Where the next record begins; none where that is not known yet.
@@ -133,7 +141,9 @@ impl Cutter {
                 break;
             }
             let line_end = line_end(&bytes[begin..], self.quote).map(|length| begin + length);
-            let Some(end) = line_end.or((complete && begin < bytes.len()).then_some(bytes.len())) else { break };
+            let Some(end) = line_end.or((complete && begin < bytes.len()).then_some(bytes.len())) else {
+                break;
+            };
             if end - begin > RECORD_BYTES_MAX {
                 break;
             }
@@ -175,7 +185,11 @@ impl Cutter {
     /// Keeps the first part of a record that is too long, and goes on behind its line feed.
     fn cut_off(&mut self, complete: bool) -> Result<Found, Failure> {
         let start = self.origin + self.at as u64;
-        tracing::warn!(position = start, bytes_max = RECORD_BYTES_MAX, "a record is too long and is cut off");
+        tracing::warn!(
+            position = start,
+            bytes_max = RECORD_BYTES_MAX,
+            "a record is too long and is cut off"
+        );
         let kept = self.block.slice_with_length(self.at, RECORD_BYTES_MAX);
         self.at += RECORD_BYTES_MAX;
         self.state = State::Overlong(kept, start);
@@ -187,14 +201,21 @@ fn check_header(header: &[u8], line: &[u8]) -> Result<(), Failure> {
     if header == line {
         return Ok(());
     }
-    let (found, expected) = (String::from_utf8_lossy(&line[..line.len().min(200)]), String::from_utf8_lossy(header));
-    Err(Failure::fail(format!("the first line is `{found}`, and should be the header `{expected}`"))
-        .help("every file of the source needs the same header; without headers write `header: false` in the format"))
+    let (found, expected) = (
+        String::from_utf8_lossy(&line[..line.len().min(200)]),
+        String::from_utf8_lossy(header),
+    );
+    Err(Failure::fail(format!(
+        "the first line is `{found}`, and should be the header `{expected}`"
+    ))
+    .help("every file of the source needs the same header; without headers write `header: false` in the format"))
 }
 
 /// The length of the first line; none where it does not end in `bytes`.
 fn line_end(bytes: &[u8], quote: Option<u8>) -> Option<usize> {
-    let Some(quote) = quote else { return memchr::memchr(b'\n', bytes) };
+    let Some(quote) = quote else {
+        return memchr::memchr(b'\n', bytes);
+    };
     let mut quoted = false;
     for place in memchr::memchr2_iter(b'\n', quote, bytes) {
         if bytes[place] == quote {

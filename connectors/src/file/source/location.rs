@@ -47,9 +47,13 @@ impl Location {
         }
         let Some(first) = rest.find(PATTERN) else {
             let trimmed = path.trim_end_matches('/');
-            return Ok(Self::Whole { path: if trimmed.is_empty() { "/" } else { trimmed }.to_owned() });
+            return Ok(Self::Whole {
+                path: if trimmed.is_empty() { "/" } else { trimmed }.to_owned(),
+            });
         };
-        let (folder, pattern) = rest[..first].rfind('/').map_or(("", rest), |at| (&rest[..=at], &rest[at + 1..]));
+        let (folder, pattern) = rest[..first]
+            .rfind('/')
+            .map_or(("", rest), |at| (&rest[..=at], &rest[at + 1..]));
         let matcher = GlobBuilder::new(pattern).literal_separator(true).build();
         let pattern = matcher.map_err(|error| format!("`{pattern}` is not a pattern: {}", error.kind()))?;
         let folder = match folder.trim_end_matches('/') {
@@ -57,7 +61,10 @@ impl Location {
             "" => folder,
             folder => folder,
         };
-        Ok(Self::Pattern { root: format!("{scheme}{folder}"), pattern: pattern.compile_matcher() })
+        Ok(Self::Pattern {
+            root: format!("{scheme}{folder}"),
+            pattern: pattern.compile_matcher(),
+        })
     }
 
     /// Looks. What is not there is an error that says what to do; a folder or pattern without files is an empty answer.
@@ -71,7 +78,11 @@ impl Location {
                 }
                 let mut objects = visible(&store).await?;
                 objects.retain(|object| pattern.is_match(&object.path));
-                Ok(Found { store: root.clone(), local: store.local_root().is_some(), objects })
+                Ok(Found {
+                    store: root.clone(),
+                    local: store.local_root().is_some(),
+                    objects,
+                })
             }
         }
     }
@@ -81,28 +92,50 @@ async fn find_whole(stores: &dyn Stores, path: &str) -> Result<Found, Failure> {
     let store = stores.open(path)?;
     if let Some(place) = store.local_root() {
         if look_at(path, place)?.is_dir() {
-            return Ok(Found { store: path.to_owned(), local: true, objects: visible(&store).await? });
+            return Ok(Found {
+                store: path.to_owned(),
+                local: true,
+                objects: visible(&store).await?,
+            });
         }
         let (folder, name) = parent(path);
         let object = stores.open(folder)?.head(name).await?;
-        return Ok(Found { store: folder.to_owned(), local: true, objects: vec![object] });
+        return Ok(Found {
+            store: folder.to_owned(),
+            local: true,
+            objects: vec![object],
+        });
     }
     let (folder, name) = parent(path);
     if !folder.ends_with('/') && !name.is_empty() {
         match stores.open(folder)?.head(name).await {
-            Ok(object) => return Ok(Found { store: folder.to_owned(), local: false, objects: vec![object] }),
+            Ok(object) => {
+                return Ok(Found {
+                    store: folder.to_owned(),
+                    local: false,
+                    objects: vec![object],
+                });
+            }
             Err(Error::Missing { .. }) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(Found { store: path.to_owned(), local: false, objects: visible(&store).await? })
+    Ok(Found {
+        store: path.to_owned(),
+        local: false,
+        objects: visible(&store).await?,
+    })
 }
 
 /// What the file system says of a place that must be there.
 fn look_at(path: &str, place: &std::path::Path) -> Result<std::fs::Metadata, Failure> {
     let metadata = std::fs::metadata(place).and_then(|metadata| {
         // Whether a folder may be listed shows only when it is.
-        if metadata.is_dir() { std::fs::read_dir(place).map(|_| metadata) } else { Ok(metadata) }
+        if metadata.is_dir() {
+            std::fs::read_dir(place).map(|_| metadata)
+        } else {
+            Ok(metadata)
+        }
     });
     metadata.map_err(|error| match error.kind() {
         ErrorKind::NotFound => Failure::fail(format!("there is no file or folder `{path}`"))

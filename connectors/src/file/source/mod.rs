@@ -11,7 +11,10 @@ mod lines;
 pub(crate) mod location;
 mod options;
 mod reader;
-#[expect(clippy::module_inception, reason = "the source of the connector is its `source.rs`, as in every connector")]
+#[expect(
+    clippy::module_inception,
+    reason = "the source of the connector is its `source.rs`, as in every connector"
+)]
 mod source;
 mod split;
 #[cfg(test)]

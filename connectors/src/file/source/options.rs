@@ -86,18 +86,28 @@ impl Options {
         if self.split_size.0 < SPLIT_SIZE_MIN {
             return Err(invalid("splitSize", "`splitSize` must be 1KiB or more".to_owned()));
         }
-        if self.watch.is_some_and(|watch| watch.every.0 < Duration::from_millis(10)) {
+        if self
+            .watch
+            .is_some_and(|watch| watch.every.0 < Duration::from_millis(10))
+        {
             return Err(invalid("watch/every", "`every` must be 10ms or more".to_owned()));
         }
         if self.records() == Records::Parquet && !matches!(self.compression, Compression::Auto | Compression::None) {
-            return Err(invalid("compression", "Parquet files are compressed inside: `compression` is for lines".to_owned()));
+            return Err(invalid(
+                "compression",
+                "Parquet files are compressed inside: `compression` is for lines".to_owned(),
+            ));
         }
         Ok(())
     }
 
     /// What the files hold, given or by the end of the path.
     pub(super) fn records(&self) -> Records {
-        let by_name = if self.path.ends_with(".parquet") { Records::Parquet } else { Records::Lines };
+        let by_name = if self.path.ends_with(".parquet") {
+            Records::Parquet
+        } else {
+            Records::Lines
+        };
         self.records.unwrap_or(by_name)
     }
 }
@@ -116,5 +126,9 @@ impl Compression {
 }
 
 fn invalid(pointer: &str, message: String) -> InvalidOptions {
-    InvalidOptions { pointer: format!("/{pointer}"), message, help: None }
+    InvalidOptions {
+        pointer: format!("/{pointer}"),
+        message,
+        help: None,
+    }
 }

@@ -55,7 +55,13 @@ enum Advance {
 
 impl LineReader {
     pub(super) fn new(context: ReaderContext) -> Self {
-        Self { context, open: VecDeque::new(), waiting: VecDeque::new(), complete: false, finished_bytes: 0 }
+        Self {
+            context,
+            open: VecDeque::new(),
+            waiting: VecDeque::new(),
+            complete: false,
+            finished_bytes: 0,
+        }
     }
 
     fn open_files(&mut self) -> Result<(), Failure> {
@@ -99,12 +105,18 @@ impl Reader for LineReader {
     }
 
     fn snapshot(&self) -> Vec<Split> {
-        self.open.iter().map(OpenFile::snapshot).chain(self.waiting.iter().cloned()).collect()
+        self.open
+            .iter()
+            .map(OpenFile::snapshot)
+            .chain(self.waiting.iter().cloned())
+            .collect()
     }
 
     fn progress(&self) -> Progress {
         let open: u64 = self.open.iter().map(|file| file.content.bytes_read()).sum();
-        Progress { bytes_read: self.finished_bytes + open }
+        Progress {
+            bytes_read: self.finished_bytes + open,
+        }
     }
 }
 
@@ -140,8 +152,15 @@ impl OpenFile {
     fn snapshot(&self) -> Split {
         let position = self.cutter.position().map_or(serde_json::Value::Null, Into::into);
         // Nothing was returned yet where the position is unknown or the split's own beginning.
-        let position = if self.cutter.position() == Some(0) { serde_json::Value::Null } else { position };
-        Split { position, ..self.split.clone() }
+        let position = if self.cutter.position() == Some(0) {
+            serde_json::Value::Null
+        } else {
+            position
+        };
+        Split {
+            position,
+            ..self.split.clone()
+        }
     }
 
     fn advance(&mut self, context: &ReaderContext) -> Result<Advance, Failure> {
@@ -152,7 +171,9 @@ impl OpenFile {
             match self.cutter.cut(self.drained).map_err(|failure| self.named(failure))? {
                 Found::Records(records, buffer) => {
                     let arrival = context.clock.wall().0;
-                    return records.finish(buffer, &context.output, &self.label, arrival).map(Advance::Batch);
+                    return records
+                        .finish(buffer, &context.output, &self.label, arrival)
+                        .map(Advance::Batch);
                 }
                 Found::End => return Ok(Advance::Finished),
                 Found::Starved if !self.fill()? => return Ok(Advance::Starved),
@@ -164,7 +185,10 @@ impl OpenFile {
 
     /// Names the file in a failure that was found in its content.
     fn named(&self, failure: Failure) -> Failure {
-        Failure { message: format!("`{}`: {}", self.spec.name(), failure.message), ..failure }
+        Failure {
+            message: format!("`{}`: {}", self.spec.name(), failure.message),
+            ..failure
+        }
     }
 
     /// Reads the next block; false where there is nothing now.
@@ -173,7 +197,11 @@ impl OpenFile {
     fn fill(&mut self) -> Result<bool, Failure> {
         let left = usize::try_from(self.spec.size).unwrap_or(usize::MAX);
         let small = self.spec.compression == Compression::None && left < BLOCK_BYTES;
-        let wanted = if small { left.max(1) } else { BLOCK_BYTES.max(self.cutter.rest()) };
+        let wanted = if small {
+            left.max(1)
+        } else {
+            BLOCK_BYTES.max(self.cutter.rest())
+        };
         let mut block = self.cutter.carry(wanted);
         match self.content.append(&mut block, wanted)? {
             None => return Ok(false),

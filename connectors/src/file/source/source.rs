@@ -6,7 +6,9 @@ use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use dataflow::Failure;
 use dataflow::contract::connector::options;
-use dataflow::contract::{Enumerator, EnumeratorContext, InvalidOptions, Reader, ReaderContext, Shape, SourceConnector};
+use dataflow::contract::{
+    Enumerator, EnumeratorContext, InvalidOptions, Reader, ReaderContext, Shape, SourceConnector,
+};
 use dataflow::store::Stores;
 use serde_json::Value;
 
@@ -50,8 +52,11 @@ impl SourceConnector for FileSource {
         let (options, location) = understood(options)?;
         let found = location.find(stores.as_ref()).await?;
         let Some(first) = found.objects.first() else {
-            return Err(Failure::fail(format!("there are no files at `{}` to learn the columns from", options.path))
-                .help("check the path or pattern, or give the columns as `schema:` in the format"));
+            return Err(Failure::fail(format!(
+                "there are no files at `{}` to learn the columns from",
+                options.path
+            ))
+            .help("check the path or pattern, or give the columns as `schema:` in the format"));
         };
         let parquet = Parquet::open(stores.open(&found.store)?, first).await?;
         Ok(Arc::new(columnar::weir_schema(parquet.schema())))
@@ -64,7 +69,12 @@ impl SourceConnector for FileSource {
         restored: Option<Value>,
     ) -> Result<Box<dyn Enumerator>, Failure> {
         let (options, location) = understood(options)?;
-        Ok(Box::new(Finder::new(options, location, context.stores, restored.as_ref())?))
+        Ok(Box::new(Finder::new(
+            options,
+            location,
+            context.stores,
+            restored.as_ref(),
+        )?))
     }
 
     fn reader(&self, options: &Value, context: ReaderContext) -> Result<Box<dyn Reader>, Failure> {

@@ -40,9 +40,17 @@ impl Spec {
     }
 
     fn split(&self) -> Split {
-        let id = if self.is_part() { format!("{}@{}", self.path, self.start) } else { self.path.clone() };
+        let id = if self.is_part() {
+            format!("{}@{}", self.path, self.start)
+        } else {
+            self.path.clone()
+        };
         let spec = serde_json::to_value(self).expect("strings and numbers are JSON");
-        Split { id, spec, position: Value::Null }
+        Split {
+            id,
+            spec,
+            position: Value::Null,
+        }
     }
 
     /// The spec and the position of a split that was made here.
@@ -73,7 +81,16 @@ pub(super) fn splits(store: &str, object: &Object, compression: Compression, ran
         .map(|index| {
             let (start, end) = (index * range, ((index + 1) * range).min(object.size));
             let (store, path, version) = (store.to_owned(), object.path.clone(), object.version.clone());
-            Spec { store, path, size: object.size, version, start, end, compression }.split()
+            Spec {
+                store,
+                path,
+                size: object.size,
+                version,
+                start,
+                end,
+                compression,
+            }
+            .split()
         })
         .collect()
 }

@@ -19,8 +19,8 @@ use parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::lines::RECORD_BYTES_MAX;
 use super::FileSource;
+use super::lines::RECORD_BYTES_MAX;
 
 fn subject(options: Value) -> Subject {
     let stores = Arc::new(OpenStores::new(AllowPaths::All, S3::default()));
@@ -28,7 +28,9 @@ fn subject(options: Value) -> Subject {
 }
 
 fn lines(count: usize) -> Vec<String> {
-    (0..count).map(|row| format!("{{\"row\":{row},\"text\":\"{}\"}}", "x".repeat(row % 120))).collect()
+    (0..count)
+        .map(|row| format!("{{\"row\":{row},\"text\":\"{}\"}}", "x".repeat(row % 120)))
+        .collect()
 }
 
 fn text(count: usize) -> String {
@@ -47,7 +49,10 @@ fn path(folder: &TempDir, name: &str) -> String {
 
 fn records(options: Value) -> Vec<String> {
     let read = Harness::new(subject(options)).read_all().unwrap();
-    read.records().into_iter().map(|record| String::from_utf8(record).unwrap()).collect()
+    read.records()
+        .into_iter()
+        .map(|record| String::from_utf8(record).unwrap())
+        .collect()
 }
 
 fn failure(options: Value) -> Failure {
@@ -62,7 +67,11 @@ fn the_contract_of_sources_holds_for_every_form_of_lines() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("a.json"), text(30_000)).unwrap();
     fs::write(folder.path().join("b.json.gz"), gzip(text(20_000).as_bytes())).unwrap();
-    fs::write(folder.path().join("c.json.zst"), zstd::encode_all(text(20_000).as_bytes(), 1).unwrap()).unwrap();
+    fs::write(
+        folder.path().join("c.json.zst"),
+        zstd::encode_all(text(20_000).as_bytes(), 1).unwrap(),
+    )
+    .unwrap();
     fs::write(folder.path().join("d.json"), "").unwrap();
     check(subject(json!({ "path": folder.path() })));
 }
@@ -84,16 +93,25 @@ fn a_file_is_cut_the_same_way_wherever_its_ranges_begin() {
     let expected = (0..512).map(|row| format!("{row:0>31}")).collect::<Vec<_>>();
     fs::write(&file, expected.join("\n")).unwrap();
     for size in ["1KiB", "1025B", "1055B", "1056B", "1057B", "5000B"] {
-        assert_eq!(records(json!({ "path": file, "splitSize": size })), expected, "ranges of {size}");
+        assert_eq!(
+            records(json!({ "path": file, "splitSize": size })),
+            expected,
+            "ranges of {size}"
+        );
     }
 }
 
 #[test]
 fn the_contract_of_sources_holds_for_quoted_lines() {
     let folder = TempDir::new().unwrap();
-    let rows = (0..20_000).map(|row| format!("{row},\"a \"\"word\"\"\nand {row}\"\r\n")).collect::<String>();
+    let rows = (0..20_000)
+        .map(|row| format!("{row},\"a \"\"word\"\"\nand {row}\"\r\n"))
+        .collect::<String>();
     fs::write(folder.path().join("a.csv"), format!("id,text\r\n{rows}")).unwrap();
-    let framing = Framing::QuotedLines { quote: b'"', header: Some(b"id,text".to_vec()) };
+    let framing = Framing::QuotedLines {
+        quote: b'"',
+        header: Some(b"id,text".to_vec()),
+    };
     let subject = subject(json!({ "path": folder.path(), "splitSize": "64KiB" })).framing(framing);
     check(subject.clone());
     let read = Harness::new(subject).read_all().unwrap().records();
@@ -132,10 +150,19 @@ fn hidden_files_and_those_that_a_pattern_does_not_match_are_left_out() {
     for name in ["a.json", "sub/b.json", "sub/c.txt", "sub/_weir/d.json", ".e.json"] {
         fs::write(folder.path().join(name), format!("{name}\n")).unwrap();
     }
-    assert_eq!(records(json!({ "path": folder.path() })), ["a.json", "sub/b.json", "sub/c.txt"]);
+    assert_eq!(
+        records(json!({ "path": folder.path() })),
+        ["a.json", "sub/b.json", "sub/c.txt"]
+    );
     assert_eq!(records(json!({ "path": path(&folder, "*.json") })), ["a.json"]);
-    assert_eq!(records(json!({ "path": path(&folder, "**/*.json") })), ["a.json", "sub/b.json"]);
-    assert_eq!(records(json!({ "path": path(&folder, "sub/{b,c}.*") })), ["sub/b.json", "sub/c.txt"]);
+    assert_eq!(
+        records(json!({ "path": path(&folder, "**/*.json") })),
+        ["a.json", "sub/b.json"]
+    );
+    assert_eq!(
+        records(json!({ "path": path(&folder, "sub/{b,c}.*") })),
+        ["sub/b.json", "sub/c.txt"]
+    );
 }
 
 #[test]
@@ -165,7 +192,10 @@ fn a_truncated_file_is_read_to_its_cut_and_named() {
             Err(failure) => break failure,
         }
     };
-    assert!(cut.message.contains("a.json.gz` ends in the middle of its gzip data"), "{cut}");
+    assert!(
+        cut.message.contains("a.json.gz` ends in the middle of its gzip data"),
+        "{cut}"
+    );
     assert!(reader.records().len() > 1_000, "the records before the cut come");
     let zst = zstd::encode_all(text(50_000).as_bytes(), 1).unwrap();
     fs::write(folder.path().join("b.zst"), &zst[..zst.len() - 10]).unwrap();
@@ -181,7 +211,11 @@ fn several_members_and_frames_are_one_content() {
     let folder = TempDir::new().unwrap();
     let members = [gzip(b"one\ntw"), gzip(b"o\nthree\n")].concat();
     fs::write(folder.path().join("a.gz"), members).unwrap();
-    let frames = [zstd::encode_all(&b"one\ntw"[..], 1).unwrap(), zstd::encode_all(&b"o\nthree\n"[..], 1).unwrap()].concat();
+    let frames = [
+        zstd::encode_all(&b"one\ntw"[..], 1).unwrap(),
+        zstd::encode_all(&b"o\nthree\n"[..], 1).unwrap(),
+    ]
+    .concat();
     fs::write(folder.path().join("b.zst"), frames).unwrap();
     for name in ["a.gz", "b.zst"] {
         assert_eq!(records(json!({ "path": path(&folder, name) })), ["one", "two", "three"]);
@@ -195,9 +229,17 @@ fn a_file_that_changes_after_it_was_found_is_an_error_that_names_it() {
     fs::write(&file, text(100)).unwrap();
     let harness = Harness::new(subject(json!({ "path": file })));
     let splits = harness.splits().unwrap();
-    File::options().append(true).open(&file).unwrap().write_all(b"more\n").unwrap();
+    File::options()
+        .append(true)
+        .open(&file)
+        .unwrap()
+        .write_all(b"more\n")
+        .unwrap();
     let changed = harness.reader(splits.clone()).unwrap().step().unwrap_err();
-    assert!(changed.message.contains("a.json` changed after it was found"), "{changed}");
+    assert!(
+        changed.message.contains("a.json` changed after it was found"),
+        "{changed}"
+    );
     assert_eq!(changed.disposition, Disposition::Fail);
     fs::remove_file(&file).unwrap();
     let removed = harness.reader(splits).unwrap().step().unwrap_err();
@@ -212,7 +254,12 @@ fn a_file_that_is_written_to_while_it_is_read_is_an_error() {
     let harness = Harness::new(subject(json!({ "path": file })));
     let mut reader = harness.reader(harness.splits().unwrap()).unwrap();
     assert_eq!(reader.step().unwrap(), Step::Moved);
-    File::options().append(true).open(&file).unwrap().write_all(b"more\n").unwrap();
+    File::options()
+        .append(true)
+        .open(&file)
+        .unwrap()
+        .write_all(b"more\n")
+        .unwrap();
     let failure = loop {
         match reader.step() {
             Ok(step) => assert_eq!(step, Step::Moved),
@@ -226,10 +273,16 @@ fn a_file_that_is_written_to_while_it_is_read_is_an_error() {
 fn a_header_that_is_another_one_is_an_error() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("a.csv"), "name,id\n1,2\n").unwrap();
-    let framing = Framing::QuotedLines { quote: b'"', header: Some(b"id,name".to_vec()) };
+    let framing = Framing::QuotedLines {
+        quote: b'"',
+        header: Some(b"id,name".to_vec()),
+    };
     let subject = subject(json!({ "path": folder.path() })).framing(framing);
     let failure = Harness::new(subject).read_all().unwrap_err();
-    assert!(failure.message.contains("a.csv`: the first line is `name,id`"), "{failure}");
+    assert!(
+        failure.message.contains("a.csv`: the first line is `name,id`"),
+        "{failure}"
+    );
 }
 
 #[test]
@@ -243,7 +296,10 @@ fn a_watching_source_reads_what_is_moved_in_once_it_is_settled() {
     fs::write(folder.path().join("a.json"), "one\n").unwrap();
     assert_eq!(look().splits.len(), 0, "it may still be being written");
     let found = look();
-    assert_eq!(found.splits.iter().map(|split| split.id.as_str()).collect::<Vec<_>>(), ["a.json"]);
+    assert_eq!(
+        found.splits.iter().map(|split| split.id.as_str()).collect::<Vec<_>>(),
+        ["a.json"]
+    );
     assert_eq!(found.bytes, Some(4));
     assert_eq!(look().splits.len(), 0);
     fs::write(folder.path().join("b.json"), "two\n").unwrap();
@@ -260,12 +316,18 @@ fn a_watching_source_reads_what_is_moved_in_once_it_is_settled() {
 
 fn parquet(file: &Path, rows: i64) {
     let total = Arc::new(Int64Array::from_iter_values(0..rows)) as arrow::array::ArrayRef;
-    let name = Arc::new(StringArray::from_iter_values((0..rows).map(|row| format!("name {row}")))) as arrow::array::ArrayRef;
+    let name = Arc::new(StringArray::from_iter_values(
+        (0..rows).map(|row| format!("name {row}")),
+    )) as arrow::array::ArrayRef;
     let payload = StructArray::from(vec![
-        (Arc::new(Field::new("total", DataType::Int64, false)), Arc::clone(&total)),
+        (
+            Arc::new(Field::new("total", DataType::Int64, false)),
+            Arc::clone(&total),
+        ),
         (Arc::new(Field::new("unread", DataType::Utf8, false)), Arc::clone(&name)),
     ]);
-    let batch = RecordBatch::try_from_iter([("name", name), ("payload", Arc::new(payload) as _), ("unread", total)]).unwrap();
+    let batch =
+        RecordBatch::try_from_iter([("name", name), ("payload", Arc::new(payload) as _), ("unread", total)]).unwrap();
     let mut writer = ArrowWriter::try_new(File::create(file).unwrap(), batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
@@ -273,7 +335,10 @@ fn parquet(file: &Path, rows: i64) {
 
 fn parquet_output() -> Arc<Schema> {
     let payload = DataType::Struct(vec![Field::new("total", DataType::Int64, true)].into());
-    let fields = vec![Field::new("payload", payload, true), Field::new("name", DataType::Utf8View, true)];
+    let fields = vec![
+        Field::new("payload", payload, true),
+        Field::new("name", DataType::Utf8View, true),
+    ];
     let mut fields = fields.into_iter().map(Arc::new).collect::<Vec<_>>();
     fields.extend([columns::split(), columns::position(), columns::time()]);
     Arc::new(Schema::new(fields))
@@ -296,7 +361,14 @@ fn the_columns_of_parquet_files_are_found_and_pruned() {
     let harness = Harness::new(subject(options.clone()).output(parquet_output()));
     let stores = Arc::new(OpenStores::new(AllowPaths::All, S3::default()));
     let schema = harness.block_on(FileSource.discover_schema(&options, stores)).unwrap();
-    assert_eq!(schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>(), ["name", "payload", "unread"]);
+    assert_eq!(
+        schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect::<Vec<_>>(),
+        ["name", "payload", "unread"]
+    );
     assert_eq!(schema.field(0).data_type(), &DataType::Utf8View);
     let read = harness.read_all().unwrap();
     assert_eq!(read.read["a.parquet"][7], "{total: 7} | name 7 | a.parquet | 7");
@@ -306,13 +378,25 @@ fn the_columns_of_parquet_files_are_found_and_pruned() {
 fn what_is_not_parquet_is_named() {
     let folder = TempDir::new().unwrap();
     let file = path(&folder, "a.parquet");
-    fs::write(&file, "PAR1 this is no Parquet file, but it is long enough to be one PAR1").unwrap();
+    fs::write(
+        &file,
+        "PAR1 this is no Parquet file, but it is long enough to be one PAR1",
+    )
+    .unwrap();
     let subject = subject(json!({ "path": file })).output(parquet_output());
     let failure = Harness::new(subject.clone()).read_all().unwrap_err();
-    assert!(failure.message.contains("a.parquet` is not a Parquet file, or is damaged"), "{failure}");
+    assert!(
+        failure
+            .message
+            .contains("a.parquet` is not a Parquet file, or is damaged"),
+        "{failure}"
+    );
     fs::write(&file, "").unwrap();
     let failure = Harness::new(subject).read_all().unwrap_err();
-    assert!(failure.message.contains("a.parquet` is not a Parquet file"), "{failure}");
+    assert!(
+        failure.message.contains("a.parquet` is not a Parquet file"),
+        "{failure}"
+    );
 }
 
 #[test]
@@ -328,5 +412,10 @@ fn options_that_cannot_work_are_refused_at_their_place() {
         assert_eq!(FileSource.plan(&options).unwrap_err().pointer, pointer, "{options}");
     }
     assert_eq!(FileSource.plan(&json!({ "path": "a.json" })).unwrap(), Shape::Bytes);
-    assert_eq!(FileSource.plan(&json!({ "path": "a.parquet", "records": "lines" })).unwrap(), Shape::Bytes);
+    assert_eq!(
+        FileSource
+            .plan(&json!({ "path": "a.parquet", "records": "lines" }))
+            .unwrap(),
+        Shape::Bytes
+    );
 }
