@@ -40,25 +40,51 @@ fn seconds(micros: u64) -> f64 {
 
 /// Counters by job and vertex. Their names end in `_total`.
 const OF_SUBTASKS: [OfSubtask; 9] = [
-    OfSubtask("weir_records_in", "Rows that entered the chain", |gauges| float(gauges.records_in.get())),
-    OfSubtask("weir_records_out", "Rows that left the chain", |gauges| float(gauges.records_out.get())),
-    OfSubtask("weir_bytes_in", "Bytes of rows that entered the chain", |gauges| float(gauges.bytes_in.get())),
-    OfSubtask("weir_bytes_out", "Bytes of rows that left the chain", |gauges| float(gauges.bytes_out.get())),
-    OfSubtask("weir_source_read_bytes", "Bytes that readers have read of the world", |gauges| {
-        float(gauges.source_bytes_read.get())
+    OfSubtask("weir_records_in", "Rows that entered the chain", |gauges| {
+        float(gauges.records_in.get())
     }),
-    OfSubtask("weir_dead_letters", "Rows that no step could take", |gauges| float(gauges.dead())),
-    OfSubtask("weir_busy_seconds", "Time at work", |gauges| seconds(gauges.busy_us.get())),
-    OfSubtask("weir_backpressured_seconds", "Time held up by others", |gauges| seconds(gauges.backpressured_us.get())),
-    OfSubtask("weir_idle_seconds", "Time without anything to do", |gauges| seconds(gauges.idle_us.get())),
+    OfSubtask("weir_records_out", "Rows that left the chain", |gauges| {
+        float(gauges.records_out.get())
+    }),
+    OfSubtask("weir_bytes_in", "Bytes of rows that entered the chain", |gauges| {
+        float(gauges.bytes_in.get())
+    }),
+    OfSubtask("weir_bytes_out", "Bytes of rows that left the chain", |gauges| {
+        float(gauges.bytes_out.get())
+    }),
+    OfSubtask(
+        "weir_source_read_bytes",
+        "Bytes that readers have read of the world",
+        |gauges| float(gauges.source_bytes_read.get()),
+    ),
+    OfSubtask("weir_dead_letters", "Rows that no step could take", |gauges| {
+        float(gauges.dead())
+    }),
+    OfSubtask("weir_busy_seconds", "Time at work", |gauges| {
+        seconds(gauges.busy_us.get())
+    }),
+    OfSubtask("weir_backpressured_seconds", "Time held up by others", |gauges| {
+        seconds(gauges.backpressured_us.get())
+    }),
+    OfSubtask("weir_idle_seconds", "Time without anything to do", |gauges| {
+        seconds(gauges.idle_us.get())
+    }),
 ];
 
 /// Counters by job, vertex and step.
 const OF_NODES: [OfNode; 4] = [
-    OfNode("weir_step_records_in", "Rows that reached a step", |node| node.records_in.get()),
-    OfNode("weir_step_records_out", "Rows that left a step", |node| node.records_out.get()),
-    OfNode("weir_step_dropped", "Rows that a step left out on purpose", |node| node.dropped.get()),
-    OfNode("weir_step_dead_letters", "Rows that a step could not take", |node| node.dead.get()),
+    OfNode("weir_step_records_in", "Rows that reached a step", |node| {
+        node.records_in.get()
+    }),
+    OfNode("weir_step_records_out", "Rows that left a step", |node| {
+        node.records_out.get()
+    }),
+    OfNode("weir_step_dropped", "Rows that a step left out on purpose", |node| {
+        node.dropped.get()
+    }),
+    OfNode("weir_step_dead_letters", "Rows that a step could not take", |node| {
+        node.dead.get()
+    }),
 ];
 
 type Vertex = (String, String);
@@ -80,7 +106,10 @@ impl Retired {
             *sum += metric.2(&handle.gauges);
         }
         for node in &handle.gauges.nodes {
-            let sums = self.nodes.entry((job.clone(), vertex.clone(), node.step.clone())).or_default();
+            let sums = self
+                .nodes
+                .entry((job.clone(), vertex.clone(), node.step.clone()))
+                .or_default();
             for (sum, metric) in sums.iter_mut().zip(&OF_NODES) {
                 *sum += metric.2(node);
             }
@@ -133,24 +162,38 @@ impl Collector for Source {
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             for ((job, vertex), sums) in &all.subtasks {
                 let labels: Labels<'_> = vec![("job", job), ("vertex", vertex)];
-                metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&sums[index], None)?;
+                metric
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, _, u64>(&sums[index], None)?;
             }
         }
         for (index, OfNode(name, help, _)) in OF_NODES.iter().enumerate() {
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             for ((job, vertex, step), sums) in &all.nodes {
                 let labels: Labels<'_> = vec![("job", job), ("vertex", vertex), ("step", step)];
-                metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&sums[index], None)?;
+                metric
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, _, u64>(&sums[index], None)?;
             }
         }
         encoder
-            .encode_descriptor("weir_control_messages_dropped", "Messages whose fence matched nothing", None, MetricType::Counter)?
+            .encode_descriptor(
+                "weir_control_messages_dropped",
+                "Messages whose fence matched nothing",
+                None,
+                MetricType::Counter,
+            )?
             .encode_counter::<NoLabelSet, _, u64>(&tasks.dropped(), None)?;
         encoder
             .encode_descriptor("weir_subtasks", "Subtasks that run here", None, MetricType::Gauge)?
             .encode_gauge(&tasks.running().count())?;
         encoder
-            .encode_descriptor("weir_resident_memory_bytes", "Memory of this process that is really there", None, MetricType::Gauge)?
+            .encode_descriptor(
+                "weir_resident_memory_bytes",
+                "Memory of this process that is really there",
+                None,
+                MetricType::Gauge,
+            )?
             .encode_gauge(&resident_bytes())
     }
 }

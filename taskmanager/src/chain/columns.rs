@@ -41,11 +41,21 @@ fn under(record: Option<&NullBuffer>, field: &ArrayRef) -> ArrayRef {
 /// The columns of `schema`, by name; records lose the fields that the schema does not have.
 ///
 /// `replaced` stands in for the value at its path.
-pub(crate) fn conform(records: &RecordBatch, schema: &SchemaRef, replaced: Option<(&Path, &ArrayRef)>) -> Result<RecordBatch, Failure> {
-    let missing = |name: &str| Failure::bug(format!("the plan wants the column `{name}`, which the rows do not have"));
+pub(crate) fn conform(
+    records: &RecordBatch,
+    schema: &SchemaRef,
+    replaced: Option<(&Path, &ArrayRef)>,
+) -> Result<RecordBatch, Failure> {
+    let missing = |name: &str| {
+        Failure::bug(format!(
+            "the plan wants the column `{name}`, which the rows do not have"
+        ))
+    };
     let mut columns = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
-        let column = records.column_by_name(field.name()).ok_or_else(|| missing(field.name()))?;
+        let column = records
+            .column_by_name(field.name())
+            .ok_or_else(|| missing(field.name()))?;
         let column = match replaced {
             Some((path, value)) if path.column() == field.name() => replace(column, &path.parts()[1..], value)?,
             _ => Arc::clone(column),
@@ -56,26 +66,40 @@ pub(crate) fn conform(records: &RecordBatch, schema: &SchemaRef, replaced: Optio
 }
 
 fn replace(column: &ArrayRef, path: &[String], value: &ArrayRef) -> Result<ArrayRef, Failure> {
-    let Some((part, rest)) = path.split_first() else { return Ok(Arc::clone(value)) };
+    let Some((part, rest)) = path.split_first() else {
+        return Ok(Arc::clone(value));
+    };
     let gone = || Failure::bug(format!("the plan wants the field `{part}`, which the rows do not have"));
     let record = column.as_struct_opt().ok_or_else(gone)?;
     let (index, _) = record.fields().find(part).ok_or_else(gone)?;
     let mut columns = record.columns().to_vec();
     columns[index] = replace(&columns[index], rest, value)?;
     let fields = record.fields().iter().zip(&columns);
-    let fields = fields.map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()).with_nullable(true));
+    let fields = fields.map(|(field, column)| {
+        field
+            .as_ref()
+            .clone()
+            .with_data_type(column.data_type().clone())
+            .with_nullable(true)
+    });
     let record = StructArray::try_new(fields.collect::<Vec<_>>().into(), columns, record.nulls().cloned());
-    Ok(Arc::new(record.map_err(|error| Failure::bug("a record that cannot be put together again").because(&error))?))
+    Ok(Arc::new(record.map_err(|error| {
+        Failure::bug("a record that cannot be put together again").because(&error)
+    })?))
 }
 
 fn shape(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, Failure> {
-    let (DataType::Struct(fields), Some(record)) = (wanted, column.as_struct_opt()) else { return Ok(Arc::clone(column)) };
+    let (DataType::Struct(fields), Some(record)) = (wanted, column.as_struct_opt()) else {
+        return Ok(Arc::clone(column));
+    };
     if column.data_type() == wanted {
         return Ok(Arc::clone(column));
     }
     let missing = |name: &str| Failure::bug(format!("the plan wants the field `{name}`, which the rows do not have"));
     let columns = fields.iter().map(|field| {
-        let inner = record.column_by_name(field.name()).ok_or_else(|| missing(field.name()))?;
+        let inner = record
+            .column_by_name(field.name())
+            .ok_or_else(|| missing(field.name()))?;
         shape(inner, field.data_type())
     });
     let columns = columns.collect::<Result<Vec<_>, Failure>>()?;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray, UInt32Array,
-    UInt64Builder,
+    Array, ArrayRef, AsArray, BinaryBuilder, RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray,
+    UInt32Array, UInt64Builder,
 };
 use arrow::compute::{take_arrays, take_record_batch};
 use arrow::datatypes::{Int32Type, UInt64Type};
@@ -46,13 +46,16 @@ impl DeadLetters {
     pub(crate) fn write(&self, rows: &RecordBatch, failed: &[BadRecord]) -> Result<Batch, Failure> {
         let count = failed.len();
         self.gauges.dead.add_size(count);
-        let wrong = |error: arrow::error::ArrowError| Failure::bug("a dead letter that cannot be written").because(&error);
+        let wrong =
+            |error: arrow::error::ArrowError| Failure::bug("a dead letter that cannot be written").because(&error);
         let picked = UInt32Array::from_iter_values(failed.iter().map(|bad| u32::try_from(bad.row).unwrap_or(u32::MAX)));
         let rows = take_record_batch(rows, &picked).map_err(wrong)?;
         let records = records(&rows);
         let (splits, positions) = places(&rows);
         for (index, bad) in failed.iter().enumerate() {
-            self.sample(bad, &splits, &positions, records.as_binary::<i32>().value(index), index);
+            self.sample(bad, records.as_binary::<i32>().value(index), || {
+                place(&splits, &positions, index)
+            });
         }
         let name = &self.origin.job.name;
         let now = TimestampMillisecondArray::from_value(self.origin.clock.wall().0, count).with_timezone("UTC");
@@ -60,7 +63,9 @@ impl DeadLetters {
         let columns = vec![
             repeat(name),
             repeat(&self.gauges.step),
-            Arc::new(StringArray::from_iter_values(failed.iter().map(|bad| bad.error.as_str()))),
+            Arc::new(StringArray::from_iter_values(
+                failed.iter().map(|bad| bad.error.as_str()),
+            )),
             splits,
             positions,
             repeat(&self.origin.attempt),
@@ -70,15 +75,9 @@ impl DeadLetters {
         Ok(Batch::new(batch(&dead::schema(), columns, count)?))
     }
 
-    fn sample(&self, bad: &BadRecord, splits: &ArrayRef, positions: &ArrayRef, record: &[u8], index: usize) {
+    fn sample(&self, bad: &BadRecord, record: &[u8], place: impl FnOnce() -> String) {
         let sample = self.gauges.sample(|| {
-            let split = splits.as_string::<i32>();
-            let position = positions.as_primitive::<UInt64Type>();
-            let place = match (split.is_valid(index), position.is_valid(index)) {
-                (true, true) => format!("{} at {}: ", split.value(index), position.value(index)),
-                (true, false) => format!("{}: ", split.value(index)),
-                (false, _) => String::new(),
-            };
+            let place = place();
             let cut = &record[..record.len().min(SAMPLE_BYTES)];
             let more = if cut.len() < record.len() { "…" } else { "" };
             format!("{place}{}: {}{more}", bad.error, String::from_utf8_lossy(cut))
@@ -90,11 +89,25 @@ impl DeadLetters {
     }
 }
 
+/// Where a record came from, for a person; nothing where that is not known.
+fn place(splits: &ArrayRef, positions: &ArrayRef, index: usize) -> String {
+    let (split, position) = (splits.as_string::<i32>(), positions.as_primitive::<UInt64Type>());
+    match (split.is_valid(index), position.is_valid(index)) {
+        (true, true) => format!("{} at {}: ", split.value(index), position.value(index)),
+        (true, false) => format!("{}: ", split.value(index)),
+        (false, _) => String::new(),
+    }
+}
+
 /// The original bytes, or the user's columns as JSON.
 fn records(rows: &RecordBatch) -> ArrayRef {
     let mut builder = BinaryBuilder::new();
-    if let Some(raw) = rows.column_by_name(columns::RAW).and_then(|column| column.as_binary_view_opt()) {
-        raw.iter().for_each(|record| builder.append_value(record.unwrap_or_default()));
+    if let Some(raw) = rows
+        .column_by_name(columns::RAW)
+        .and_then(|column| column.as_binary_view_opt())
+    {
+        raw.iter()
+            .for_each(|record| builder.append_value(record.unwrap_or_default()));
     } else {
         for index in 0..rows.num_rows() {
             builder.append_value(json(&rows.slice(index, 1)));
@@ -106,10 +119,16 @@ fn records(rows: &RecordBatch) -> ArrayRef {
 fn json(row: &RecordBatch) -> Vec<u8> {
     let schema = row.schema();
     let fields = schema.fields().iter().enumerate();
-    let user: Vec<usize> = fields.filter(|(_, field)| !columns::is_reserved(field.name())).map(|(index, _)| index).collect();
+    let user: Vec<usize> = fields
+        .filter(|(_, field)| !columns::is_reserved(field.name()))
+        .map(|(index, _)| index)
+        .collect();
     let mut text = Vec::new();
     let mut writer = arrow::json::LineDelimitedWriter::new(&mut text);
-    let written = row.project(&user).and_then(|row| writer.write(&row)).and_then(|()| writer.finish());
+    let written = row
+        .project(&user)
+        .and_then(|row| writer.write(&row))
+        .and_then(|()| writer.finish());
     drop(writer);
     match written {
         Ok(()) => text.trim_ascii_end().to_vec(),
@@ -121,7 +140,10 @@ fn json(row: &RecordBatch) -> Vec<u8> {
 fn places(rows: &RecordBatch) -> (ArrayRef, ArrayRef) {
     let count = rows.num_rows();
     let mut splits = StringBuilder::new();
-    match rows.column_by_name(columns::SPLIT).and_then(|column| column.as_dictionary_opt::<Int32Type>()) {
+    match rows
+        .column_by_name(columns::SPLIT)
+        .and_then(|column| column.as_dictionary_opt::<Int32Type>())
+    {
         Some(dictionary) => {
             let ids = dictionary.values().as_string_opt::<i32>();
             for index in 0..count {
@@ -130,7 +152,9 @@ fn places(rows: &RecordBatch) -> (ArrayRef, ArrayRef) {
         }
         None => splits.append_nulls(count),
     }
-    let positions = rows.column_by_name(columns::POSITION).filter(|column| column.as_primitive_opt::<UInt64Type>().is_some());
+    let positions = rows
+        .column_by_name(columns::POSITION)
+        .filter(|column| column.as_primitive_opt::<UInt64Type>().is_some());
     let positions = positions.map_or_else(
         || {
             let mut none = UInt64Builder::new();

@@ -47,7 +47,12 @@ pub(crate) enum Next {
 impl Chain {
     /// A chain of these nodes with these ways out.
     pub(crate) fn new(nodes: Vec<Node>, outputs: Vec<Output>, gauges: Arc<Gauges>) -> Self {
-        Self { nodes, outputs, gauges, under_way: Vec::new() }
+        Self {
+            nodes,
+            outputs,
+            gauges,
+            under_way: Vec::new(),
+        }
     }
 
     /// Takes a batch at node 0. Only when the one before is through.
@@ -60,7 +65,9 @@ impl Chain {
 
     /// Pulls once; `false` when nothing is under way.
     pub(crate) fn step(&mut self, now: Instant) -> Result<bool, Failure> {
-        let Some(index) = self.under_way.last().copied() else { return Ok(false) };
+        let Some(index) = self.under_way.last().copied() else {
+            return Ok(false);
+        };
         let Some(emitted) = self.nodes[index].operator.pull()? else {
             self.under_way.pop();
             return Ok(true);
@@ -82,7 +89,9 @@ impl Chain {
     }
 
     fn fan_out(&mut self, nexts: &[Next], batch: Batch, now: Instant) -> Result<(), Failure> {
-        let Some((last, others)) = nexts.split_last() else { return Ok(()) };
+        let Some((last, others)) = nexts.split_last() else {
+            return Ok(());
+        };
         for next in others {
             self.deliver(*next, batch.clone(), now)?;
         }
@@ -121,7 +130,11 @@ impl Chain {
         if let Some(wait) = self.pump()? {
             return Ok(Some(wait));
         }
-        let full = self.nodes.iter().filter_map(|node| node.writer.as_ref()).find(|(_, writer)| !writer.has_room());
+        let full = self
+            .nodes
+            .iter()
+            .filter_map(|node| node.writer.as_ref())
+            .find(|(_, writer)| !writer.has_room());
         Ok(full.map(|(step, _)| Wait::Sink(Arc::clone(step))))
     }
 
@@ -132,7 +145,9 @@ impl Chain {
                 output.pump()?;
             }
             if !output.is_clear() {
-                return Ok(Some(Wait::Credit(output.waits_for().unwrap_or_else(|| "credit".to_owned()))));
+                return Ok(Some(Wait::Credit(
+                    output.waits_for().unwrap_or_else(|| "credit".to_owned()),
+                )));
             }
         }
         Ok(None)
@@ -140,7 +155,9 @@ impl Chain {
 
     /// Sends to every subtask of every edge.
     pub(crate) fn broadcast(&mut self, element: &Element, now: Instant) -> Result<(), Failure> {
-        self.outputs.iter_mut().try_for_each(|output| output.send(element.clone(), now))
+        self.outputs
+            .iter_mut()
+            .try_for_each(|output| output.send(element.clone(), now))
     }
 
     /// Sends the small batches that have waited long enough for company.

@@ -53,8 +53,23 @@ struct Commit {
 impl Acknowledgements {
     /// For a chain with these sinks: node and step.
     pub(crate) fn new(sinks: impl Iterator<Item = (usize, String)>) -> Self {
-        let sinks = sinks.map(|(node, step)| (node, SinkNode { step, uncommitted: Uncommitted::default() })).collect();
-        Self { sinks, under_way: BTreeMap::new(), latest: 0, commits: BTreeMap::new() }
+        let sinks = sinks
+            .map(|(node, step)| {
+                (
+                    node,
+                    SinkNode {
+                        step,
+                        uncommitted: Uncommitted::default(),
+                    },
+                )
+            })
+            .collect();
+        Self {
+            sinks,
+            under_way: BTreeMap::new(),
+            latest: 0,
+            commits: BTreeMap::new(),
+        }
     }
 
     /// Whether this barrier, or a later one, has come before: it is not taken twice.
@@ -63,15 +78,35 @@ impl Acknowledgements {
     }
 
     /// A barrier has passed the chain; `snapshot` holds the nodes that are not sinks.
-    pub(crate) fn begin(&mut self, counter: u64, snapshot: Snapshot, alignment: Duration, now: Instant) -> Option<Acknowledgement> {
+    pub(crate) fn begin(
+        &mut self,
+        counter: u64,
+        snapshot: Snapshot,
+        alignment: Duration,
+        now: Instant,
+    ) -> Option<Acknowledgement> {
         self.latest = self.latest.max(counter);
         let waits_for = self.sinks.keys().copied().collect();
-        self.under_way.insert(counter, Pending { snapshot, waits_for, alignment, since: now });
+        self.under_way.insert(
+            counter,
+            Pending {
+                snapshot,
+                waits_for,
+                alignment,
+                since: now,
+            },
+        );
         self.complete(counter, now)
     }
 
     /// A sink has prepared for a barrier.
-    pub(crate) fn prepared(&mut self, node: usize, counter: u64, prepared: Prepared, now: Instant) -> Option<Acknowledgement> {
+    pub(crate) fn prepared(
+        &mut self,
+        node: usize,
+        counter: u64,
+        prepared: Prepared,
+        now: Instant,
+    ) -> Option<Acknowledgement> {
         let sink = self.sinks.get_mut(&node)?;
         let Prepared { committables, state } = prepared;
         sink.uncommitted.prepared(counter, committables);
@@ -86,15 +121,26 @@ impl Acknowledgements {
     }
 
     fn complete(&mut self, counter: u64, now: Instant) -> Option<Acknowledgement> {
-        let pending = self.under_way.get(&counter).filter(|pending| pending.waits_for.is_empty())?;
+        let pending = self
+            .under_way
+            .get(&counter)
+            .filter(|pending| pending.waits_for.is_empty())?;
         let (alignment, prepare) = (pending.alignment, now.since(pending.since));
         let Pending { snapshot, .. } = self.under_way.remove(&counter)?;
-        Some(Acknowledgement { counter, snapshot, alignment, prepare })
+        Some(Acknowledgement {
+            counter,
+            snapshot,
+            alignment,
+            prepare,
+        })
     }
 
     /// A record of `epoch` covers the barrier `counter`: what each sink is to commit, and `true` if there is nothing to wait for.
     pub(crate) fn commit(&mut self, epoch: u64, counter: u64) -> Vec<(usize, Vec<dataflow::contract::Committable>)> {
-        let covered = self.sinks.iter().map(|(node, sink)| (*node, sink.uncommitted.covered(counter)));
+        let covered = self
+            .sinks
+            .iter()
+            .map(|(node, sink)| (*node, sink.uncommitted.covered(counter)));
         let orders: Vec<_> = covered.filter(|(_, committables)| !committables.is_empty()).collect();
         let waits_for: BTreeSet<usize> = orders.iter().map(|(node, _)| *node).collect();
         if !waits_for.is_empty() {
@@ -105,7 +151,9 @@ impl Acknowledgements {
 
     /// A sink has committed its part of `epoch`; `true` when all of them have.
     pub(crate) fn committed(&mut self, node: usize, epoch: u64) -> bool {
-        let Some(commit) = self.commits.get_mut(&epoch) else { return false };
+        let Some(commit) = self.commits.get_mut(&epoch) else {
+            return false;
+        };
         if let Some(sink) = self.sinks.get_mut(&node) {
             sink.uncommitted.committed(commit.counter);
         }
@@ -134,7 +182,10 @@ mod tests {
     }
 
     fn prepared(number: u64) -> Prepared {
-        Prepared { committables: vec![Committable(number.into())], state: SinkState::default() }
+        Prepared {
+            committables: vec![Committable(number.into())],
+            state: SinkState::default(),
+        }
     }
 
     #[test]
@@ -151,10 +202,15 @@ mod tests {
         let mut barriers = two_sinks();
         assert_eq!(barriers.begin(1, Snapshot::default(), Duration::ZERO, now()), None);
         assert_eq!(barriers.prepared(2, 1, prepared(20), now()), None);
-        let done = barriers.prepared(1, 1, prepared(10), now() + Duration::from_secs(1)).unwrap();
+        let done = barriers
+            .prepared(1, 1, prepared(10), now() + Duration::from_secs(1))
+            .unwrap();
         assert_eq!(done.prepare, Duration::from_secs(1));
         let nodes = serde_json::to_value(done.snapshot.nodes).unwrap();
-        assert_eq!(nodes, json!({"left": {"committables": [10], "state": null}, "right": {"committables": [20], "state": null}}));
+        assert_eq!(
+            nodes,
+            json!({"left": {"committables": [10], "state": null}, "right": {"committables": [20], "state": null}})
+        );
     }
 
     #[test]
@@ -165,8 +221,14 @@ mod tests {
         barriers.begin(2, Snapshot::default(), Duration::ZERO, now());
         barriers.prepared(1, 2, prepared(11), now());
         let done = barriers.prepared(2, 2, Prepared::default(), now()).unwrap();
-        assert_eq!(done.snapshot.sink("left").unwrap().committables, [Committable(10.into()), Committable(11.into())]);
-        assert_eq!(barriers.commit(7, 2), [(1, vec![Committable(10.into()), Committable(11.into())])]);
+        assert_eq!(
+            done.snapshot.sink("left").unwrap().committables,
+            [Committable(10.into()), Committable(11.into())]
+        );
+        assert_eq!(
+            barriers.commit(7, 2),
+            [(1, vec![Committable(10.into()), Committable(11.into())])]
+        );
         assert!(barriers.committed(1, 7));
         assert_eq!(barriers.commit(7, 2), [], "a repeated commit finds nothing left to do");
     }

@@ -82,6 +82,8 @@ impl Snapshot {
 
     fn node<T: for<'a> Deserialize<'a>>(&self, node: &str) -> Result<Option<T>, Failure> {
         let value = self.nodes.get(node).map(T::deserialize);
-        value.transpose().map_err(|error| Failure::fail(format!("the state of `{node}` cannot be read")).because(&error))
+        value
+            .transpose()
+            .map_err(|error| Failure::fail(format!("the state of `{node}` cannot be read")).because(&error))
     }
 }

@@ -21,7 +21,11 @@ impl Uncommitted {
 
     /// What the snapshot of the barrier `counter` holds.
     pub(crate) fn snapshot(&self, counter: u64) -> Vec<Committable> {
-        self.by_counter.range(..=counter).flat_map(|(_, committables)| committables).cloned().collect()
+        self.by_counter
+            .range(..=counter)
+            .flat_map(|(_, committables)| committables)
+            .cloned()
+            .collect()
     }
 
     /// What a record of the barrier `counter` covers. It stays here until [`Self::committed`].

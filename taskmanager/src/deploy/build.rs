@@ -35,7 +35,9 @@ pub(super) struct Seed {
 
 /// Builds it. With a failure come the channels' ends, to be dropped after it was reported.
 pub(super) fn build(seed: Seed, mailbox: Mailbox, mut ends: Ends) -> Result<Parts, (Failure, Ends)> {
-    let built = seed.input(&mut ends).and_then(|input| Ok((input, seed.chain(&mut ends)?)));
+    let built = seed
+        .input(&mut ends)
+        .and_then(|input| Ok((input, seed.chain(&mut ends)?)));
     match built {
         Ok((input, chain)) => match seed.committables() {
             Ok(restored) => Ok(seed.parts(mailbox, input, chain, restored)),
@@ -66,11 +68,19 @@ impl Seed {
     }
 
     fn sinks(&self) -> impl Iterator<Item = (usize, &Node)> {
-        self.nodes().iter().enumerate().filter(|(_, node)| matches!(node.recipe, Recipe::Sink(_)))
+        self.nodes()
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| matches!(node.recipe, Recipe::Sink(_)))
     }
 
     fn input(&self, ends: &mut Ends) -> Result<Input, Failure> {
-        if self.nodes().iter().skip(1).any(|node| matches!(node.recipe, Recipe::Source(_))) {
+        if self
+            .nodes()
+            .iter()
+            .skip(1)
+            .any(|node| matches!(node.recipe, Recipe::Source(_)))
+        {
             return Err(Failure::bug("a source behind the beginning of its chain"));
         }
         let first = &self.nodes()[0];
@@ -79,7 +89,7 @@ impl Seed {
             (Recipe::Source(recipe), true) => self.source(first, recipe).map(Input::Source),
             (Recipe::Source(_), false) => Err(Failure::bug(format!("the source `{}` is fed by an edge", first.name))),
             (_, true) => Err(Failure::bug(format!("nothing feeds `{}`", first.name))),
-            (_, false) => Ok(Input::Gate(Gate::new(inlets))),
+            (_, false) => Ok(Input::Gate(Box::new(Gate::new(inlets)))),
         }
     }
 
@@ -89,7 +99,8 @@ impl Seed {
             None => Framing::Lines,
             Some(format) => {
                 let found = site.registry.format(&format.name);
-                let found = found.ok_or_else(|| Failure::fail(format!("this build has no format `{}`", format.name)))?;
+                let found =
+                    found.ok_or_else(|| Failure::fail(format!("this build has no format `{}`", format.name)))?;
                 let framing = found.framing(&format.options);
                 framing.map_err(|error| Failure::fail(format!("`{}` cannot be read", node.name)).because(&error))?
             }
@@ -118,8 +129,16 @@ impl Seed {
             let timeout = self.deployment.buffer_timeout;
             outputs.push(Output::new(output.edge, &output.partition, &schema, outlets, timeout)?);
         }
-        let nodes = self.nodes().iter().enumerate().map(|(index, node)| self.node(index, node, &edges));
-        Ok(Chain::new(nodes.collect::<Result<_, _>>()?, outputs, Arc::clone(&self.gauges)))
+        let nodes = self
+            .nodes()
+            .iter()
+            .enumerate()
+            .map(|(index, node)| self.node(index, node, &edges));
+        Ok(Chain::new(
+            nodes.collect::<Result<_, _>>()?,
+            outputs,
+            Arc::clone(&self.gauges),
+        ))
     }
 
     /// The schema of what leaves by an edge.
@@ -131,7 +150,10 @@ impl Seed {
                 None => {}
             }
         }
-        Err(Failure::bug(format!("no node of {} sends by {edge}", self.plan.identity.subtask)))
+        Err(Failure::bug(format!(
+            "no node of {} sends by {edge}",
+            self.plan.identity.subtask
+        )))
     }
 
     fn node(&self, index: usize, node: &Node, edges: &[EdgeId]) -> Result<chain::Node, Failure> {
@@ -148,7 +170,11 @@ impl Seed {
         };
         let identity = &self.plan.identity;
         let clock = Arc::clone(&self.site.clock);
-        let origin = Origin { job: identity.job.clone(), attempt: identity.attempt.clone(), clock };
+        let origin = Origin {
+            job: identity.job.clone(),
+            attempt: identity.attempt.clone(),
+            clock,
+        };
         let ground = Ground {
             registry: &self.site.registry,
             origin: &origin,
@@ -158,10 +184,18 @@ impl Seed {
         let operator = operators::build(node, &ground)?;
         let nexts = |port| {
             let targets = node.targets.iter().filter(move |(from, _)| *from == port);
-            targets.map(|(_, target)| next(*target, edges)).collect::<Result<Vec<_>, _>>()
+            targets
+                .map(|(_, target)| next(*target, edges))
+                .collect::<Result<Vec<_>, _>>()
         };
         let (main, dead) = (nexts(Port::Main)?, nexts(Port::Dead)?);
-        Ok(chain::Node { operator, gauges, main, dead, writer })
+        Ok(chain::Node {
+            operator,
+            gauges,
+            main,
+            dead,
+            writer,
+        })
     }
 
     fn writer(&self, index: usize, node: &Node, recipe: &recipe::Sink) -> Result<Writer, Failure> {
@@ -170,7 +204,8 @@ impl Seed {
             None => None,
             Some(format) => {
                 let found = site.registry.format(&format.name);
-                let found = found.ok_or_else(|| Failure::fail(format!("this build has no format `{}`", format.name)))?;
+                let found =
+                    found.ok_or_else(|| Failure::fail(format!("this build has no format `{}`", format.name)))?;
                 Some((Arc::clone(found), format.options.clone()))
             }
         };
@@ -186,7 +221,11 @@ impl Seed {
             clock: Arc::clone(&site.clock),
             input: Arc::clone(&node.input),
             format,
-            restored: if state == SinkState::default() { Vec::new() } else { vec![state] },
+            restored: if state == SinkState::default() {
+                Vec::new()
+            } else {
+                vec![state]
+            },
         };
         let sink = sink(&site.registry, recipe)?.sink(&recipe.options, context)?;
         let limit = usize::try_from(self.share.sink).unwrap_or(usize::MAX);
@@ -206,9 +245,15 @@ impl Seed {
             }
             restored.insert(index, all);
         }
-        let nobody = self.plan.committables.keys().find(|step| !self.sinks().any(|(_, node)| node.name == **step));
+        let nobody = self
+            .plan
+            .committables
+            .keys()
+            .find(|step| !self.sinks().any(|(_, node)| node.name == **step));
         match nobody {
-            Some(step) => Err(Failure::bug(format!("committables for `{step}`, which is no sink of this chain"))),
+            Some(step) => Err(Failure::bug(format!(
+                "committables for `{step}`, which is no sink of this chain"
+            ))),
             None => Ok(restored),
         }
     }
@@ -219,7 +264,8 @@ fn next(target: Target, edges: &[EdgeId]) -> Result<Next, Failure> {
         Target::Node(index) => Ok(Next::Node(index)),
         Target::Edge(edge) => {
             let place = edges.iter().position(|known| *known == edge);
-            let place = place.ok_or_else(|| Failure::bug(format!("a chain sends by {edge}, which was not deployed")))?;
+            let place =
+                place.ok_or_else(|| Failure::bug(format!("a chain sends by {edge}, which was not deployed")))?;
             Ok(Next::Output(place))
         }
     }

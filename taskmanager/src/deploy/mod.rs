@@ -82,12 +82,19 @@ pub(crate) fn deploy(deployment: Deployment, site: &Site) -> Vec<Handle> {
         let (mail, mailbox) = mailbox();
         let steps = plan.chain.nodes.iter().map(|node| node.name.clone());
         let gauges = Arc::new(Gauges::new(steps));
-        handles.push(Handle { identity: plan.identity.clone(), name: plan.name.clone(), mail, gauges });
+        handles.push(Handle {
+            identity: plan.identity.clone(),
+            name: plan.name.clone(),
+            mail,
+            gauges,
+        });
         boxes.insert(plan.identity.subtask, mailbox);
     }
     match prepare(&deployment, site) {
         Ok(common) => launch(&common, &handles, boxes),
-        Err(failure) => handles.iter().for_each(|handle| fail(site, &handle.identity, failure.clone())),
+        Err(failure) => handles
+            .iter()
+            .for_each(|handle| fail(site, &handle.identity, failure.clone())),
     }
     handles
 }
@@ -95,9 +102,18 @@ pub(crate) fn deploy(deployment: Deployment, site: &Site) -> Vec<Handle> {
 fn prepare(deployment: &Arc<Deployment>, site: &Site) -> Result<Common, Failure> {
     let memory = site.memory.of_deployment(deployment.slots(), deployment.memory);
     let share = Share::split(memory, demand(deployment))?;
-    let job = site.scope.child(deployment.fence.job.to_string()).on(site.data_runtime.clone());
+    let job = site
+        .scope
+        .child(deployment.fence.job.to_string())
+        .on(site.data_runtime.clone());
     let pool = SharedPool::new(share.pool);
-    Ok(Common { site: site.clone(), deployment: Arc::clone(deployment), share, pool, job })
+    Ok(Common {
+        site: site.clone(),
+        deployment: Arc::clone(deployment),
+        share,
+        pool,
+        job,
+    })
 }
 
 fn demand(deployment: &Deployment) -> Demand {
@@ -120,7 +136,11 @@ fn launch(common: &Common, handles: &[Handle], mut boxes: BTreeMap<SubtaskId, Ma
     for (handle, plan) in handles.iter().zip(&common.deployment.subtasks) {
         let subtask = plan.identity.subtask;
         let (Some(mailbox), Some(ends)) = (boxes.remove(&subtask), ends.remove(&subtask)) else {
-            fail(&common.site, &plan.identity, Failure::bug("a subtask without its mailbox and channels"));
+            fail(
+                &common.site,
+                &plan.identity,
+                Failure::bug("a subtask without its mailbox and channels"),
+            );
             continue;
         };
         let scope = common.job.child(subtask.to_string());
@@ -170,12 +190,16 @@ fn start(seed: build::Seed, mailbox: Mailbox, ends: channels::Ends, scope: &Scop
 
 /// The source side of a connector.
 fn source<'a>(registry: &'a Registry, recipe: &recipe::Source) -> Result<&'a dyn SourceConnector, Failure> {
-    let found = registry.connector(&recipe.connector).and_then(|connector| connector.source());
+    let found = registry
+        .connector(&recipe.connector)
+        .and_then(|connector| connector.source());
     found.ok_or_else(|| Failure::fail(format!("this build has no source `{}`", recipe.connector)))
 }
 
 /// The sink side of a connector.
 fn sink<'a>(registry: &'a Registry, recipe: &recipe::Sink) -> Result<&'a dyn SinkConnector, Failure> {
-    let found = registry.connector(&recipe.connector).and_then(|connector| connector.sink());
+    let found = registry
+        .connector(&recipe.connector)
+        .and_then(|connector| connector.sink());
     found.ok_or_else(|| Failure::fail(format!("this build has no sink `{}`", recipe.connector)))
 }

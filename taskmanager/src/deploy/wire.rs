@@ -93,7 +93,10 @@ pub(crate) struct Peer {
 /// The subtask a message names.
 pub(crate) fn subtask_id(subtask: Option<&v1::Subtask>) -> Result<SubtaskId, Failure> {
     let subtask = subtask.ok_or_else(|| senseless("no subtask is named"))?;
-    Ok(SubtaskId { vertex: VertexId(subtask.vertex), index: subtask.index })
+    Ok(SubtaskId {
+        vertex: VertexId(subtask.vertex),
+        index: subtask.index,
+    })
 }
 
 fn senseless(what: &str) -> Failure {
@@ -105,12 +108,21 @@ impl TryFrom<Option<v1::Fence>> for Fence {
 
     fn try_from(fence: Option<v1::Fence>) -> Result<Self, Failure> {
         let fence = fence.ok_or_else(|| senseless("no job is named"))?;
-        let job: JobId = fence.job.parse().map_err(|error| senseless("its job").because(&error))?;
+        let job: JobId = fence
+            .job
+            .parse()
+            .map_err(|error| senseless("its job").because(&error))?;
         // A thread's name, and later a file's, is made of it.
         if job.name.contains(['\0', '/']) {
             return Err(senseless("its job's name"));
         }
-        Ok(Self { job, generation: Generation { term: fence.term, deployment: fence.deployment } })
+        Ok(Self {
+            job,
+            generation: Generation {
+                term: fence.term,
+                deployment: fence.deployment,
+            },
+        })
     }
 }
 
@@ -139,21 +151,30 @@ impl Deployment {
     /// A slot holds one subtask of each vertex.
     pub(crate) fn slots(&self) -> u64 {
         let mut of_vertex: BTreeMap<VertexId, u64> = BTreeMap::new();
-        self.subtasks.iter().for_each(|plan| *of_vertex.entry(plan.identity.subtask.vertex).or_default() += 1);
+        self.subtasks
+            .iter()
+            .for_each(|plan| *of_vertex.entry(plan.identity.subtask.vertex).or_default() += 1);
         of_vertex.into_values().max().unwrap_or(0)
     }
 }
 
 fn plan(subtask: v1::SubtaskDeployment, fence: &Fence) -> Result<Plan, Failure> {
     let id = subtask_id(subtask.subtask.as_ref())?;
-    let named = |failure: Failure| Failure { message: format!("{id}: {}", failure.message), ..failure };
-    let identity =
-        Identity { job: fence.job.clone(), generation: fence.generation, subtask: id, attempt: subtask.attempt };
+    let named = |failure: Failure| Failure {
+        message: format!("{id}: {}", failure.message),
+        ..failure
+    };
+    let identity = Identity {
+        job: fence.job.clone(),
+        generation: fence.generation,
+        subtask: id,
+        attempt: subtask.attempt,
+    };
     let chain = Chain::decode(&subtask.chain).map_err(|error| named(senseless("its chain").because(&error)))?;
     let mut committables = BTreeMap::new();
     for bytes in &subtask.committables {
-        let node: NodeCommittables = serde_json::from_slice(bytes)
-            .map_err(|error| named(senseless("its committables").because(&error)))?;
+        let node: NodeCommittables =
+            serde_json::from_slice(bytes).map_err(|error| named(senseless("its committables").because(&error)))?;
         committables.insert(node.node, node.committables);
     }
     Ok(Plan {
@@ -161,8 +182,18 @@ fn plan(subtask: v1::SubtaskDeployment, fence: &Fence) -> Result<Plan, Failure> 
         parallelism: subtask.parallelism.max(1),
         name: subtask.name,
         chain,
-        outputs: subtask.outputs.into_iter().map(out_edge).collect::<Result<_, _>>().map_err(named)?,
-        inputs: subtask.inputs.into_iter().map(in_edge).collect::<Result<_, _>>().map_err(named)?,
+        outputs: subtask
+            .outputs
+            .into_iter()
+            .map(out_edge)
+            .collect::<Result<_, _>>()
+            .map_err(named)?,
+        inputs: subtask
+            .inputs
+            .into_iter()
+            .map(in_edge)
+            .collect::<Result<_, _>>()
+            .map_err(named)?,
         restored: Snapshot::decode(&subtask.restored).map_err(named)?,
         committables,
     })
@@ -171,11 +202,18 @@ fn plan(subtask: v1::SubtaskDeployment, fence: &Fence) -> Result<Plan, Failure> 
 fn out_edge(edge: v1::OutEdge) -> Result<OutEdge, Failure> {
     let partition = serde_json::from_slice(&edge.partition)
         .map_err(|error| senseless("the partition of an edge").because(&error))?;
-    Ok(OutEdge { edge: EdgeId(edge.edge), partition, peers: peers(edge.peers)? })
+    Ok(OutEdge {
+        edge: EdgeId(edge.edge),
+        partition,
+        peers: peers(edge.peers)?,
+    })
 }
 
 fn in_edge(edge: v1::InEdge) -> Result<InEdge, Failure> {
-    Ok(InEdge { edge: EdgeId(edge.edge), peers: peers(edge.peers)? })
+    Ok(InEdge {
+        edge: EdgeId(edge.edge),
+        peers: peers(edge.peers)?,
+    })
 }
 
 fn peers(peers: Vec<v1::Peer>) -> Result<Vec<Peer>, Failure> {

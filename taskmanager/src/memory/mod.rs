@@ -67,7 +67,10 @@ impl Share {
         let exclusive = demand.channels * EXCLUSIVE;
         let needed = 4 * exclusive.max(demand.sinks * SMALLEST).max(demand.readers * SMALLEST);
         if memory < needed {
-            let text = format!("{} MiB of memory are too little for this job here", memory.div_ceil(MIB));
+            let text = format!(
+                "{} MiB of memory are too little for this job here",
+                memory.div_ceil(MIB)
+            );
             return Err(Failure::fail(text).help(format!("give it `memory: {}MiB` or more", needed.div_ceil(MIB))));
         }
         Ok(share)
@@ -84,7 +87,10 @@ pub(crate) struct Memory {
 impl Memory {
     /// Of a task manager with so many slots.
     pub(crate) fn new(total: u64, slots: u32) -> Self {
-        Self { total, slots: u64::from(slots.max(1)) }
+        Self {
+            total,
+            slots: u64::from(slots.max(1)),
+        }
     }
 
     /// What a deployment that takes so many slots may use; `wanted` is the document's own number.
@@ -104,13 +110,32 @@ mod tests {
     #[test]
     fn the_defaults_are_ample() {
         let memory = Memory::new(1024 * MIB, 4).of_deployment(1, None);
-        let share = Share::split(memory, Demand { channels: 4, sinks: 1, readers: 1 }).unwrap();
-        assert_eq!(share, Share { pool: 64 * MIB - 4 * EXCLUSIVE, sink: 8 * MIB, reader: 16 * MIB });
+        let share = Share::split(
+            memory,
+            Demand {
+                channels: 4,
+                sinks: 1,
+                readers: 1,
+            },
+        )
+        .unwrap();
+        assert_eq!(
+            share,
+            Share {
+                pool: 64 * MIB - 4 * EXCLUSIVE,
+                sink: 8 * MIB,
+                reader: 16 * MIB
+            }
+        );
     }
 
     #[test]
     fn too_little_is_refused_with_the_number_that_would_do() {
-        let demand = Demand { channels: 100, sinks: 1, readers: 0 };
+        let demand = Demand {
+            channels: 100,
+            sinks: 1,
+            readers: 0,
+        };
         let failure = Share::split(MIB, demand).unwrap_err();
         assert_eq!(failure.help.as_deref(), Some("give it `memory: 25MiB` or more"));
         assert!(Share::split(25 * MIB, demand).is_ok());

@@ -39,14 +39,20 @@ impl Decode {
         let name = &recipe.format.name;
         let format = ground.registry.format(name);
         let format = format.ok_or_else(|| Failure::fail(format!("this build has no format `{name}`")))?;
-        let (reserved, user): (Vec<_>, Vec<_>) =
-            node.output.fields().iter().cloned().partition(|field| columns::is_reserved(field.name()));
+        let (reserved, user): (Vec<_>, Vec<_>) = node
+            .output
+            .fields()
+            .iter()
+            .cloned()
+            .partition(|field| columns::is_reserved(field.name()));
         let decoder = format.decoder(&recipe.format.options, Arc::new(Schema::new(user)));
-        let decoder = decoder.map_err(|error| Failure::fail(format!("`{}` cannot decode", node.name)).because(&error))?;
+        let decoder =
+            decoder.map_err(|error| Failure::fail(format!("`{}` cannot decode", node.name)).because(&error))?;
         let kept = reserved.iter().map(|field| match &recipe.time {
-            Some(path) if field.name() == columns::TIME => {
-                Ok(Kept::Time { path: path.clone(), arrival: node.input.index_of(columns::TIME).ok() })
-            }
+            Some(path) if field.name() == columns::TIME => Ok(Kept::Time {
+                path: path.clone(),
+                arrival: node.input.index_of(columns::TIME).ok(),
+            }),
             _ => column(&node.input, field.name()).map(Kept::Input),
         });
         Ok(Self {
@@ -73,7 +79,8 @@ impl Operator for Decode {
                 Kept::Input(index) => Arc::clone(input.column(*index)),
                 Kept::Time { path, arrival } => {
                     let decoded = self.output.project(&(0..user).collect::<Vec<_>>()).map(Arc::new);
-                    let decoded = decoded.map_err(|error| Failure::bug("a decoder of too many columns").because(&error))?;
+                    let decoded =
+                        decoded.map_err(|error| Failure::bug("a decoder of too many columns").because(&error))?;
                     let decoded = rows::batch(&decoded, output[..user].to_vec(), input.num_rows())?;
                     event_time(&decoded, path, arrival.map(|index| input.column(index)))?
                 }
@@ -97,7 +104,8 @@ impl Operator for Decode {
 /// The instants at `path`; where there is none, or nothing that is one, the record's arrival.
 fn event_time(decoded: &RecordBatch, path: &Path, arrival: Option<&ArrayRef>) -> Result<ArrayRef, Failure> {
     let missing = || Failure::bug(format!("the event time `{path}` is not among the decoded columns"));
-    let wrong = |error: arrow::error::ArrowError| Failure::fail(format!("`{path}` cannot be an event time")).because(&error);
+    let wrong =
+        |error: arrow::error::ArrowError| Failure::fail(format!("`{path}` cannot be an event time")).because(&error);
     let found = cast(&rows::at(decoded, path).ok_or_else(missing)?, &columns::timestamp()).map_err(wrong)?;
     match arrival {
         Some(arrival) if found.null_count() > 0 => {

@@ -25,8 +25,17 @@ pub(super) fn splicer(node: &Node, ground: &Ground<'_>) -> Result<Option<Arc<dyn
     if node.input.index_of(columns::RAW).is_err() {
         return Ok(None);
     }
-    let found = ground.registry.formats().iter().find(|format| format.splicer().is_some());
-    let none = || Failure::fail(format!("`{}` would have to rewrite records, and no format of this build can", node.name));
+    let found = ground
+        .registry
+        .formats()
+        .iter()
+        .find(|format| format.splicer().is_some());
+    let none = || {
+        Failure::fail(format!(
+            "`{}` would have to rewrite records, and no format of this build can",
+            node.name
+        ))
+    };
     found.map(|format| Some(Arc::clone(format))).ok_or_else(none)
 }
 
@@ -55,7 +64,8 @@ impl Operator for Drop {
             return Err(Failure::bug("records that are not bytes"));
         };
         spliced[raw] = Arc::new(splicer.remove_fields(records, &self.paths)) as ArrayRef;
-        self.outbox.main(crate::chain::columns::batch(&self.output, spliced, rows.num_rows())?);
+        self.outbox
+            .main(crate::chain::columns::batch(&self.output, spliced, rows.num_rows())?);
         Ok(())
     }
 

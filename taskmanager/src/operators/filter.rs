@@ -27,7 +27,8 @@ pub(super) struct Filter {
 impl Filter {
     pub(super) fn build(recipe: &recipe::Filter, node: &Node, ground: &Ground<'_>) -> Result<Self, Failure> {
         let predicate = Evaluator::compile(&recipe.predicate, &node.input);
-        let predicate = predicate.map_err(|error| Failure::fail(format!("`{}` cannot run", node.name)).because(&error))?;
+        let predicate =
+            predicate.map_err(|error| Failure::fail(format!("`{}` cannot run", node.name)).because(&error))?;
         Ok(Self {
             predicate,
             output: Arc::clone(&node.output),
@@ -40,7 +41,10 @@ impl Filter {
 
 /// Rows for which an expression failed, as a dead letter wants them.
 pub(super) fn bad(failed: Vec<FailedRow>) -> Vec<BadRecord> {
-    failed.into_iter().map(|FailedRow { row, error }| BadRecord { row, error }).collect()
+    failed
+        .into_iter()
+        .map(|FailedRow { row, error }| BadRecord { row, error })
+        .collect()
 }
 
 impl Operator for Filter {
@@ -48,10 +52,16 @@ impl Operator for Filter {
         let input = batch.records();
         let filtered = self.predicate.filter(input);
         let (kept, failed) = (filtered.kept, bad(filtered.failed));
-        self.gauges.dropped.add_size(input.num_rows() - kept.num_rows() - failed.len());
+        self.gauges
+            .dropped
+            .add_size(input.num_rows() - kept.num_rows() - failed.len());
         self.outbox.dead(&self.dead, input, &failed)?;
         let narrower = kept.schema().fields() != self.output.fields();
-        self.outbox.main(if narrower { conform(&kept, &self.output, None)? } else { kept });
+        self.outbox.main(if narrower {
+            conform(&kept, &self.output, None)?
+        } else {
+            kept
+        });
         Ok(())
     }
 

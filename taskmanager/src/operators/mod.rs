@@ -16,7 +16,7 @@ mod sink;
 mod tests;
 
 use sink::Sink;
-pub(crate) use source::{Event, Source};
+pub(crate) use source::{Event, Outlook, Source};
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -94,19 +94,28 @@ impl Outbox {
     /// Rows, unless there are none.
     fn main(&mut self, rows: RecordBatch) {
         if rows.num_rows() > 0 {
-            self.0.push_back(Emitted { port: Port::Main, batch: Batch::new(rows) });
+            self.0.push_back(Emitted {
+                port: Port::Main,
+                batch: Batch::new(rows),
+            });
         }
     }
 
     /// Rows that were weighed before.
     fn unchanged(&mut self, batch: Batch) {
-        self.0.push_back(Emitted { port: Port::Main, batch });
+        self.0.push_back(Emitted {
+            port: Port::Main,
+            batch,
+        });
     }
 
     /// The failed rows of `rows`.
     fn dead(&mut self, letters: &DeadLetters, rows: &RecordBatch, failed: &[BadRecord]) -> Result<(), Failure> {
         if !failed.is_empty() {
-            self.0.push_back(Emitted { port: Port::Dead, batch: letters.write(rows, failed)? });
+            self.0.push_back(Emitted {
+                port: Port::Dead,
+                batch: letters.write(rows, failed)?,
+            });
         }
         Ok(())
     }
@@ -118,5 +127,7 @@ impl Outbox {
 
 /// The index of a column that the plan promises.
 fn column(schema: &SchemaRef, name: &str) -> Result<usize, Failure> {
-    schema.index_of(name).map_err(|error| Failure::bug(format!("no column `{name}` where the plan wants it")).because(&error))
+    schema
+        .index_of(name)
+        .map_err(|error| Failure::bug(format!("no column `{name}` where the plan wants it")).because(&error))
 }

@@ -29,7 +29,12 @@ pub(super) struct Sample {
 
 impl Sample {
     pub(super) fn build(recipe: &recipe::Sample, node: &Node, ground: &Ground<'_>) -> Result<Self, Failure> {
-        let place = || [columns::SPLIT, columns::POSITION].map(str::parse::<Path>).into_iter().collect::<Result<Vec<_>, _>>();
+        let place = || {
+            [columns::SPLIT, columns::POSITION]
+                .map(str::parse::<Path>)
+                .into_iter()
+                .collect::<Result<Vec<_>, _>>()
+        };
         let paths = match &recipe.by {
             Some(path) => vec![path.clone()],
             None => place().map_err(|error| Failure::bug("a reserved name that is no path").because(&error))?,
@@ -54,7 +59,11 @@ impl Sample {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share between 0 and 1 of 2^64 fits and is not negative")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share between 0 and 1 of 2^64 fits and is not negative"
+)]
 fn bound(share: f64) -> u128 {
     (share.clamp(0.0, 1.0) * 2_f64.powi(64)) as u128
 }
@@ -63,10 +72,13 @@ impl Operator for Sample {
     fn push(&mut self, batch: Batch) -> Result<(), Failure> {
         let input = batch.records();
         let mut hashes = std::mem::take(&mut self.hashes);
-        self.keys.hashes(input, &mut hashes).map_err(|error| Failure::bug("rows without their key").because(&error))?;
+        self.keys
+            .hashes(input, &mut hashes)
+            .map_err(|error| Failure::bug("rows without their key").because(&error))?;
         let mask: BooleanArray = hashes.iter().map(|key| Some(self.keeps(*key))).collect();
         self.hashes = hashes;
-        let kept = filter_record_batch(input, &mask).map_err(|error| Failure::bug("rows that cannot be picked").because(&error))?;
+        let kept = filter_record_batch(input, &mask)
+            .map_err(|error| Failure::bug("rows that cannot be picked").because(&error))?;
         self.gauges.dropped.add_size(input.num_rows() - kept.num_rows());
         self.outbox.main(conform(&kept, &self.output, None)?);
         Ok(())

@@ -28,13 +28,16 @@ impl Select {
     pub(super) fn build(recipe: &recipe::Select, node: &Node, ground: &Ground<'_>) -> Result<Self, Failure> {
         let projections = recipe.projections.iter().map(|projection| {
             let evaluator = Evaluator::compile(&projection.expression, &node.input);
-            let named = |error| Failure::fail(format!("`{}` in `{}` cannot run", projection.name, node.name)).because(&error);
+            let named =
+                |error| Failure::fail(format!("`{}` in `{}` cannot run", projection.name, node.name)).because(&error);
             Ok((projection.name.clone(), evaluator.map_err(named)?))
         });
         let projections = projections.collect::<Result<Vec<_>, Failure>>()?;
         let kept = node.output.fields().iter().skip(projections.len());
         Ok(Self {
-            kept: kept.map(|field| column(&node.input, field.name())).collect::<Result<_, _>>()?,
+            kept: kept
+                .map(|field| column(&node.input, field.name()))
+                .collect::<Result<_, _>>()?,
             projections,
             output: Arc::clone(&node.output),
             dead: ground.dead_letters(),
@@ -51,17 +54,23 @@ impl Operator for Select {
         for (name, evaluator) in &self.projections {
             let evaluated = evaluator.evaluate_rows(input);
             for row in evaluated.failed {
-                failed.entry(row.row).or_insert_with(|| format!("{name}: {}", row.error));
+                failed
+                    .entry(row.row)
+                    .or_insert_with(|| format!("{name}: {}", row.error));
             }
             columns.push(evaluated.values);
         }
         columns.extend(self.kept.iter().map(|index| Arc::clone(input.column(*index))));
-        let failed: Vec<BadRecord> = failed.into_iter().map(|(row, error)| BadRecord { row, error }).collect();
+        let failed: Vec<BadRecord> = failed
+            .into_iter()
+            .map(|(row, error)| BadRecord { row, error })
+            .collect();
         if !failed.is_empty() {
             self.outbox.dead(&self.dead, input, &failed)?;
             columns = without(&columns, input.num_rows(), &failed)?;
         }
-        self.outbox.main(rows::batch(&self.output, columns, input.num_rows() - failed.len())?);
+        self.outbox
+            .main(rows::batch(&self.output, columns, input.num_rows() - failed.len())?);
         Ok(())
     }
 

@@ -15,8 +15,17 @@ pub(crate) struct Source {
     reader: Box<dyn Reader>,
     gauges: Arc<Gauges>,
     asked: bool,
-    complete: bool,
+    outlook: Outlook,
     drained: bool,
+}
+
+/// Whether there will be more splits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// Perhaps.
+    More,
+    /// These were the last.
+    Last,
 }
 
 /// What a source has to say.
@@ -36,11 +45,23 @@ pub(crate) enum Event {
 
 impl Source {
     /// Goes on with the splits of a snapshot.
-    pub(crate) fn new(step: String, mut reader: Box<dyn Reader>, restored: Vec<Split>, gauges: Arc<Gauges>) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        step: String,
+        mut reader: Box<dyn Reader>,
+        restored: Vec<Split>,
+        gauges: Arc<Gauges>,
+    ) -> Result<Self, Failure> {
         if !restored.is_empty() {
             reader.assign(restored)?;
         }
-        Ok(Self { step, reader, gauges, asked: false, complete: false, drained: false })
+        Ok(Self {
+            step,
+            reader,
+            gauges,
+            asked: false,
+            outlook: Outlook::More,
+            drained: false,
+        })
     }
 
     /// The step whose splits these are.
@@ -49,13 +70,13 @@ impl Source {
     }
 
     /// Takes more splits.
-    pub(crate) fn assign(&mut self, splits: Vec<Split>, no_more: bool) -> Result<(), Failure> {
+    pub(crate) fn assign(&mut self, splits: Vec<Split>, outlook: Outlook) -> Result<(), Failure> {
         self.asked = false;
         if !splits.is_empty() {
             self.reader.assign(splits)?;
         }
-        if no_more && !self.complete {
-            self.complete = true;
+        if outlook == Outlook::Last && self.outlook == Outlook::More {
+            self.outlook = Outlook::Last;
             self.reader.no_more_splits();
         }
         Ok(())
@@ -76,7 +97,7 @@ impl Source {
         Ok(match polled {
             Polled::Batch(rows) => Event::Batch(Batch::new(rows)),
             Polled::Finished(split) => Event::Finished(split),
-            Polled::Wait if !self.asked && !self.complete && self.reader.snapshot().is_empty() => {
+            Polled::Wait if !self.asked && self.outlook == Outlook::More && self.reader.snapshot().is_empty() => {
                 self.asked = true;
                 Event::Wanting
             }

@@ -24,11 +24,19 @@ fn number(name: &str) -> Field {
 }
 
 fn node(recipe: Recipe, input: &SchemaRef, output: &SchemaRef) -> Node {
-    Node { name: "step".to_owned(), recipe, input: Arc::clone(input), output: Arc::clone(output), targets: vec![] }
+    Node {
+        name: "step".to_owned(),
+        recipe,
+        input: Arc::clone(input),
+        output: Arc::clone(output),
+        targets: vec![],
+    }
 }
 
 fn reserved() -> Vec<Field> {
-    [columns::raw(), columns::split(), columns::position(), columns::time()].map(|field| field.as_ref().clone()).to_vec()
+    [columns::raw(), columns::split(), columns::position(), columns::time()]
+        .map(|field| field.as_ref().clone())
+        .to_vec()
 }
 
 fn with_reserved(mut fields: Vec<Field>) -> SchemaRef {
@@ -37,13 +45,26 @@ fn with_reserved(mut fields: Vec<Field>) -> SchemaRef {
 }
 
 fn decode(output: &SchemaRef, time: Option<&str>) -> Node {
-    let format = Format { name: "json".to_owned(), options: Value::Null };
+    let format = Format {
+        name: "json".to_owned(),
+        options: Value::Null,
+    };
     let time = time.map(|path| path.parse().unwrap());
-    node(Recipe::Decode(recipe::Decode { format, time }), &with_reserved(vec![]), output)
+    node(
+        Recipe::Decode(recipe::Decode { format, time }),
+        &with_reserved(vec![]),
+        output,
+    )
 }
 
 fn filter(input: &SchemaRef, sql: &str) -> Node {
-    node(Recipe::Filter(recipe::Filter { predicate: Expression::new(sql) }), input, input)
+    node(
+        Recipe::Filter(recipe::Filter {
+            predicate: Expression::new(sql),
+        }),
+        input,
+        input,
+    )
 }
 
 #[test]
@@ -51,8 +72,17 @@ fn decode_makes_the_columns_that_are_read_and_keeps_the_bytes() {
     let node = decode(&with_reserved(vec![text("eventType")]), None);
     check(
         &node,
-        &open(&[r#"{"eventType":"A", "x":1}"#, "{}", "{not json", r#"{"eventType":null}"#]),
-        &[r#"@7000 {"eventType":"A"} {"eventType":"A", "x":1}"#, "@7000 {}", r#"@7000 {"eventType":null}"#],
+        &open(&[
+            r#"{"eventType":"A", "x":1}"#,
+            "{}",
+            "{not json",
+            r#"{"eventType":null}"#,
+        ]),
+        &[
+            r#"@7000 {"eventType":"A"} {"eventType":"A", "x":1}"#,
+            "@7000 {}",
+            r#"@7000 {"eventType":null}"#,
+        ],
         &["s@102 not a JSON object: {not json"],
     );
 }
@@ -69,7 +99,15 @@ fn the_event_time_is_the_fields_and_else_the_arrival() {
 #[test]
 fn filter_keeps_what_is_true_and_counts_the_rest() {
     let input = schema(vec![text("kind"), number("n")]);
-    let rows = typed(&input, &[r#"{"kind":"A","n":1}"#, r#"{"kind":"B","n":2}"#, r#"{"n":3}"#, r#"{"kind":"A","n":4}"#]);
+    let rows = typed(
+        &input,
+        &[
+            r#"{"kind":"A","n":1}"#,
+            r#"{"kind":"B","n":2}"#,
+            r#"{"n":3}"#,
+            r#"{"kind":"A","n":4}"#,
+        ],
+    );
     let node = filter(&input, "kind = 'A'");
     check(&node, &rows, &[r#"{"kind":"A","n":1}"#, r#"{"kind":"A","n":4}"#], &[]);
     assert_eq!(run(&node, &rows, 4).dropped, 2);
@@ -88,18 +126,41 @@ fn a_row_whose_predicate_fails_is_a_dead_letter_and_the_others_go_on() {
 #[test]
 fn filtered_bytes_are_views_of_the_buffers_they_came_in() {
     let input = with_reserved(vec![text("kind")]);
-    let decoded = decoded(&["{\"kind\":\"A\", \"and\":\"enough text not to be inlined\"}", "{\"kind\":\"B\"}"], &input);
-    let before = decoded.column_by_name(columns::RAW).unwrap().as_binary_view().data_buffers()[0].as_ptr();
+    let decoded = decoded(
+        &[
+            "{\"kind\":\"A\", \"and\":\"enough text not to be inlined\"}",
+            "{\"kind\":\"B\"}",
+        ],
+        &input,
+    );
+    let before = decoded
+        .column_by_name(columns::RAW)
+        .unwrap()
+        .as_binary_view()
+        .data_buffers()[0]
+        .as_ptr();
     let node = filter(&input, "kind = 'A'");
-    let kept = dataflow::expr::Evaluator::compile(&Expression::new("kind = 'A'"), &node.input).unwrap().filter(&decoded).kept;
-    let after = kept.column_by_name(columns::RAW).unwrap().as_binary_view().data_buffers()[0].as_ptr();
+    let kept = dataflow::expr::Evaluator::compile(&Expression::new("kind = 'A'"), &node.input)
+        .unwrap()
+        .filter(&decoded)
+        .kept;
+    let after = kept
+        .column_by_name(columns::RAW)
+        .unwrap()
+        .as_binary_view()
+        .data_buffers()[0]
+        .as_ptr();
     assert_eq!(before, after);
 }
 
 /// Open rows with a `kind` column beside them.
 fn decoded(records: &[&str], schema: &SchemaRef) -> RecordBatch {
     let rows = open(records);
-    let kinds = records.iter().map(|record| serde_json::from_str::<Value>(record).unwrap()["kind"].as_str().map(str::to_owned));
+    let kinds = records.iter().map(|record| {
+        serde_json::from_str::<Value>(record).unwrap()["kind"]
+            .as_str()
+            .map(str::to_owned)
+    });
     let kinds: arrow::array::StringViewArray = kinds.collect();
     let mut columns: Vec<arrow::array::ArrayRef> = vec![Arc::new(kinds)];
     columns.extend(rows.columns().iter().cloned());
@@ -111,9 +172,21 @@ fn select_computes_columns_and_a_failing_one_costs_its_row_only() {
     let input = schema(vec![number("n"), text("t")]);
     let output = schema(vec![number("ten"), text("t")]);
     let projections = [("ten", "10 / n"), ("t", "t")];
-    let projections = projections.map(|(name, sql)| Projection { name: name.to_owned(), expression: Expression::new(sql) });
-    let node = node(Recipe::Select(recipe::Select { projections: projections.to_vec() }), &input, &output);
-    let rows = typed(&input, &[r#"{"n":5,"t":"a"}"#, r#"{"n":0,"t":"b"}"#, r#"{"n":2,"t":"c"}"#]);
+    let projections = projections.map(|(name, sql)| Projection {
+        name: name.to_owned(),
+        expression: Expression::new(sql),
+    });
+    let node = node(
+        Recipe::Select(recipe::Select {
+            projections: projections.to_vec(),
+        }),
+        &input,
+        &output,
+    );
+    let rows = typed(
+        &input,
+        &[r#"{"n":5,"t":"a"}"#, r#"{"n":0,"t":"b"}"#, r#"{"n":2,"t":"c"}"#],
+    );
     let outcome = run(&node, &rows, 3);
     assert_eq!(outcome.rows, [r#"{"ten":2,"t":"a"}"#, r#"{"ten":5,"t":"c"}"#]);
     assert_eq!(outcome.dead.len(), 1);
@@ -124,7 +197,11 @@ fn select_computes_columns_and_a_failing_one_costs_its_row_only() {
 fn drop_removes_fields_of_records_as_columns() {
     let full = Fields::from(vec![number("a"), number("b")]);
     let input = schema(vec![Field::new("p", DataType::Struct(full), true), number("n")]);
-    let output = schema(vec![Field::new("p", DataType::Struct(Fields::from(vec![number("b")])), true)]);
+    let output = schema(vec![Field::new(
+        "p",
+        DataType::Struct(Fields::from(vec![number("b")])),
+        true,
+    )]);
     let paths = vec!["p.a".parse().unwrap(), "n".parse().unwrap()];
     let node = node(Recipe::Drop(recipe::Drop { paths }), &input, &output);
     let rows = typed(&input, &[r#"{"p":{"a":1,"b":2},"n":3}"#, r#"{"n":4}"#]);
@@ -149,15 +226,44 @@ fn unnest_makes_a_row_of_each_element_of_a_column() {
     let list = DataType::List(Arc::new(Field::new_list_field(DataType::Int64, true)));
     let input = schema(vec![text("id"), Field::new("items", list, true)]);
     let output = schema(vec![text("id"), number("items")]);
-    let node = node(Recipe::Unnest(recipe::Unnest { path: "items".parse().unwrap() }), &input, &output);
-    let rows = typed(&input, &[r#"{"id":"a","items":[1,2]}"#, r#"{"id":"b","items":[]}"#, r#"{"id":"c"}"#, r#"{"id":"d","items":[3]}"#]);
-    check(&node, &rows, &[r#"{"id":"a","items":1}"#, r#"{"id":"a","items":2}"#, r#"{"id":"d","items":3}"#], &[]);
+    let node = node(
+        Recipe::Unnest(recipe::Unnest {
+            path: "items".parse().unwrap(),
+        }),
+        &input,
+        &output,
+    );
+    let rows = typed(
+        &input,
+        &[
+            r#"{"id":"a","items":[1,2]}"#,
+            r#"{"id":"b","items":[]}"#,
+            r#"{"id":"c"}"#,
+            r#"{"id":"d","items":[3]}"#,
+        ],
+    );
+    check(
+        &node,
+        &rows,
+        &[
+            r#"{"id":"a","items":1}"#,
+            r#"{"id":"a","items":2}"#,
+            r#"{"id":"d","items":3}"#,
+        ],
+        &[],
+    );
 }
 
 #[test]
 fn unnest_makes_a_record_of_each_element_in_bytes() {
     let input = with_reserved(vec![]);
-    let node = node(Recipe::Unnest(recipe::Unnest { path: "items".parse().unwrap() }), &input, &input);
+    let node = node(
+        Recipe::Unnest(recipe::Unnest {
+            path: "items".parse().unwrap(),
+        }),
+        &input,
+        &input,
+    );
     check(
         &node,
         &open(&[r#"{"items":[1,2],"x":0}"#, r#"{"items":7}"#, r#"{"x":0}"#]),
@@ -171,7 +277,13 @@ fn a_long_list_comes_in_batches() {
     let list = DataType::List(Arc::new(Field::new_list_field(DataType::Int64, true)));
     let input = schema(vec![Field::new("items", list, true)]);
     let output = schema(vec![number("items")]);
-    let node = node(Recipe::Unnest(recipe::Unnest { path: "items".parse().unwrap() }), &input, &output);
+    let node = node(
+        Recipe::Unnest(recipe::Unnest {
+            path: "items".parse().unwrap(),
+        }),
+        &input,
+        &output,
+    );
     let count = 2 * BATCH_ROWS_MAX + 5;
     let line = format!("{{\"items\":{:?}}}", (0..count).collect::<Vec<_>>());
     let rows = run(&node, &typed(&input, &[&line]), 1).rows;
@@ -182,7 +294,11 @@ fn a_long_list_comes_in_batches() {
 #[test]
 fn a_sample_keeps_the_same_rows_in_any_batches_and_about_its_share() {
     let input = with_reserved(vec![]);
-    let sample = recipe::Sample { share: 0.25, by: None, seed: 1 };
+    let sample = recipe::Sample {
+        share: 0.25,
+        by: None,
+        seed: 1,
+    };
     let node = node(Recipe::Sample(sample), &input, &input);
     let records: Vec<String> = (0..4000).map(|number| number.to_string()).collect();
     let rows = open(&records.iter().map(String::as_str).collect::<Vec<_>>());
@@ -195,9 +311,15 @@ fn a_sample_keeps_the_same_rows_in_any_batches_and_about_its_share() {
 #[test]
 fn a_sample_by_key_keeps_all_rows_of_a_key_or_none() {
     let input = schema(vec![text("user"), number("n")]);
-    let sample = recipe::Sample { share: 0.5, by: Some("user".parse().unwrap()), seed: 3 };
+    let sample = recipe::Sample {
+        share: 0.5,
+        by: Some("user".parse().unwrap()),
+        seed: 3,
+    };
     let node = node(Recipe::Sample(sample), &input, &input);
-    let lines: Vec<String> = (0..200).map(|n| format!(r#"{{"user":"u{}","n":{n}}}"#, n % 20)).collect();
+    let lines: Vec<String> = (0..200)
+        .map(|n| format!(r#"{{"user":"u{}","n":{n}}}"#, n % 20))
+        .collect();
     let rows = typed(&input, &lines.iter().map(String::as_str).collect::<Vec<_>>());
     let kept = run(&node, &rows, 200).rows;
     assert!(!kept.is_empty() && kept.len() < 200);

@@ -54,17 +54,31 @@ impl Unnest {
     }
 
     fn split_records(&mut self, input: &RecordBatch) -> Result<Option<Rest>, Failure> {
-        let Some(splicer) = self.splicer.as_ref().and_then(|format| format.splicer()) else { return Ok(None) };
-        let records = input.column_by_name(columns::RAW).and_then(|column| column.as_binary_view_opt());
+        let Some(splicer) = self.splicer.as_ref().and_then(|format| format.splicer()) else {
+            return Ok(None);
+        };
+        let records = input
+            .column_by_name(columns::RAW)
+            .and_then(|column| column.as_binary_view_opt());
         let records = records.ok_or_else(|| Failure::bug("records that are not bytes"))?;
         let unnested = splicer.unnest(records, &self.path);
         self.outbox.dead(&self.dead, input, &unnested.bad)?;
         let values = Values::Records(Arc::new(unnested.records));
-        Ok(Some(Rest { input: input.clone(), parents: unnested.rows, values, given: 0 }))
+        Ok(Some(Rest {
+            input: input.clone(),
+            parents: unnested.rows,
+            values,
+            given: 0,
+        }))
     }
 
     fn split_columns(&self, input: &RecordBatch) -> Result<Rest, Failure> {
-        let missing = || Failure::bug(format!("the plan unnests `{}`, which is no list of the rows", self.path));
+        let missing = || {
+            Failure::bug(format!(
+                "the plan unnests `{}`, which is no list of the rows",
+                self.path
+            ))
+        };
         let lists = rows::at(input, &self.path).ok_or_else(missing)?;
         let lists = lists.as_list_opt::<i32>().ok_or_else(missing)?;
         let (mut parents, mut elements) = (Vec::new(), Vec::new());
@@ -74,12 +88,17 @@ impl Unnest {
             }
             let offsets = lists.value_offsets();
             for element in offsets[row]..offsets[row + 1] {
-                parents.push(u32::try_from(row).map_err(|_| missing())?);
-                elements.push(u32::try_from(element).map_err(|_| missing())?);
+                parents.push(u32::try_from(row).map_err(|error| missing().because(&error))?);
+                elements.push(u32::try_from(element).map_err(|error| missing().because(&error))?);
             }
         }
         let values = take(lists.values(), &UInt32Array::from(elements), None).map_err(|error| wrong(&error))?;
-        Ok(Rest { input: input.clone(), parents, values: Values::Elements(values), given: 0 })
+        Ok(Rest {
+            input: input.clone(),
+            parents,
+            values: Values::Elements(values),
+            given: 0,
+        })
     }
 
     /// The next rows of the batch.
@@ -88,11 +107,15 @@ impl Unnest {
         let parents = UInt32Array::from_iter_values(rest.parents[rest.given..rest.given + count].iter().copied());
         let repeated = take_record_batch(&rest.input, &parents).map_err(|error| wrong(&error))?;
         let output = match &rest.values {
-            Values::Elements(elements) => {
-                rows::conform(&repeated, &self.output, Some((&self.path, &elements.slice(rest.given, count))))
-            }
+            Values::Elements(elements) => rows::conform(
+                &repeated,
+                &self.output,
+                Some((&self.path, &elements.slice(rest.given, count))),
+            ),
             Values::Records(records) => {
-                let raw = columns::RAW.parse().map_err(|error| Failure::bug("a reserved name that is no path").because(&error))?;
+                let raw = columns::RAW
+                    .parse()
+                    .map_err(|error| Failure::bug("a reserved name that is no path").because(&error))?;
                 rows::conform(&repeated, &self.output, Some((&raw, &records.slice(rest.given, count))))
             }
         };
@@ -115,7 +138,9 @@ impl Operator for Unnest {
         if let Some(dead) = self.outbox.take() {
             return Ok(Some(dead));
         }
-        let Some(mut rest) = self.rest.take() else { return Ok(None) };
+        let Some(mut rest) = self.rest.take() else {
+            return Ok(None);
+        };
         if rest.given == rest.parents.len() {
             return Ok(None);
         }

@@ -67,8 +67,12 @@ impl Connection {
             if said.as_ref() != Some(&ended) {
                 match &ended {
                     Ended::Away(cause) => tracing::warn!(cause, "the job manager is away; it is waited for"),
-                    Ended::Refused { reason, help } => tracing::error!(reason, help, "the job manager refuses this task manager"),
-                    Ended::Lost(cause) => tracing::warn!(cause, "the job manager was lost; all subtasks were cancelled"),
+                    Ended::Refused { reason, help } => {
+                        tracing::error!(reason, help, "the job manager refuses this task manager")
+                    }
+                    Ended::Lost(cause) => {
+                        tracing::warn!(cause, "the job manager was lost; all subtasks were cancelled")
+                    }
                 }
                 said = Some(ended);
             }
@@ -84,7 +88,11 @@ impl Connection {
         let _ = out.try_send(register);
         let mut client = ControlClient::new(self.control.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
         let begun = async {
-            let mut incoming = client.attach(ReceiverStream::new(outgoing)).await.map_err(away)?.into_inner();
+            let mut incoming = client
+                .attach(ReceiverStream::new(outgoing))
+                .await
+                .map_err(away)?
+                .into_inner();
             let first = incoming.message().await.map_err(away)?;
             Ok::<_, Ended>((incoming, first))
         };
@@ -101,9 +109,10 @@ impl Connection {
                 tracing::info!(term = registered.term, "registered with the job manager");
                 self.serve(incoming, &out, &registered).await
             }
-            Some(to_task_manager::Message::Refused(refused)) => {
-                Ended::Refused { reason: refused.reason, help: refused.help }
-            }
+            Some(to_task_manager::Message::Refused(refused)) => Ended::Refused {
+                reason: refused.reason,
+                help: refused.help,
+            },
             _ => Ended::Away("the job manager did not answer the registration".to_owned()),
         }
     }
@@ -199,6 +208,9 @@ fn away(status: tonic::Status) -> Ended {
 }
 
 fn send(out: &Out, message: impl Into<from_task_manager::Message>) -> Result<(), String> {
-    let message = FromTaskManager { message: Some(message.into()) };
-    out.try_send(message).map_err(|_| "it takes no messages".to_owned())
+    let message = FromTaskManager {
+        message: Some(message.into()),
+    };
+    out.try_send(message)
+        .map_err(|error| format!("it takes no messages: {error}"))
 }

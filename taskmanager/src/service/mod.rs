@@ -97,10 +97,21 @@ impl TaskManager {
         if options.slots == 0 || options.name.is_empty() {
             return Err(Failure::fail("a task manager needs a name and at least one slot"));
         }
-        let Surroundings { registry, stores, clock, scope, data_runtime, control, exchange } = surroundings;
+        let Surroundings {
+            registry,
+            stores,
+            clock,
+            scope,
+            data_runtime,
+            control,
+            exchange,
+        } = surroundings;
         let scope = scope.child(options.name.clone());
         let incarnation = uuid::Uuid::new_v4().to_string();
-        let identity = Identity { task_manager: options.name.clone(), incarnation: incarnation.clone() };
+        let identity = Identity {
+            task_manager: options.name.clone(),
+            incarnation: incarnation.clone(),
+        };
         let channels = Exchange::new(identity, Arc::clone(&clock), scope.clone());
         let listening = exchange.map(|listener| channels.serve(listener)).transpose()?;
         let (reports, waiting) = mpsc::channel(REPORTS_MAX);
@@ -127,7 +138,14 @@ impl TaskManager {
             clock: Arc::clone(&clock),
         };
         scope.run(connection.keep());
-        Ok(Self { metrics: metrics::Page::new(Arc::clone(&tasks)), tasks, incarnation, exchange: listening, scope, clock })
+        Ok(Self {
+            metrics: metrics::Page::new(Arc::clone(&tasks)),
+            tasks,
+            incarnation,
+            exchange: listening,
+            scope,
+            clock,
+        })
     }
 
     /// Which start of this process this is.
@@ -156,12 +174,23 @@ impl TaskManager {
 
     /// Cancels everything and waits for it, as long as is reasonable.
     pub async fn shut_down(&self) {
+        let departures = {
+            let mut tasks = self.tasks.lock();
+            tasks.cancel_all(self.clock.now());
+            tasks.departures()
+        };
+        let all_left = async {
+            while self.subtask_count() > 0 {
+                departures.notified().await;
+            }
+        };
         tokio::select! {
-            () = self.scope.shut_down() => {}
+            () = all_left => {}
             () = self.clock.sleep(SHUTDOWN) => {
                 let left = self.subtask_count();
                 tracing::warn!(left, "subtasks that do not let go are left behind");
             }
         }
+        self.scope.shut_down().await;
     }
 }

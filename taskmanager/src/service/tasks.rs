@@ -1,6 +1,7 @@
 //! The subtasks that run here, and who may speak to them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dataflow::Failure;
@@ -9,10 +10,12 @@ use dataflow::element::{Barrier, Roll};
 use dataflow::id::{BarrierId, Generation, JobId, SubtaskId};
 use dataflow::time::Instant;
 use proto::v1::{self, ToTaskManager, from_task_manager, to_task_manager::Message};
+use tokio::sync::Notify;
 
 use super::wire;
 use crate::deploy::{Deployment, Fence, Handle, Site, deploy, subtask_id};
 use crate::metrics::Retired;
+use crate::operators::Outlook;
 use crate::task::Identity;
 use crate::task::mailbox::Control;
 
@@ -33,17 +36,33 @@ pub(crate) struct Tasks {
     newest: BTreeMap<JobId, Generation>,
     dropped: u64,
     retired: Retired,
+    /// Rings whenever a subtask has left.
+    departures: Arc<Notify>,
 }
 
 impl Tasks {
     /// None yet.
     pub(crate) fn new(site: Site) -> Self {
-        Self { site, running: BTreeMap::new(), newest: BTreeMap::new(), dropped: 0, retired: Retired::default() }
+        let departures = Arc::new(Notify::new());
+        let retired = Retired::default();
+        Self {
+            site,
+            running: BTreeMap::new(),
+            newest: BTreeMap::new(),
+            dropped: 0,
+            retired,
+            departures,
+        }
     }
 
     /// Everything whose thread has not left.
     pub(crate) fn running(&self) -> impl Iterator<Item = &Running> {
         self.running.values()
+    }
+
+    /// Rings whenever a subtask has left.
+    pub(super) fn departures(&self) -> Arc<Notify> {
+        Arc::clone(&self.departures)
     }
 
     /// Messages whose fence matched nothing.
@@ -87,7 +106,12 @@ impl Tasks {
         let named = wire::named(&message);
         let deployment = match Deployment::try_from(message) {
             Ok(deployment) => deployment,
-            Err(failure) => return named.into_iter().map(|subtask| wire::refused(subtask, &failure)).collect(),
+            Err(failure) => {
+                return named
+                    .into_iter()
+                    .map(|subtask| wire::refused(subtask, &failure))
+                    .collect();
+            }
         };
         let Fence { job, generation } = deployment.fence.clone();
         if self.newest.get(&job).is_some_and(|newest| *newest >= generation) {
@@ -98,8 +122,19 @@ impl Tasks {
         self.cancel_where(now, |key| key.0 == job);
         self.newest.insert(job, generation);
         for handle in deploy(deployment, &self.site) {
-            let Identity { job, generation, subtask, .. } = handle.identity.clone();
-            self.running.insert((job, generation, subtask), Running { handle, cancelled: None });
+            let Identity {
+                job,
+                generation,
+                subtask,
+                ..
+            } = handle.identity.clone();
+            self.running.insert(
+                (job, generation, subtask),
+                Running {
+                    handle,
+                    cancelled: None,
+                },
+            );
         }
         Vec::new()
     }
@@ -107,7 +142,9 @@ impl Tasks {
     fn cancel(&mut self, message: v1::Cancel, now: Instant) -> Result<bool, Failure> {
         let fence = Fence::try_from(message.fence)?;
         tracing::info!(job = %fence.job, generation = %fence.generation, reason = message.reason, "cancelled");
-        Ok(self.cancel_where(now, |(job, generation, _)| *job == fence.job && *generation == fence.generation))
+        Ok(self.cancel_where(now, |(job, generation, _)| {
+            *job == fence.job && *generation == fence.generation
+        }))
     }
 
     /// Cancels all subtasks.
@@ -125,21 +162,31 @@ impl Tasks {
         any
     }
 
-    fn trigger(&mut self, message: v1::Trigger) -> Result<bool, Failure> {
-        let Some(v1::Barrier { counter, roll_all }) = message.barrier else { return Ok(false) };
+    fn trigger(&self, message: v1::Trigger) -> Result<bool, Failure> {
+        let Some(v1::Barrier { counter, roll_all }) = message.barrier else {
+            return Ok(false);
+        };
         let roll = if roll_all { Roll::All } else { Roll::Keep };
-        self.all_of(message.fence, |generation| Control::Trigger(Barrier { id: BarrierId { generation, counter }, roll }))
+        self.all_of(message.fence, |generation| {
+            Control::Trigger(Barrier {
+                id: BarrierId { generation, counter },
+                roll,
+            })
+        })
     }
 
-    fn assign(&mut self, message: v1::AssignSplits) -> Result<bool, Failure> {
+    fn assign(&self, message: v1::AssignSplits) -> Result<bool, Failure> {
         let Fence { job, generation } = Fence::try_from(message.fence)?;
         let subtask = subtask_id(message.subtask.as_ref())?;
         let splits = message.splits.iter().map(|split| serde_json::from_slice(split));
         let splits: Vec<Split> = splits
             .collect::<Result<_, _>>()
             .map_err(|error| Failure::bug("a message of the job manager makes no sense: its splits").because(&error))?;
-        let Some(running) = self.running.get(&(job, generation, subtask)) else { return Ok(false) };
-        running.handle.mail.post(Control::Assign { splits, no_more: message.no_more });
+        let Some(running) = self.running.get(&(job, generation, subtask)) else {
+            return Ok(false);
+        };
+        let outlook = if message.no_more { Outlook::Last } else { Outlook::More };
+        running.handle.mail.post(Control::Assign { splits, outlook });
         Ok(true)
     }
 
@@ -162,13 +209,18 @@ impl Tasks {
         if let Some(running) = self.running.remove(&key) {
             self.retired.add(&running.handle);
         }
+        self.departures.notify_one();
     }
 
     /// Those that were cancelled so long ago that nobody waits for them any more.
     pub(super) fn give_up(&mut self, now: Instant, patience: Duration) -> Vec<Identity> {
         let late = |running: &Running| running.cancelled.is_some_and(|since| now.since(since) >= patience);
-        let late: Vec<Key> =
-            self.running.iter().filter(|(_, running)| late(running)).map(|(key, _)| key.clone()).collect();
+        let late: Vec<Key> = self
+            .running
+            .iter()
+            .filter(|(_, running)| late(running))
+            .map(|(key, _)| key.clone())
+            .collect();
         let gone = late.iter().filter_map(|key| self.running.remove(key));
         gone.map(|running| running.handle.identity).collect()
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use dataflow::contract::Split;
+use dataflow::element::Roll;
 use dataflow::expr::Expression;
 use dataflow::id::EdgeId;
 use dataflow::recipe::{self, Chain, Format, Node, Partition, Port, Recipe, Role, Target};
@@ -40,10 +41,19 @@ struct Connection {
 impl Control for Accepting {
     type AttachStream = ReceiverStream<Result<ToTaskManager, Status>>;
 
-    async fn attach(&self, request: Request<Streaming<FromTaskManager>>) -> Result<Response<Self::AttachStream>, Status> {
+    async fn attach(
+        &self,
+        request: Request<Streaming<FromTaskManager>>,
+    ) -> Result<Response<Self::AttachStream>, Status> {
         let (outgoing, stream) = mpsc::channel(64);
-        let connection = Connection { incoming: request.into_inner(), outgoing };
-        self.0.send(connection).await.map_err(|_| Status::unavailable("the test is over"))?;
+        let connection = Connection {
+            incoming: request.into_inner(),
+            outgoing,
+        };
+        self.0
+            .send(connection)
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 }
@@ -68,7 +78,12 @@ impl Play {
         let address = listener.local_addr().unwrap();
         let (accepted, mut connections) = mpsc::channel(4);
         let server = Server::builder().add_service(ControlServer::new(Accepting(accepted)));
-        scope.run(async move { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
+        scope.run(async move {
+            server
+                .serve_with_incoming(TcpListenerStream::new(listener))
+                .await
+                .unwrap()
+        });
         let toys = Toys::default();
         toys.hold_at(i64::MAX);
         let options = Options {
@@ -85,12 +100,22 @@ impl Play {
             clock: Arc::new(clock),
             scope: scope.clone(),
             data_runtime: Handle::current(),
-            control: Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy(),
+            control: Endpoint::from_shared(format!("http://{address}"))
+                .unwrap()
+                .connect_lazy(),
             exchange: None,
         };
         let task_manager = TaskManager::start(options, surroundings).unwrap();
         let connection = connections.recv().await.unwrap();
-        let mut play = Self { task_manager, toys, connections, connection, heard: vec![], clock, scope };
+        let mut play = Self {
+            task_manager,
+            toys,
+            connections,
+            connection,
+            heard: vec![],
+            clock,
+            scope,
+        };
         play.register().await;
         play
     }
@@ -102,12 +127,20 @@ impl Play {
             _ => None,
         });
         let register = register.await;
-        self.say(to::Message::Registered(v1::Registered { term: 1, heartbeat_ms: 50 })).await;
+        self.say(to::Message::Registered(v1::Registered {
+            term: 1,
+            heartbeat_ms: 50,
+        }))
+        .await;
         register
     }
 
     async fn say(&self, message: to::Message) {
-        self.connection.outgoing.send(Ok(ToTaskManager { message: Some(message) })).await.unwrap();
+        self.connection
+            .outgoing
+            .send(Ok(ToTaskManager { message: Some(message) }))
+            .await
+            .unwrap();
     }
 
     /// The first message that fits, of those that came before or come in time.
@@ -132,7 +165,9 @@ impl Play {
     async fn status(&mut self, vertex: u32, index: u32, state: State) -> v1::SubtaskStatus {
         let subtask = Some(v1::Subtask { vertex, index });
         self.next(|message| match message {
-            from::Message::Status(status) if status.subtask == subtask && status.state() == state => Some(status.clone()),
+            from::Message::Status(status) if status.subtask == subtask && status.state() == state => {
+                Some(status.clone())
+            }
             _ => None,
         })
         .await
@@ -141,7 +176,9 @@ impl Play {
     async fn acknowledged(&mut self, vertex: u32, index: u32, counter: u64) -> Snapshot {
         let subtask = Some(v1::Subtask { vertex, index });
         let bytes = self.next(|message| match message {
-            from::Message::Acknowledge(ack) if ack.subtask == subtask && ack.counter == counter => Some(ack.snapshot.clone()),
+            from::Message::Acknowledge(ack) if ack.subtask == subtask && ack.counter == counter => {
+                Some(ack.snapshot.clone())
+            }
             _ => None,
         });
         Snapshot::decode(&bytes.await).unwrap()
@@ -166,19 +203,40 @@ impl Play {
         .await;
     }
 
-    async fn trigger(&self, deployment: u32, counter: u64, roll_all: bool) {
-        let barrier = Some(v1::Barrier { counter, roll_all });
-        self.say(to::Message::Trigger(v1::Trigger { fence: fence(deployment), barrier })).await;
+    async fn trigger(&self, deployment: u32, counter: u64, roll: Roll) {
+        let barrier = Some(v1::Barrier {
+            counter,
+            roll_all: roll == Roll::All,
+        });
+        self.say(to::Message::Trigger(v1::Trigger {
+            fence: fence(deployment),
+            barrier,
+        }))
+        .await;
     }
 
     async fn commit(&self, deployment: u32, epoch: u64, counter: u64) {
-        self.say(to::Message::Commit(v1::Commit { fence: fence(deployment), epoch, counter })).await;
+        self.say(to::Message::Commit(v1::Commit {
+            fence: fence(deployment),
+            epoch,
+            counter,
+        }))
+        .await;
     }
 
     async fn assign(&self, index: u32, splits: &[Split]) {
-        let splits = splits.iter().map(|split| serde_json::to_vec(split).unwrap().into()).collect();
+        let splits = splits
+            .iter()
+            .map(|split| serde_json::to_vec(split).unwrap().into())
+            .collect();
         let subtask = Some(v1::Subtask { vertex: 0, index });
-        self.say(to::Message::AssignSplits(v1::AssignSplits { fence: fence(1), subtask, splits, no_more: true })).await;
+        self.say(to::Message::AssignSplits(v1::AssignSplits {
+            fence: fence(1),
+            subtask,
+            splits,
+            no_more: true,
+        }))
+        .await;
     }
 
     /// Waits until the task manager has what is asked for.
@@ -205,15 +263,26 @@ impl Play {
             parallelism: if vertex == 0 { 2 } else { 1 },
             name: format!("vertex {vertex}"),
             chain: chain.encode().into(),
-            restored: restored.get(&(vertex, index)).map(Snapshot::encode).unwrap_or_default().into(),
+            restored: restored
+                .get(&(vertex, index))
+                .map(Snapshot::encode)
+                .unwrap_or_default()
+                .into(),
             ..v1::SubtaskDeployment::default()
         };
         let source = |index| v1::SubtaskDeployment {
-            outputs: vec![v1::OutEdge { edge: 0, partition: rebalance.clone().into(), peers: vec![local(1, 0)] }],
+            outputs: vec![v1::OutEdge {
+                edge: 0,
+                partition: rebalance.clone().into(),
+                peers: vec![local(1, 0)],
+            }],
             ..subtask(0, index, &source_chain())
         };
         let sink = v1::SubtaskDeployment {
-            inputs: vec![v1::InEdge { edge: 0, peers: vec![local(0, 0), local(0, 1)] }],
+            inputs: vec![v1::InEdge {
+                edge: 0,
+                peers: vec![local(0, 0), local(0, 1)],
+            }],
             ..subtask(1, 0, &sink_chain("n % 2 = 0"))
         };
         let deploy = v1::Deploy {
@@ -240,7 +309,11 @@ impl Play {
 }
 
 fn fence(deployment: u32) -> Option<v1::Fence> {
-    Some(v1::Fence { job: JOB.to_owned(), term: 1, deployment })
+    Some(v1::Fence {
+        job: JOB.to_owned(),
+        term: 1,
+        deployment,
+    })
 }
 
 fn numbers() -> SchemaRef {
@@ -248,21 +321,48 @@ fn numbers() -> SchemaRef {
 }
 
 fn node(name: &str, recipe: Recipe, targets: Vec<(Port, Target)>) -> Node {
-    Node { name: name.to_owned(), recipe, input: numbers(), output: numbers(), targets }
+    Node {
+        name: name.to_owned(),
+        recipe,
+        input: numbers(),
+        output: numbers(),
+        targets,
+    }
 }
 
 fn source_chain() -> Chain {
-    let source = recipe::Source { connector: "numbers".to_owned(), options: Value::Null, format: None, columns: None };
-    Chain { nodes: vec![node("numbers", Recipe::Source(source), vec![(Port::Main, Target::Edge(EdgeId(0)))])] }
+    let source = recipe::Source {
+        connector: "numbers".to_owned(),
+        options: Value::Null,
+        format: None,
+        columns: None,
+    };
+    Chain {
+        nodes: vec![node(
+            "numbers",
+            Recipe::Source(source),
+            vec![(Port::Main, Target::Edge(EdgeId(0)))],
+        )],
+    }
 }
 
 fn shelf() -> Recipe {
-    Recipe::Sink(recipe::Sink { connector: "shelf".to_owned(), options: Value::Null, format: None, role: Role::Sink })
+    Recipe::Sink(recipe::Sink {
+        connector: "shelf".to_owned(),
+        options: Value::Null,
+        format: None,
+        role: Role::Sink,
+    })
 }
 
 fn sink_chain(predicate: &str) -> Chain {
-    let filter = Recipe::Filter(recipe::Filter { predicate: Expression::new(predicate) });
-    let nodes = vec![node("even", filter, vec![(Port::Main, Target::Node(1))]), node("shelf", shelf(), vec![])];
+    let filter = Recipe::Filter(recipe::Filter {
+        predicate: Expression::new(predicate),
+    });
+    let nodes = vec![
+        node("even", filter, vec![(Port::Main, Target::Node(1))]),
+        node("shelf", shelf(), vec![]),
+    ];
     Chain { nodes }
 }
 
@@ -281,30 +381,56 @@ async fn a_bounded_job_runs_to_its_final_record_and_every_row_arrives_once() {
     play.assign(0, &[Toys::split(0, 1000, None)]).await;
     play.assign(1, &[Toys::split(1000, 1500, None)]).await;
     // The second source is held up at once (its numbers are above 600), the first at 600.
-    play.trigger(1, 1, false).await;
-    assert_eq!(play.acknowledged(0, 1, 1).await.splits("numbers").unwrap(), [Toys::split(1000, 1500, None)]);
-    let position = play.acknowledged(0, 0, 1).await.splits("numbers").unwrap()[0].position.as_i64().unwrap();
+    play.trigger(1, 1, Roll::Keep).await;
+    assert_eq!(
+        play.acknowledged(0, 1, 1).await.splits("numbers").unwrap(),
+        [Toys::split(1000, 1500, None)]
+    );
+    let position = play.acknowledged(0, 0, 1).await.splits("numbers").unwrap()[0]
+        .position
+        .as_i64()
+        .unwrap();
     play.acknowledged(1, 0, 1).await;
-    assert_eq!(play.toys.shelf(), Vec::<i64>::new(), "nothing is visible before the record");
+    assert_eq!(
+        play.toys.shelf(),
+        Vec::<i64>::new(),
+        "nothing is visible before the record"
+    );
     play.commit(1, 1, 1).await;
     play.committed(1, 1).await;
-    assert_eq!(play.toys.shelf(), even(0..position), "what the snapshot of the source says, and no more");
+    assert_eq!(
+        play.toys.shelf(),
+        even(0..position),
+        "what the snapshot of the source says, and no more"
+    );
     play.toys.hold_at(i64::MAX);
     for (vertex, index) in [(0, 0), (0, 1), (1, 0)] {
         play.status(vertex, index, State::Ended).await;
     }
-    play.trigger(1, 2, true).await;
+    play.trigger(1, 2, Roll::All).await;
     for (vertex, index) in [(0, 0), (0, 1), (1, 0)] {
         play.acknowledged(vertex, index, 2).await;
     }
     play.commit(1, 2, 2).await;
     play.committed(1, 2).await;
     assert_eq!(play.toys.shelf(), even(0..1500));
-    play.say(to::Message::Recorded(v1::Recorded { fence: fence(1), epoch: 2, r#final: true })).await;
-    play.until("all threads leave", |task_manager, _| task_manager.subtask_count() == 0).await;
+    play.say(to::Message::Recorded(v1::Recorded {
+        fence: fence(1),
+        epoch: 2,
+        r#final: true,
+    }))
+    .await;
+    play.until("all threads leave", |task_manager, _| task_manager.subtask_count() == 0)
+        .await;
     let metrics = play.task_manager.metrics();
-    assert!(metrics.contains("weir_records_in_total{job=\"numbers\",vertex=\"vertex 0\"} 1500"), "{metrics}");
-    assert!(metrics.contains("weir_step_dropped_total{job=\"numbers\",vertex=\"vertex 1\",step=\"even\"} 750"), "{metrics}");
+    assert!(
+        metrics.contains("weir_records_in_total{job=\"numbers\",vertex=\"vertex 0\"} 1500"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("weir_step_dropped_total{job=\"numbers\",vertex=\"vertex 1\",step=\"even\"} 750"),
+        "{metrics}"
+    );
     play.end().await;
 }
 
@@ -317,11 +443,14 @@ async fn what_an_aborted_barrier_prepared_is_committed_with_the_next_record() {
     play.assign(0, &[Toys::split(0, 1000, None)]).await;
     play.assign(1, &[]).await;
     play.status(0, 1, State::Ended).await;
-    play.trigger(1, 1, false).await;
+    play.trigger(1, 1, Roll::Keep).await;
     let first = play.acknowledged(1, 0, 1).await.sink("shelf").unwrap().committables;
     play.toys.hold_at(400);
-    play.trigger(1, 2, false).await;
-    let position = play.acknowledged(0, 0, 2).await.splits("numbers").unwrap()[0].position.as_i64().unwrap();
+    play.trigger(1, 2, Roll::Keep).await;
+    let position = play.acknowledged(0, 0, 2).await.splits("numbers").unwrap()[0]
+        .position
+        .as_i64()
+        .unwrap();
     let second = play.acknowledged(1, 0, 2).await.sink("shelf").unwrap().committables;
     assert!(first.iter().all(|committable| second.contains(committable)));
     play.commit(1, 1, 2).await;
@@ -333,11 +462,25 @@ async fn what_an_aborted_barrier_prepared_is_committed_with_the_next_record() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_sink_commits_before_the_first_row_and_sources_go_on_at_their_positions() {
     let mut play = Play::begin().await;
-    let node = |name: &str, value: Value| Snapshot { nodes: BTreeMap::from([(name.to_owned(), value)]) };
+    let node = |name: &str, value: Value| Snapshot {
+        nodes: BTreeMap::from([(name.to_owned(), value)]),
+    };
     let committable = json!({"name": "of an earlier attempt", "rows": [-2, -4]});
     let restored = BTreeMap::from([
-        ((0, 0), node("numbers", json!([Split { position: json!(90), ..Toys::split(0, 100, None) }]))),
-        ((1, 0), node("shelf", json!({"committables": [committable], "state": 1}))),
+        (
+            (0, 0),
+            node(
+                "numbers",
+                json!([Split {
+                    position: json!(90),
+                    ..Toys::split(0, 100, None)
+                }]),
+            ),
+        ),
+        (
+            (1, 0),
+            node("shelf", json!({"committables": [committable], "state": 1})),
+        ),
     ]);
     play.toys.hold_at(0);
     play.deploy(1, &restored).await;
@@ -347,7 +490,7 @@ async fn a_restored_sink_commits_before_the_first_row_and_sources_go_on_at_their
     play.assign(0, &[]).await;
     play.assign(1, &[]).await;
     play.status(1, 0, State::Ended).await;
-    play.trigger(1, 1, true).await;
+    play.trigger(1, 1, Roll::All).await;
     play.acknowledged(1, 0, 1).await;
     play.commit(1, 1, 1).await;
     play.committed(1, 1).await;
@@ -366,7 +509,7 @@ async fn a_barrier_that_crosses_the_end_of_the_input_is_answered() {
     play.assign(1, &[]).await;
     play.status(0, 0, State::Ended).await;
     play.status(0, 1, State::Ended).await;
-    play.trigger(1, 1, false).await;
+    play.trigger(1, 1, Roll::Keep).await;
     for (vertex, index) in [(0, 0), (0, 1), (1, 0)] {
         play.acknowledged(vertex, index, 1).await;
     }
@@ -380,7 +523,9 @@ async fn a_hanging_sink_holds_up_its_stream_grows_no_memory_and_cancel_answers_a
     play.deploy(1, &BTreeMap::new()).await;
     play.running().await;
     play.assign(0, &[Toys::split(0, i64::MAX / 2, None)]).await;
-    let waits = |task: &v1::SubtaskGauges| task.subtask.is_some_and(|subtask| subtask.vertex == 1) && task.waits_for == "sink shelf";
+    let waits = |task: &v1::SubtaskGauges| {
+        task.subtask.is_some_and(|subtask| subtask.vertex == 1) && task.waits_for == "sink shelf"
+    };
     let read = |beat: &v1::Heartbeat| beat.subtasks.iter().map(|task| task.records_in).sum::<u64>();
     let held_up = |message: &from::Message| match message {
         from::Message::Heartbeat(beat) if beat.subtasks.iter().any(waits) => Some(read(beat)),
@@ -388,7 +533,12 @@ async fn a_hanging_sink_holds_up_its_stream_grows_no_memory_and_cancel_answers_a
     };
     play.next(held_up).await;
     let source_waits = |message: &from::Message| match message {
-        from::Message::Heartbeat(beat) if beat.subtasks.iter().any(|task| task.waits_for.starts_with("credit of edge-0")) => {
+        from::Message::Heartbeat(beat)
+            if beat
+                .subtasks
+                .iter()
+                .any(|task| task.waits_for.starts_with("credit of edge-0")) =>
+        {
             Some(read(beat))
         }
         _ => None,
@@ -397,7 +547,11 @@ async fn a_hanging_sink_holds_up_its_stream_grows_no_memory_and_cancel_answers_a
     let later = play.next(source_waits).await;
     assert_eq!(before, later, "nothing is read while nobody takes it");
     let asked = play.clock.now();
-    play.say(to::Message::Cancel(v1::Cancel { fence: fence(1), reason: "a test".to_owned() })).await;
+    play.say(to::Message::Cancel(v1::Cancel {
+        fence: fence(1),
+        reason: "a test".to_owned(),
+    }))
+    .await;
     for (vertex, index) in [(0, 0), (0, 1), (1, 0)] {
         play.status(vertex, index, State::Cancelled).await;
     }
@@ -412,7 +566,10 @@ async fn a_reader_that_fails_says_why_and_the_process_goes_on() {
     play.running().await;
     play.assign(0, &[Toys::split(0, 1000, Some(500))]).await;
     let failure = play.status(0, 0, State::Failed).await.failure.unwrap();
-    assert_eq!((failure.disposition.as_str(), failure.message.as_str()), ("fail", "the world has changed"));
+    assert_eq!(
+        (failure.disposition.as_str(), failure.message.as_str()),
+        ("fail", "the world has changed")
+    );
     play.deploy(2, &BTreeMap::new()).await;
     let next = |message: &from::Message| match message {
         from::Message::Status(status) if status.attempt == "a2" && status.state() == State::Running => Some(()),
@@ -425,9 +582,18 @@ async fn a_reader_that_fails_says_why_and_the_process_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_in_an_operator_is_a_bug_of_its_subtask_and_of_no_other() {
     let mut play = Play::begin().await;
-    let decode = recipe::Decode { format: Format { name: "json".to_owned(), options: Value::Null }, time: None };
+    let decode = recipe::Decode {
+        format: Format {
+            name: "json".to_owned(),
+            options: Value::Null,
+        },
+        time: None,
+    };
     let open: SchemaRef = Arc::new(Schema::new(vec![dataflow::element::columns::raw()]));
-    let wrong = Node { input: open, ..node("decode", Recipe::Decode(decode), vec![]) };
+    let wrong = Node {
+        input: open,
+        ..node("decode", Recipe::Decode(decode), vec![])
+    };
     let mut source = source_chain();
     source.nodes[0].targets = vec![(Port::Main, Target::Node(1))];
     source.nodes.push(wrong);
@@ -438,7 +604,11 @@ async fn a_panic_in_an_operator_is_a_bug_of_its_subtask_and_of_no_other() {
         chain: source.encode().into(),
         ..v1::SubtaskDeployment::default()
     };
-    let deploy = v1::Deploy { fence: fence(1), subtasks: vec![subtask], ..v1::Deploy::default() };
+    let deploy = v1::Deploy {
+        fence: fence(1),
+        subtasks: vec![subtask],
+        ..v1::Deploy::default()
+    };
     play.say(to::Message::Deploy(deploy)).await;
     play.status(0, 0, State::Running).await;
     play.assign(0, &[Toys::split(0, 10, None)]).await;
@@ -455,13 +625,27 @@ async fn a_deployment_that_makes_no_sense_is_refused_and_strangers_are_not_heard
         chain: vec![1, 2, 3].into(),
         ..v1::SubtaskDeployment::default()
     };
-    let deploy = v1::Deploy { fence: fence(1), subtasks: vec![subtask], ..v1::Deploy::default() };
+    let deploy = v1::Deploy {
+        fence: fence(1),
+        subtasks: vec![subtask],
+        ..v1::Deploy::default()
+    };
     play.say(to::Message::Deploy(deploy)).await;
-    assert_eq!(play.status(0, 0, State::Failed).await.failure.unwrap().disposition, "bug");
-    play.trigger(9, 1, false).await;
-    play.say(to::Message::Trigger(v1::Trigger { fence: None, barrier: None })).await;
+    assert_eq!(
+        play.status(0, 0, State::Failed).await.failure.unwrap().disposition,
+        "bug"
+    );
+    play.trigger(9, 1, Roll::Keep).await;
+    play.say(to::Message::Trigger(v1::Trigger {
+        fence: None,
+        barrier: None,
+    }))
+    .await;
     let dropped = "weir_control_messages_dropped_total 2";
-    play.until("both are counted", |task_manager, _| task_manager.metrics().contains(dropped)).await;
+    play.until("both are counted", |task_manager, _| {
+        task_manager.metrics().contains(dropped)
+    })
+    .await;
     play.end().await;
 }
 
@@ -497,8 +681,11 @@ async fn a_drained_source_ends_where_it_stands() {
     play.say(to::Message::Drain(v1::Drain { fence: fence(1) })).await;
     play.status(0, 0, State::Ended).await;
     play.status(1, 0, State::Ended).await;
-    play.trigger(1, 1, true).await;
-    let position = play.acknowledged(0, 0, 1).await.splits("numbers").unwrap()[0].position.as_i64().unwrap();
+    play.trigger(1, 1, Roll::All).await;
+    let position = play.acknowledged(0, 0, 1).await.splits("numbers").unwrap()[0]
+        .position
+        .as_i64()
+        .unwrap();
     play.acknowledged(1, 0, 1).await;
     play.commit(1, 1, 1).await;
     play.committed(1, 1).await;

@@ -22,16 +22,25 @@ pub(super) fn register(options: &Options, incarnation: &str) -> FromTaskManager 
         build: options.build.clone(),
         metrics_address: options.metrics_address.clone(),
     };
-    FromTaskManager { message: Some(Message::Register(register)) }
+    FromTaskManager {
+        message: Some(Message::Register(register)),
+    }
 }
 
 fn fence(identity: &Identity) -> Option<v1::Fence> {
     let generation = identity.generation;
-    Some(v1::Fence { job: identity.job.to_string(), term: generation.term, deployment: generation.deployment })
+    Some(v1::Fence {
+        job: identity.job.to_string(),
+        term: generation.term,
+        deployment: generation.deployment,
+    })
 }
 
 fn subtask(id: SubtaskId) -> Option<v1::Subtask> {
-    Some(v1::Subtask { vertex: id.vertex.0, index: id.index })
+    Some(v1::Subtask {
+        vertex: id.vertex.0,
+        index: id.index,
+    })
 }
 
 /// A subtask's report; none where it is not for the job manager.
@@ -48,9 +57,23 @@ pub(super) fn report(identity: &Identity, report: Report) -> Option<Message> {
             alignment_us: micros(done.alignment),
             prepare_us: micros(done.prepare),
         }),
-        Report::Committed(epoch) => Message::Committed(v1::Committed { fence, subtask, attempt, epoch }),
-        Report::SplitsWanted => Message::SplitsWanted(v1::SplitsWanted { fence, subtask, attempt }),
-        Report::SplitFinished(split) => Message::SplitFinished(v1::SplitFinished { fence, subtask, attempt, split }),
+        Report::Committed(epoch) => Message::Committed(v1::Committed {
+            fence,
+            subtask,
+            attempt,
+            epoch,
+        }),
+        Report::SplitsWanted => Message::SplitsWanted(v1::SplitsWanted {
+            fence,
+            subtask,
+            attempt,
+        }),
+        Report::SplitFinished(split) => Message::SplitFinished(v1::SplitFinished {
+            fence,
+            subtask,
+            attempt,
+            split,
+        }),
         Report::Left => return None,
     })
 }
@@ -108,13 +131,19 @@ pub(super) fn named(deploy: &v1::Deploy) -> Vec<v1::SubtaskStatus> {
 
 /// The answer for one subtask of a deployment that makes no sense.
 pub(super) fn refused(subtask: v1::SubtaskStatus, failure: &Failure) -> Message {
-    Message::Status(v1::SubtaskStatus { failure: Some(failure_of(failure)), ..subtask })
+    Message::Status(v1::SubtaskStatus {
+        failure: Some(failure_of(failure)),
+        ..subtask
+    })
 }
 
 /// What all subtasks have counted, and what they wait for.
 pub(super) fn heartbeat(tasks: &Tasks, now: Instant) -> Message {
     let subtasks = tasks.running().map(|running| gauges(running, now)).collect();
-    Message::Heartbeat(v1::Heartbeat { subtasks, rss_bytes: resident_bytes() })
+    Message::Heartbeat(v1::Heartbeat {
+        subtasks,
+        rss_bytes: resident_bytes(),
+    })
 }
 
 fn gauges(running: &Running, now: Instant) -> v1::SubtaskGauges {

@@ -96,7 +96,10 @@ impl Gauges {
     /// Gauges of a chain with these steps.
     pub(crate) fn new(steps: impl Iterator<Item = String>) -> Self {
         let nodes = steps.map(|step| Arc::new(NodeGauges::new(step))).collect();
-        Self { nodes, ..Self::default() }
+        Self {
+            nodes,
+            ..Self::default()
+        }
     }
 
     /// Notes what the thread waits for from `now` on. The same wait as before goes on.
@@ -114,7 +117,10 @@ impl Gauges {
 
     /// What it waits for, and for how long.
     pub(crate) fn waiting(&self, now: Instant) -> Option<(String, Duration)> {
-        self.waiting.lock().as_ref().map(|(wait, since)| (wait.name(), now.since(*since)))
+        self.waiting
+            .lock()
+            .as_ref()
+            .map(|(wait, since)| (wait.name(), now.since(*since)))
     }
 
     /// Adds time spent.
@@ -152,7 +158,10 @@ pub(crate) struct NodeGauges {
 impl NodeGauges {
     /// Of this step.
     pub(crate) fn new(step: String) -> Self {
-        Self { step, ..Self::default() }
+        Self {
+            step,
+            ..Self::default()
+        }
     }
 
     /// Keeps the text of one of the first dead letters; `false` when there are enough.
@@ -183,7 +192,10 @@ mod tests {
         gauges.wait(&Wait::Input("input".to_owned()), start);
         gauges.wait(&Wait::Input("input".to_owned()), start + Duration::from_secs(2));
         let later = start + Duration::from_secs(3);
-        assert_eq!(gauges.waiting(later), Some(("input".to_owned(), Duration::from_secs(3))));
+        assert_eq!(
+            gauges.waiting(later),
+            Some(("input".to_owned(), Duration::from_secs(3)))
+        );
         gauges.wait(&Wait::Sink("out".into()), later);
         assert_eq!(gauges.waiting(later), Some(("sink out".to_owned(), Duration::ZERO)));
         gauges.work();
@@ -194,15 +206,27 @@ mod tests {
     fn time_is_busy_held_up_or_idle_and_never_two_of_them() {
         let gauges = Gauges::new(std::iter::empty());
         gauges.spend(None, Duration::from_micros(3));
-        gauges.spend(Some(&Wait::Credit("credit of edge-0 to sub-1.0".into())), Duration::from_micros(5));
+        gauges.spend(
+            Some(&Wait::Credit("credit of edge-0 to sub-1.0".into())),
+            Duration::from_micros(5),
+        );
         gauges.spend(Some(&Wait::LastRecord), Duration::from_micros(7));
-        assert_eq!((gauges.busy_us.get(), gauges.backpressured_us.get(), gauges.idle_us.get()), (3, 5, 7));
+        assert_eq!(
+            (
+                gauges.busy_us.get(),
+                gauges.backpressured_us.get(),
+                gauges.idle_us.get()
+            ),
+            (3, 5, 7)
+        );
     }
 
     #[test]
     fn only_the_first_dead_letters_are_kept_as_text() {
         let node = NodeGauges::default();
-        let kept = (0..20).filter(|number| node.sample(|| number.to_string()).is_some()).count();
+        let kept = (0..20)
+            .filter(|number| node.sample(|| number.to_string()).is_some())
+            .count();
         assert_eq!(kept, SAMPLES_MAX);
         assert_eq!(node.samples(), ["0", "1", "2", "3", "4"]);
     }

@@ -112,7 +112,9 @@ mod tests {
     #[test]
     fn what_cannot_happen_is_a_bug_and_not_a_shrug() {
         let mut life = Life::Restoring;
-        let Some(Status::Failed(failure)) = life.on(Happened::InputEnded) else { panic!("rows before the restore") };
+        let Some(Status::Failed(failure)) = life.on(Happened::InputEnded) else {
+            panic!("rows before the restore")
+        };
         assert_eq!(failure.disposition, dataflow::Disposition::Bug);
     }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use dataflow::contract::{Split, Waker};
 use dataflow::element::Barrier;
 
+use crate::operators::Outlook;
 use crate::writer::Notice;
 
 /// So many control messages may wait: one barrier, its commit and splits are under way at a time, so this is ample.
@@ -35,8 +36,8 @@ pub(crate) enum Control {
     Assign {
         /// The splits.
         splits: Vec<Split>,
-        /// There will be no more.
-        no_more: bool,
+        /// Whether there will be more.
+        outlook: Outlook,
     },
     /// A sink's worker at this node says something.
     Notice(usize, Notice),
@@ -63,8 +64,19 @@ pub(crate) fn mailbox() -> (Mail, Mailbox) {
     let (control_in, control_out) = bounded(CAPACITY);
     let (bell_in, bell_out) = bounded(1);
     let overflown = Arc::new(AtomicBool::new(false));
-    let mail = Mail { control: control_in, bell: bell_in, overflown: Arc::clone(&overflown) };
-    (mail, Mailbox { control: control_out, bell: bell_out, overflown })
+    let mail = Mail {
+        control: control_in,
+        bell: bell_in,
+        overflown: Arc::clone(&overflown),
+    };
+    (
+        mail,
+        Mailbox {
+            control: control_out,
+            bell: bell_out,
+            overflown,
+        },
+    )
 }
 
 impl Mail {
@@ -98,10 +110,7 @@ impl Mail {
 impl Mailbox {
     /// The next control message, if one has come.
     pub(crate) fn take(&self) -> Option<Control> {
-        match self.control.try_recv() {
-            Ok(control) => Some(control),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.control.try_recv().ok()
     }
 
     /// Sleeps until something was posted or rung since the last sleep, or until `limit` has passed.

@@ -26,7 +26,7 @@ pub(crate) enum Input {
     /// From the world.
     Source(Source),
     /// From other subtasks.
-    Gate(Gate),
+    Gate(Box<Gate>),
 }
 
 /// What a task is made of.
@@ -203,7 +203,9 @@ impl Task {
             self.checkpoint(barrier, Duration::ZERO)?;
             return Ok(None);
         }
-        let Input::Source(source) = &mut self.parts.input else { return Ok(None) };
+        let Input::Source(source) = &mut self.parts.input else {
+            return Ok(None);
+        };
         match source.poll()? {
             operators::Event::Batch(batch) => self.parts.chain.enter(batch)?,
             operators::Event::Finished(split) => self.report(Report::SplitFinished(split)),
@@ -241,9 +243,9 @@ impl Task {
                     source.drain();
                 }
             }
-            Control::Assign { splits, no_more } => {
+            Control::Assign { splits, outlook } => {
                 if let Input::Source(source) = &mut self.parts.input {
-                    source.assign(splits, no_more)?;
+                    source.assign(splits, outlook)?;
                 }
             }
             // Only an ended subtask answers by itself; the others wait for the barrier's place in their data.
@@ -261,7 +263,9 @@ impl Task {
             self.report(Report::Committed(epoch));
         }
         for (node, committables) in orders {
-            self.parts.chain.commit(node, committables, Occasion::Recorded { epoch });
+            self.parts
+                .chain
+                .commit(node, committables, Occasion::Recorded { epoch });
         }
     }
 
@@ -274,12 +278,16 @@ impl Task {
                     self.report(Report::Acknowledged(acknowledgement));
                 }
             }
-            Notice::Committed { occasion: Occasion::Recorded { epoch } } => {
+            Notice::Committed {
+                occasion: Occasion::Recorded { epoch },
+            } => {
                 if self.barriers.committed(node, epoch) {
                     self.report(Report::Committed(epoch));
                 }
             }
-            Notice::Committed { occasion: Occasion::Restored } => {
+            Notice::Committed {
+                occasion: Occasion::Restored,
+            } => {
                 self.restoring -= 1;
                 if self.restoring == 0 {
                     self.happened(Happened::Restored);
@@ -321,7 +329,9 @@ impl Task {
 }
 
 fn log(identity: &Identity, status: &Status) {
-    let Identity { job, subtask, attempt, .. } = identity;
+    let Identity {
+        job, subtask, attempt, ..
+    } = identity;
     match status {
         Status::Failed(failure) => tracing::warn!(%job, %subtask, attempt, %failure, "subtask failed"),
         Status::Running | Status::Ended | Status::Cancelled => {
@@ -332,6 +342,8 @@ fn log(identity: &Identity, status: &Status) {
 
 fn panicked(panic: &(dyn Any + Send)) -> Failure {
     let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    let text = text
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
     Failure::bug(format!("a subtask panicked: {text}"))
 }

@@ -34,7 +34,11 @@ impl Format for Json {
     }
 
     fn encoder(&self, _: &Value, _: SchemaRef) -> Result<Box<dyn Encoder>, InvalidOptions> {
-        Err(InvalidOptions { pointer: String::new(), message: "it only reads".to_owned(), help: None })
+        Err(InvalidOptions {
+            pointer: String::new(),
+            message: "it only reads".to_owned(),
+            help: None,
+        })
     }
 
     fn splicer(&self) -> Option<&dyn Splicer> {
@@ -53,10 +57,15 @@ impl Decoder for Slow {
             assert_ne!(record, b"\"panic\"", "a bug in a decoder");
             let value = serde_json::from_slice::<Value>(record).ok().filter(Value::is_object);
             if value.is_none() {
-                bad.push(BadRecord { row, error: "not a JSON object".to_owned() });
+                bad.push(BadRecord {
+                    row,
+                    error: "not a JSON object".to_owned(),
+                });
             }
             let mut decoder = ReaderBuilder::new(Arc::clone(&self.0)).build_decoder().unwrap();
-            decoder.serialize(&[value.unwrap_or_else(|| Value::Object(Map::new()))]).unwrap();
+            decoder
+                .serialize(&[value.unwrap_or_else(|| Value::Object(Map::new()))])
+                .unwrap();
             parts.push(decoder.flush().unwrap().unwrap());
         }
         for index in 0..self.0.fields().len() {
@@ -103,7 +112,10 @@ impl Splicer for Json {
                 None | Some(Value::Null) => continue,
                 Some(Value::Array(list)) => list.clone(),
                 Some(_) => {
-                    bad.push(BadRecord { row, error: format!("{path} is no list") });
+                    bad.push(BadRecord {
+                        row,
+                        error: format!("{path} is no list"),
+                    });
                     continue;
                 }
             };
@@ -113,6 +125,10 @@ impl Splicer for Json {
                 rows.push(u32::try_from(row).unwrap());
             }
         }
-        Unnested { records: new.finish(), rows, bad }
+        Unnested {
+            records: new.finish(),
+            rows,
+            bad,
+        }
     }
 }

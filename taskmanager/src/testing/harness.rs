@@ -41,10 +41,19 @@ pub(crate) fn open(records: &[&str]) -> RecordBatch {
     let count = records.len();
     let split: DictionaryArray<Int32Type> = records.iter().map(|_| "s").collect();
     let times = TimestampMillisecondArray::from_value(7000, count).with_timezone("UTC");
-    let schema = Schema::new(vec![columns::raw(), columns::split(), columns::position(), columns::time()]);
+    let schema = Schema::new(vec![
+        columns::raw(),
+        columns::split(),
+        columns::position(),
+        columns::time(),
+    ]);
     let raw = BinaryViewArray::from_iter_values(records);
     let position = UInt64Array::from_iter_values((100..).take(count));
-    RecordBatch::try_new(Arc::new(schema), vec![Arc::new(raw), Arc::new(split), Arc::new(position), Arc::new(times)]).unwrap()
+    RecordBatch::try_new(
+        Arc::new(schema),
+        vec![Arc::new(raw), Arc::new(split), Arc::new(position), Arc::new(times)],
+    )
+    .unwrap()
 }
 
 /// Runs the rows through the node's operator, in batches of at most `size`.
@@ -52,8 +61,17 @@ pub(crate) fn run(node: &Node, rows: &RecordBatch, size: usize) -> Outcome {
     let registry = Registry::new(vec![], vec![Arc::new(Json)]);
     let gauges = Arc::new(NodeGauges::new(node.name.clone()));
     let clock = Arc::new(ManualClock::new());
-    let origin = Origin { job: "orders@1".parse().unwrap(), attempt: "a1".to_owned(), clock };
-    let ground = Ground { registry: &registry, origin: &origin, gauges: &gauges, writer: None };
+    let origin = Origin {
+        job: "orders@1".parse().unwrap(),
+        attempt: "a1".to_owned(),
+        clock,
+    };
+    let ground = Ground {
+        registry: &registry,
+        origin: &origin,
+        gauges: &gauges,
+        writer: None,
+    };
     let mut operator = build(node, &ground).unwrap();
     let mut outcome = Outcome::default();
     for start in (0..rows.num_rows()).step_by(size) {
@@ -63,7 +81,11 @@ pub(crate) fn run(node: &Node, rows: &RecordBatch, size: usize) -> Outcome {
             assert!((1..=BATCH_ROWS_MAX).contains(&emitted.batch.row_count()));
             match emitted.port {
                 Port::Main => {
-                    assert_eq!(emitted.batch.records().schema(), node.output, "the output is as planned");
+                    assert_eq!(
+                        emitted.batch.records().schema(),
+                        node.output,
+                        "the output is as planned"
+                    );
                     outcome.rows.extend(picture(emitted.batch.records()));
                 }
                 Port::Dead => outcome.dead.extend(letters(emitted.batch.records())),
@@ -71,7 +93,11 @@ pub(crate) fn run(node: &Node, rows: &RecordBatch, size: usize) -> Outcome {
         }
     }
     outcome.dropped = gauges.dropped.get();
-    assert_eq!(gauges.dead.get() as usize, outcome.dead.len(), "every dead letter is counted");
+    assert_eq!(
+        gauges.dead.get(),
+        outcome.dead.len() as u64,
+        "every dead letter is counted"
+    );
     outcome
 }
 
@@ -86,8 +112,9 @@ pub(crate) fn check(node: &Node, rows: &RecordBatch, expected: &[&str], dead: &[
 
 fn picture(rows: &RecordBatch) -> Vec<String> {
     let schema = rows.schema();
-    let user: Vec<usize> =
-        (0..rows.num_columns()).filter(|index| !columns::is_reserved(schema.field(*index).name())).collect();
+    let user: Vec<usize> = (0..rows.num_columns())
+        .filter(|index| !columns::is_reserved(schema.field(*index).name()))
+        .collect();
     let mut text = Vec::new();
     let mut writer = LineDelimitedWriter::new(&mut text);
     writer.write(&rows.project(&user).unwrap()).unwrap();
@@ -95,10 +122,17 @@ fn picture(rows: &RecordBatch) -> Vec<String> {
     drop(writer);
     let mut lines: Vec<String> = String::from_utf8(text).unwrap().lines().map(str::to_owned).collect();
     lines.resize(rows.num_rows(), String::new());
-    let raw = rows.column_by_name(columns::RAW).map(|raw| raw.as_binary_view().clone());
-    let time = rows.column_by_name(columns::TIME).map(|time| time.as_primitive::<arrow::datatypes::TimestampMillisecondType>().clone());
+    let raw = rows
+        .column_by_name(columns::RAW)
+        .map(|raw| raw.as_binary_view().clone());
+    let time = rows.column_by_name(columns::TIME).map(|time| {
+        time.as_primitive::<arrow::datatypes::TimestampMillisecondType>()
+            .clone()
+    });
     let shown = lines.into_iter().enumerate().map(|(row, line)| {
-        let raw = raw.as_ref().map(|raw| String::from_utf8_lossy(raw.value(row)).into_owned());
+        let raw = raw
+            .as_ref()
+            .map(|raw| String::from_utf8_lossy(raw.value(row)).into_owned());
         let time = time.as_ref().map(|time| format!("@{}", time.value(row)));
         let line = Some(line).filter(|line| !line.is_empty() && line != "{}");
         [time, line, raw].into_iter().flatten().collect::<Vec<_>>().join(" ")
@@ -109,10 +143,27 @@ fn picture(rows: &RecordBatch) -> Vec<String> {
 fn letters(rows: &RecordBatch) -> Vec<String> {
     let text = |name: &str| rows.column_by_name(name).unwrap().as_string::<i32>().clone();
     let (split, error) = (text("split"), text("error"));
-    let position = rows.column_by_name("position").unwrap().as_primitive::<arrow::datatypes::UInt64Type>().clone();
+    let position = rows
+        .column_by_name("position")
+        .unwrap()
+        .as_primitive::<arrow::datatypes::UInt64Type>()
+        .clone();
     let record = rows.column_by_name("record").unwrap().as_binary::<i32>().clone();
-    let place = |row| if split.is_valid(row) { format!("{}@{} ", split.value(row), position.value(row)) } else { String::new() };
+    let place = |row| {
+        if split.is_valid(row) {
+            format!("{}@{} ", split.value(row), position.value(row))
+        } else {
+            String::new()
+        }
+    };
     (0..rows.num_rows())
-        .map(|row| format!("{}{}: {}", place(row), error.value(row), String::from_utf8_lossy(record.value(row))))
+        .map(|row| {
+            format!(
+                "{}{}: {}",
+                place(row),
+                error.value(row),
+                String::from_utf8_lossy(record.value(row))
+            )
+        })
         .collect()
 }

@@ -10,8 +10,9 @@ use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use dataflow::Failure;
 use dataflow::contract::{
-    Committable, Connector, Cut, Description, Enumerator, EnumeratorContext, InvalidOptions, Polled, Prepared, Progress,
-    Reader, ReaderContext, Shape, Sink, SinkConnector, SinkContext, SinkState, SourceConnector, Split, Waker, connector,
+    Committable, Connector, Cut, Description, Enumerator, EnumeratorContext, InvalidOptions, Polled, Prepared,
+    Progress, Reader, ReaderContext, Shape, Sink, SinkConnector, SinkContext, SinkState, SourceConnector, Split, Waker,
+    connector,
 };
 use dataflow::store::{Error, Store, Stores};
 use parking_lot::Mutex;
@@ -57,17 +58,28 @@ impl Toys {
 
     /// The two connectors.
     pub(crate) fn connectors(&self) -> Vec<Arc<dyn Connector>> {
-        vec![Arc::new(Numbers(Arc::clone(&self.shared))), Arc::new(Shelf(Arc::clone(&self.shared)))]
+        vec![
+            Arc::new(Numbers(Arc::clone(&self.shared))),
+            Arc::new(Shelf(Arc::clone(&self.shared))),
+        ]
     }
 
     /// The split of the numbers from `from` up to `to`; reading `broken` fails.
     pub(crate) fn split(from: i64, to: i64, broken: Option<i64>) -> Split {
-        Split { id: format!("{from}-{to}"), spec: json!({"to": to, "broken": broken}), position: json!(from) }
+        Split {
+            id: format!("{from}-{to}"),
+            spec: json!({"to": to, "broken": broken}),
+            position: json!(from),
+        }
     }
 }
 
 fn description() -> Description {
-    Description { summary: "A toy.", guarantee: Some(connector::Guarantee::ExactlyOnce), examples: &[] }
+    Description {
+        summary: "A toy.",
+        guarantee: Some(connector::Guarantee::ExactlyOnce),
+        examples: &[],
+    }
 }
 
 struct Numbers(Arc<Shared>);
@@ -101,7 +113,12 @@ impl SourceConnector for Numbers {
 
     fn reader(&self, _: &Value, context: ReaderContext) -> Result<Box<dyn Reader>, Failure> {
         self.0.wakers.lock().push(context.waker);
-        Ok(Box::new(NumberReader { shared: Arc::clone(&self.0), output: context.output, splits: vec![], complete: false }))
+        Ok(Box::new(NumberReader {
+            shared: Arc::clone(&self.0),
+            output: context.output,
+            splits: vec![],
+            complete: false,
+        }))
     }
 }
 
@@ -134,12 +151,17 @@ impl Reader for NumberReader {
         if from >= until {
             return Ok(Polled::Wait);
         }
-        if split.spec["broken"].as_i64().is_some_and(|broken| (from..until).contains(&broken)) {
+        if split.spec["broken"]
+            .as_i64()
+            .is_some_and(|broken| (from..until).contains(&broken))
+        {
             return Err(Failure::fail("the world has changed"));
         }
         split.position = json!(until);
         let numbers = Int64Array::from_iter_values(from..until);
-        Ok(Polled::Batch(RecordBatch::try_new(Arc::clone(&self.output), vec![Arc::new(numbers)]).unwrap()))
+        Ok(Polled::Batch(
+            RecordBatch::try_new(Arc::clone(&self.output), vec![Arc::new(numbers)]).unwrap(),
+        ))
     }
 
     fn snapshot(&self) -> Vec<Split> {
@@ -178,7 +200,12 @@ impl SinkConnector for Shelf {
 
     fn sink(&self, _: &Value, context: SinkContext) -> Result<Box<dyn Sink>, Failure> {
         let prefix = format!("{}/{}", context.subtask, context.attempt);
-        Ok(Box::new(ShelfSink { shared: Arc::clone(&self.0), prefix, prepared: 0, rows: vec![] }))
+        Ok(Box::new(ShelfSink {
+            shared: Arc::clone(&self.0),
+            prefix,
+            prepared: 0,
+            rows: vec![],
+        }))
     }
 }
 
@@ -203,14 +230,30 @@ impl Sink for ShelfSink {
         self.prepared += 1;
         let rows = std::mem::take(&mut self.rows);
         let name = format!("{}/{}", self.prefix, self.prepared);
-        let committables = if rows.is_empty() { vec![] } else { vec![Committable(json!({"name": name, "rows": rows}))] };
-        Ok(Prepared { committables, state: SinkState(json!(self.prepared)) })
+        let committables = if rows.is_empty() {
+            vec![]
+        } else {
+            vec![Committable(json!({"name": name, "rows": rows}))]
+        };
+        Ok(Prepared {
+            committables,
+            state: SinkState(json!(self.prepared)),
+        })
     }
 
     async fn commit(&mut self, committables: Vec<Committable>) -> Result<(), Failure> {
         for Committable(value) in committables {
-            if self.shared.committed.lock().insert(value["name"].as_str().unwrap().to_owned()) {
-                let rows = value["rows"].as_array().unwrap().iter().map(|row| row.as_i64().unwrap());
+            if self
+                .shared
+                .committed
+                .lock()
+                .insert(value["name"].as_str().unwrap().to_owned())
+            {
+                let rows = value["rows"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|row| row.as_i64().unwrap());
                 self.shared.shelf.lock().extend(rows);
             }
         }

@@ -109,11 +109,17 @@ async fn work(node: usize, mut sink: Box<dyn Sink>, queue: &Queue, mail: &Mail) 
             }
             Order::Prepare(barrier) => {
                 let prepared = sink.prepare(Cut { roll: barrier.roll }).await;
-                prepared.map(|prepared| Some(Notice::Prepared { counter: barrier.id.counter, prepared }))
+                prepared.map(|prepared| {
+                    Some(Notice::Prepared {
+                        counter: barrier.id.counter,
+                        prepared,
+                    })
+                })
             }
-            Order::Commit(committables, occasion) => {
-                sink.commit(committables).await.map(|()| Some(Notice::Committed { occasion }))
-            }
+            Order::Commit(committables, occasion) => sink
+                .commit(committables)
+                .await
+                .map(|()| Some(Notice::Committed { occasion })),
         };
         match outcome {
             Ok(Some(notice)) => mail.notice(node, notice),

@@ -43,7 +43,12 @@ pub(super) fn weight(batch: &Batch) -> usize {
 
 impl Queue {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, bytes: AtomicUsize::new(0), orders: Mutex::default(), filled: Notify::new() }
+        Self {
+            limit,
+            bytes: AtomicUsize::new(0),
+            orders: Mutex::default(),
+            filled: Notify::new(),
+        }
     }
 
     /// One batch may overdraw, so that one larger than the limit passes.
@@ -118,7 +123,9 @@ mod tests {
         assert!(queue.has_room());
         queue.push(Order::Write(rows(10)));
         assert!(!queue.has_room());
-        let Order::Write(batch) = queue.next().await else { panic!("a batch was queued") };
+        let Order::Write(batch) = queue.next().await else {
+            panic!("a batch was queued")
+        };
         assert!(!queue.has_room());
         assert!(queue.release(weight(&batch)));
         assert!(queue.has_room());
