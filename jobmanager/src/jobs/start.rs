@@ -179,7 +179,7 @@ impl JobManager {
 fn not_leading(error: leader::Error) -> Failure {
     let help = error.help();
     let failure = match &error {
-        leader::Error::Led { .. } => Failure::fail(error.to_string()),
+        leader::Error::Led { .. } | leader::Error::MakesTwice { .. } => Failure::fail(error.to_string()),
         leader::Error::Lock { .. } | leader::Error::Store(_) => {
             let mut failure = Failure::fail(error.to_string());
             if let Some(cause) = error.source() {

@@ -384,6 +384,26 @@ async fn a_second_job_manager_on_a_folder_is_refused_by_name_and_takes_over_afte
 }
 
 #[tokio::test]
+async fn a_store_that_makes_one_object_twice_is_refused() {
+    let store = Arc::new(Memory {
+        makes_twice: true,
+        ..Memory::default()
+    });
+    let Err(refused) = Bench::try_start(&store).await else {
+        panic!("nothing made once is safe there")
+    };
+    assert!(
+        refused.message.contains("create-if-absent") && refused.help.is_some(),
+        "{refused}"
+    );
+    assert!(
+        store.paths().is_empty(),
+        "and nothing is left behind: {:?}",
+        store.paths()
+    );
+}
+
+#[tokio::test]
 async fn a_task_manager_of_another_build_is_told_why_it_may_not_join() {
     let bench = Bench::start(&Arc::default()).await;
     let other = v1::Register {

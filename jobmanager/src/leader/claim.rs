@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dataflow::store::Store;
+use dataflow::store::{Error as StoreError, Store};
 use dataflow::time::Clock;
 
 use super::dial::dial;
@@ -42,6 +42,12 @@ pub enum Error {
         /// What is known of the other one.
         who: String,
     },
+    /// The store makes an object although it is there: nothing that must be made once is safe in it.
+    #[error("{state} does not honour create-if-absent: it made one object twice")]
+    MakesTwice {
+        /// The state folder.
+        state: String,
+    },
     /// The lock cannot be taken at all.
     #[error("{state}: no lock on `leader/lock`")]
     Lock {
@@ -62,6 +68,9 @@ impl Error {
     pub fn help(&self) -> &'static str {
         match self {
             Self::Led { .. } => "stop that one first, or give this one a state folder of its own with `--state`",
+            Self::MakesTwice { .. } => {
+                "use a store with conditional writes (S3 itself, a newer MinIO or SeaweedFS) or a local folder"
+            }
             Self::Lock { .. } => "the user that runs Weir needs the right to write there",
             Self::Store(_) => "check that the state folder is there and can be written",
         }
@@ -73,6 +82,7 @@ impl Error {
 /// # Errors
 /// Where another one leads, or the store fails.
 pub async fn claim(store: &Arc<dyn Store>, candidate: Candidate, clock: &Arc<dyn Clock>) -> Result<Leadership, Error> {
+    try_create_if_absent(store, &candidate.incarnation).await?;
     let claims = Numbered::new(store.clone(), "leader/term-", ".json", clock.clone());
     let (mut election, mut action) = Election::begin();
     let (mut lock, mut last) = (None, None);
@@ -92,6 +102,30 @@ pub async fn claim(store: &Arc<dyn Store>, candidate: Candidate, clock: &Arc<dyn
             Action::Refuse(claim) => return Err(led(store, claim.or(last))),
         };
         action = election.on(event, clock.now()).unwrap_or(Action::Probe);
+    }
+}
+
+/// Makes an object twice; the second time must be refused. Some stores ignore the condition without a word.
+async fn try_create_if_absent(store: &Arc<dyn Store>, incarnation: &str) -> Result<(), Error> {
+    let path = format!("leader/probe-{incarnation}");
+    let failed = |error| Error::Store(store::Error::Store(error));
+    match store.create(&path, Bytes::from_static(b"first")).await {
+        // There although nobody else has this name: a try inside the client that was thought to have failed.
+        Ok(()) | Err(StoreError::Exists { .. }) => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let twice = store.create(&path, Bytes::from_static(b"second")).await;
+    let there = store.read(&path).await.map_err(failed)?;
+    // What is left behind where this fails is small, and nobody looks at it.
+    let _ = store.delete(&path).await;
+    match twice {
+        Ok(()) => Err(Error::MakesTwice {
+            state: store.url().to_owned(),
+        }),
+        Err(_) if there != "first" => Err(Error::MakesTwice {
+            state: store.url().to_owned(),
+        }),
+        Err(_) => Ok(()),
     }
 }
 

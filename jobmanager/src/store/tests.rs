@@ -31,6 +31,8 @@ pub(crate) struct Memory {
     pub(crate) objects: Mutex<BTreeMap<String, Bytes>>,
     pub(crate) faults: Mutex<VecDeque<Fault>>,
     pub(crate) reads: Mutex<u64>,
+    /// Whether it makes objects that are there, as some old stores do.
+    pub(crate) makes_twice: bool,
     /// A folder of this machine, for its lock.
     pub(crate) root: Option<PathBuf>,
 }
@@ -78,7 +80,7 @@ impl Store for Memory {
             return Err(unknown());
         }
         let mut objects = self.objects.lock();
-        if objects.contains_key(path) {
+        if objects.contains_key(path) && !self.makes_twice {
             return Err(StoreError::Exists {
                 url: "memory://".to_owned(),
                 path: path.to_owned(),
