@@ -12,9 +12,8 @@ use serde_json::{Value, json};
 use super::options::Replay;
 use super::partitions::{partitions, wanted};
 use super::split::{Entry, Slice, slices};
-use super::times::{self, Range};
+use super::times::{self, Known, Range};
 use crate::columnar::Parquet;
-use crate::parquet::layout::{KEY_EVENT_TIME_MAX, KEY_EVENT_TIME_MIN};
 
 /// So many footers are read at once.
 const FOOTERS_AT_ONCE: usize = 16;
@@ -37,42 +36,44 @@ impl Catalog {
         }
     }
 
-    /// The files whose footers say that they may hold wanted rows.
-    async fn entries(&self, store: &Arc<dyn Store>, objects: Vec<Object>) -> Result<Vec<Entry>, Failure> {
-        let entries = futures::stream::iter(objects).map(|object| async move {
+    /// The files whose footers say that they may hold wanted rows, and what they say.
+    async fn files(&self, store: &Arc<dyn Store>, objects: Vec<Object>) -> Result<Vec<(Object, Known)>, Failure> {
+        let files = futures::stream::iter(objects).map(|object| async move {
             let parquet = Parquet::open(Arc::clone(store), &object).await?;
-            let Range { min, max } = range(&parquet, &self.replay.time_column)?;
-            Ok::<Entry, Failure>(Entry { object, min, max })
+            let groups = times::row_groups(&parquet, &self.replay.time_column)?;
+            // A file without rows has no row groups.
+            Ok::<_, Failure>(groups.into_iter().reduce(Known::and).map(|known| (object, known)))
         });
-        let mut entries: Vec<Entry> = entries.buffered(FOOTERS_AT_ONCE).try_collect().await?;
+        let files: Vec<_> = files.buffered(FOOTERS_AT_ONCE).try_collect().await?;
         let (from, to) = self.bounds();
-        entries.retain(|entry| entry.range().overlaps(from, to));
-        Ok(entries)
+        let timeless_wanted = self.replay.from.is_none();
+        let wanted = |known: &Known| known.range.overlaps(from, to) || (known.timeless && timeless_wanted);
+        Ok(files.into_iter().flatten().filter(|(_, known)| wanted(known)).collect())
     }
 
     fn bounds(&self) -> (i64, i64) {
         (self.replay.from.unwrap_or(i64::MIN), self.replay.to.unwrap_or(i64::MAX))
     }
 
-    fn slices(&self, store: &str, mut entries: Vec<Entry>) -> Vec<Slice> {
+    fn slices(&self, store: &str, files: Vec<(Object, Known)>) -> Vec<Slice> {
         let (from, to) = self.bounds();
         // Files of unknown beginning say nothing about where the replay begins.
-        let known = entries
-            .iter()
-            .map(|entry| entry.min)
+        let mins = files.iter().map(|(_, known)| known.range.min);
+        let first = mins
             .filter(|min| *min > i64::MIN)
-            .min();
-        let first = known.map_or(from, |min| min.max(from));
-        let last = entries
-            .iter()
-            .map(|entry| entry.max)
-            .max()
-            .unwrap_or(i64::MIN)
-            .min(to.saturating_sub(1));
-        for entry in &mut entries {
-            entry.min = entry.min.max(first);
-            entry.max = entry.max.min(last);
-        }
+            .min()
+            .map_or(from, |min| min.max(from));
+        let maxes = files.iter().map(|(_, known)| known.range.max);
+        let last = maxes.max().unwrap_or(i64::MIN).min(to.saturating_sub(1)).max(first);
+        let entry = |(object, known): (Object, Known)| {
+            let Range { min, max } = known.from(first);
+            Entry {
+                object,
+                min,
+                max: max.min(last),
+            }
+        };
+        let entries: Vec<Entry> = files.into_iter().map(entry).collect();
         let count = if self.context.parallelism > 1 {
             self.context.parallelism.saturating_mul(SLICES_PER_READER)
         } else {
@@ -80,29 +81,6 @@ impl Catalog {
         };
         slices(store, &entries, Range { min: first, max: last }, count)
     }
-}
-
-/// The event time in a file: by what Weir wrote into its footer, or else by its statistics.
-fn range(parquet: &Parquet, column: &str) -> Result<Range, Failure> {
-    let stated = |key: &str| parquet.value(key).and_then(|value| value.parse::<i64>().ok());
-    if let (Some(min), Some(max), true) = (
-        stated(KEY_EVENT_TIME_MIN),
-        stated(KEY_EVENT_TIME_MAX),
-        column == crate::parquet::layout::EVENT_TIME,
-    ) {
-        return Ok(Range { min, max });
-    }
-    let groups = times::row_groups(parquet, column)?;
-    let min = groups.iter().map(|group| group.min).min();
-    let max = groups.iter().map(|group| group.max).max();
-    // A file without rows has no row groups, and overlaps nothing.
-    Ok(min.zip(max).map_or(
-        Range {
-            min: i64::MAX,
-            max: i64::MIN,
-        },
-        |(min, max)| Range { min, max },
-    ))
 }
 
 #[async_trait]
@@ -122,7 +100,7 @@ impl Enumerator for Catalog {
             .into_iter()
             .filter(|object| wanted(&partitions(&object.path), &self.replay))
             .collect();
-        let slices = self.slices(&found.store, self.entries(&store, objects).await?);
+        let slices = self.slices(&found.store, self.files(&store, objects).await?);
         if slices.is_empty() {
             tracing::warn!(
                 path = self.replay.path,

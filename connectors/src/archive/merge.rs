@@ -53,7 +53,7 @@ impl Merge {
         let mut open = BTreeMap::new();
         let mut cursor = self.place.map_or(self.slice.from, |place| place.time);
         let mut skip = self.place.map_or(0, |place| place.rows_of_time);
-        while let Some(start) = self.next_start(cursor) {
+        while let Some(start) = self.next_start(cursor).filter(|start| *start < self.slice.to) {
             cursor = cursor.max(start);
             self.turn_over(&store, &mut open, cursor).await?;
             let mut end = self.plan(&open, cursor);
@@ -126,15 +126,8 @@ impl Merge {
             Err(error) => return Err(error.into()),
         }
         let parquet = Parquet::open(Arc::clone(store), &entry.object).await?;
-        let origin = self.slice.origin;
-        let known = |range: Range| Range {
-            min: range.min.max(origin),
-            ..range
-        };
-        let groups = times::row_groups(&parquet, &self.wanted.time_column)?
-            .into_iter()
-            .map(known)
-            .collect();
+        let known = times::row_groups(&parquet, &self.wanted.time_column)?;
+        let groups = known.into_iter().map(|known| known.from(self.slice.origin)).collect();
         Ok(OpenFile {
             parquet,
             groups,

@@ -18,7 +18,8 @@ pub struct Options {
     /// The folder of the archive: a local path, or a URL such as `s3://bucket/folder`; or a pattern of Parquet files.
     pub path: String,
     /// The first event time that is wanted: RFC 3339, a date, or milliseconds since 1970. Folders `date=` and `hour=` are
-    /// taken as event time. Rows without an event time come first, and only where no `from` is given.
+    /// taken as event time. Rows without an event time count as of the first one in the archive, and come only where no
+    /// `from` is given.
     #[serde(default)]
     pub from: Option<Moment>,
     /// The event time before which the replay ends, written as `from`.

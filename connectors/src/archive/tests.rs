@@ -14,6 +14,7 @@ use dataflow::contract::{Polled, Shape, SourceConnector as _};
 use dataflow::element::columns;
 use dataflow::store::OpenStores;
 use dataflow::store::open::{AllowPaths, S3};
+use dataflow::testing::afar::Afar;
 use dataflow::testing::source::{Driven, Harness, Step, Subject, check};
 use dataflow::time::ManualClock;
 use parquet::arrow::ArrowWriter;
@@ -31,6 +32,15 @@ const BASE: i64 = 1_699_999_200_000;
 
 fn stores() -> Arc<OpenStores> {
     Arc::new(OpenStores::new(AllowPaths::All, S3::default()))
+}
+
+#[test]
+fn the_contract_of_sources_holds_for_an_archive_in_an_object_store() {
+    let folder = TempDir::new().unwrap();
+    archive(&folder, false);
+    let mut subject = subject(json!({ "path": folder.path() }), typed_output());
+    subject.stores = Arc::new(Afar(stores()));
+    check(subject);
 }
 
 fn subject(options: Value, output: SchemaRef) -> Subject {
@@ -309,7 +319,7 @@ fn the_stream_is_open_or_typed_as_it_was_archived() {
 }
 
 #[test]
-fn rows_without_event_time_come_first_and_only_without_from() {
+fn rows_without_event_time_count_as_of_the_beginning_and_come_only_without_from() {
     let folder = TempDir::new().unwrap();
     let times = [Some(BASE + 5), None, Some(BASE), None, Some(BASE + 2)];
     write(
@@ -371,8 +381,13 @@ fn archives_that_are_not_as_they_should_be_are_named() {
     archive(&folder, false);
     let column = failure(json!({ "path": folder.path(), "timeColumn": "happenedAt" }));
     assert!(column.contains("there is no column `happenedAt`"), "{column}");
-    let text = failure(json!({ "path": folder.path(), "timeColumn": "text" }));
-    assert!(text.contains("date=2023-11-14/hour=22/0.parquet"), "{text}");
+    let bytes = TempDir::new().unwrap();
+    archive(&bytes, true);
+    let raw = failure(json!({ "path": bytes.path(), "timeColumn": "raw" }));
+    assert!(
+        raw.contains("0.parquet`: the event time is a column of Binary"),
+        "{raw}"
+    );
     fs::write(folder.path().join("x.parquet"), "this is text").unwrap();
     assert!(failure(json!({ "path": folder.path() })).contains("x.parquet` is not a Parquet file"));
 }

@@ -1,6 +1,6 @@
 //! Event time as milliseconds, whatever a file writes it as; and what its statistics say of it.
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, new_empty_array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimestampMillisecondType};
 use dataflow::Failure;
@@ -56,47 +56,85 @@ fn unfit(kind: &DataType) -> Failure {
         .help("name a column of timestamps, dates or milliseconds since 1970 with `timeColumn`")
 }
 
-/// The range of event time in each row group, by the statistics of its column.
-pub(super) fn row_groups(parquet: &Parquet, column: &str) -> Result<Vec<Range>, Failure> {
+/// What is known of the event time of some rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    /// Of the rows that have one.
+    pub(super) range: Range,
+    /// Whether there may be rows without one.
+    pub(super) timeless: bool,
+}
+
+impl Known {
+    const NOTHING: Self = Self {
+        range: Range::ANY,
+        timeless: true,
+    };
+
+    /// The range, where rows without a time count as of `origin`.
+    pub(super) fn from(self, origin: i64) -> Range {
+        let min = if self.timeless {
+            origin
+        } else {
+            self.range.min.max(origin)
+        };
+        Range { min, ..self.range }
+    }
+
+    /// What is known of both together.
+    pub(super) fn and(self, other: Self) -> Self {
+        let min = self.range.min.min(other.range.min);
+        let max = self.range.max.max(other.range.max);
+        Self {
+            range: Range { min, max },
+            timeless: self.timeless || other.timeless,
+        }
+    }
+}
+
+/// The event time in each row group, by the statistics of its column.
+///
+/// The footer's own words about event time are not used: they speak of the stream's event time, which need not be the
+/// column that a replay goes by.
+pub(super) fn row_groups(parquet: &Parquet, column: &str) -> Result<Vec<Known>, Failure> {
+    let Ok(field) = parquet.schema().field_with_name(column) else {
+        return Err(no_column(parquet, column));
+    };
     let footer = parquet.footer();
     let groups = footer.row_groups();
-    let unknown = || vec![Range::ANY; groups.len()];
+    let unknown = vec![Known::NOTHING; groups.len()];
+    // Text orders as time only by luck: zones and fractions differ.
+    if matches!(
+        field.data_type(),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    ) {
+        return Ok(unknown);
+    }
+    milliseconds(&new_empty_array(field.data_type())).map_err(|failure| parquet.named(failure))?;
     let Ok(converter) = StatisticsConverter::try_new(column, parquet.schema(), footer.file_metadata().schema_descr())
     else {
-        return Err(no_column(parquet, column));
+        return Ok(unknown);
     };
     let (Ok(mins), Ok(maxes), Ok(nulls)) = (
         converter.row_group_mins(groups.iter()),
         converter.row_group_maxes(groups.iter()),
         converter.row_group_null_counts(groups.iter()),
     ) else {
-        return Ok(unknown());
+        return Ok(unknown);
     };
-    // Text orders as time only by luck: zones and fractions differ.
-    if !matches!(
-        mins.data_type(),
-        DataType::Timestamp(_, _)
-            | DataType::Date32
-            | DataType::Date64
-            | DataType::Int64
-            | DataType::Int32
-            | DataType::UInt32
-    ) {
-        return Ok(unknown());
-    }
     let (mins, maxes) = (milliseconds(&mins)?, milliseconds(&maxes)?);
-    let range = |group: usize| {
-        let has_nulls = nulls.is_null(group) || nulls.value(group) > 0;
+    let known = |group: usize| {
         if mins.is_null(group) || maxes.is_null(group) {
-            return Range::ANY;
+            return Known::NOTHING;
         }
-        // A row without event time counts as the earliest.
-        Range {
-            min: if has_nulls { i64::MIN } else { mins.value(group) },
-            max: maxes.value(group),
+        let (min, max) = (mins.value(group), maxes.value(group));
+        let timeless = nulls.is_null(group) || nulls.value(group) > 0;
+        Known {
+            range: Range { min, max },
+            timeless,
         }
     };
-    Ok((0..groups.len()).map(range).collect())
+    Ok((0..groups.len()).map(known).collect())
 }
 
 /// The file lacks the column of the event time.

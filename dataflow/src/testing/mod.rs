@@ -1,5 +1,6 @@
 //! What tests of every crate share: the contract suites that each implementation runs, and tables as pictures.
 
+pub mod afar;
 pub mod format;
 pub mod sink;
 pub mod source;

@@ -26,6 +26,8 @@ use crate::time::{Clock, ManualClock, SystemClock};
 
 /// How long a promised wake may take: far longer than any test needs, so that only a missing one is found.
 const WAKE_DEADLINE: Duration = Duration::from_secs(30);
+/// So often a clock is moved on in vain before a wake counts as missing.
+const CLOCK_MOVES_MAX: u32 = 30;
 /// At so many points a source is cut and restored.
 const CUTS: usize = 16;
 
@@ -259,12 +261,9 @@ impl Driven {
                 }
                 Polled::Wait if before.is_empty() => return Ok(Step::Starved),
                 Polled::Wait => {
-                    if let Some((clock, step)) = &self.clock {
-                        clock.advance(*step);
-                    }
-                    let woken = self.woken.recv_timeout(WAKE_DEADLINE);
+                    let woken = self.wait();
                     assert!(
-                        woken.is_ok(),
+                        woken,
                         "the reader had nothing, holds {before:?}, and never woke its subtask"
                     );
                 }
@@ -274,6 +273,18 @@ impl Driven {
                 }
             }
         }
+    }
+
+    /// Sleeps until woken; a clock that stands still is moved on, at first and whenever nothing happens for a while.
+    fn wait(&self) -> bool {
+        let Some((clock, step)) = &self.clock else {
+            return self.woken.recv_timeout(WAKE_DEADLINE).is_ok();
+        };
+        let patience = WAKE_DEADLINE / CLOCK_MOVES_MAX;
+        (0..CLOCK_MOVES_MAX).any(|_| {
+            clock.advance(*step);
+            self.woken.recv_timeout(patience).is_ok()
+        })
     }
 
     fn note(&mut self, before: &[Split], batch: RecordBatch) {

@@ -18,7 +18,7 @@ pub(super) struct Finder {
     options: Options,
     location: Location,
     stores: Arc<dyn Stores>,
-    /// The version of each file that was reported and is still there.
+    /// Size and version of each file that was reported and is still there.
     reported: BTreeMap<String, String>,
     /// What was there at the last look and was not reported yet, because it may still be being written.
     unsettled: BTreeMap<String, Object>,
@@ -53,11 +53,16 @@ impl Finder {
     fn check_reported(&self, object: &Object) -> Result<bool, Failure> {
         match self.reported.get(&object.path) {
             None => Ok(false),
-            Some(version) if *version == object.version => Ok(true),
+            Some(reported) if *reported == identity(object) => Ok(true),
             Some(_) => Err(Failure::fail(format!("`{}` changed after it was found", object.path))
                 .help("files must not change while they are read: write them elsewhere and move them in when they are complete")),
         }
     }
+}
+
+/// What changes when a file changes. Its clock may be too coarse to tell two writes apart, its size often does.
+fn identity(object: &Object) -> String {
+    format!("{} {}", object.size, object.version)
 }
 
 #[async_trait]
@@ -91,7 +96,7 @@ impl Enumerator for Finder {
         let there: BTreeSet<&str> = found.objects.iter().map(|object| object.path.as_str()).collect();
         self.reported.retain(|path, _| there.contains(path.as_str()));
         self.reported
-            .extend(new.iter().map(|object| (object.path.clone(), object.version.clone())));
+            .extend(new.iter().map(|object| (object.path.clone(), identity(object))));
         self.complete = watch.is_none();
         let bytes = new.iter().map(|object| object.size).sum();
         let compression = self.options.compression;

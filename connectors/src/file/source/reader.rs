@@ -37,6 +37,8 @@ struct OpenFile {
     label: SplitLabel,
     content: Content,
     cutter: Cutter,
+    /// Where in the content it began.
+    begun: u64,
     /// Decompressed bytes to be thrown away before the place to go on at.
     skip: u64,
     /// Whether all content was fed to the cutter.
@@ -133,8 +135,8 @@ impl OpenFile {
         // A range begins behind the first line feed that is not before the byte ahead of it.
         let from = position.unwrap_or(if aligned { start } else { start - 1 });
         let plain = spec.compression == Compression::None;
-        // The end of compressed content is not known before it is reached.
-        let end = if plain { end } else { u64::MAX };
+        // To the end of the file is to its last byte: that it is still the file that was found shows there.
+        let end = if plain && end < spec.size { end } else { u64::MAX };
         let spec = Arc::new(spec);
         let budget = context.buffer_bytes / OPEN_MAX;
         let stored = Stored::open(&spec, if plain { from } else { 0 }, context, budget);
@@ -143,6 +145,7 @@ impl OpenFile {
             split,
             content: Content::new(stored)?,
             cutter: Cutter::new(&context.framing, from, end, aligned),
+            begun: from,
             skip: if plain { 0 } else { from },
             drained: false,
             spec,
@@ -150,13 +153,9 @@ impl OpenFile {
     }
 
     fn snapshot(&self) -> Split {
-        let position = self.cutter.position().map_or(serde_json::Value::Null, Into::into);
-        // Nothing was returned yet where the position is unknown or the split's own beginning.
-        let position = if self.cutter.position() == Some(0) {
-            serde_json::Value::Null
-        } else {
-            position
-        };
+        // While it stands where it began, the split is as it was given.
+        let moved = self.cutter.position().filter(|position| *position != self.begun);
+        let position = moved.map_or_else(|| self.split.position.clone(), Into::into);
         Split {
             position,
             ..self.split.clone()

@@ -13,6 +13,7 @@ use dataflow::contract::{Framing, Shape, SourceConnector as _};
 use dataflow::element::columns;
 use dataflow::store::OpenStores;
 use dataflow::store::open::{AllowPaths, S3};
+use dataflow::testing::afar::Afar;
 use dataflow::testing::source::{Harness, Step, Subject, check};
 use dataflow::{Disposition, Failure};
 use parquet::arrow::ArrowWriter;
@@ -74,6 +75,27 @@ fn the_contract_of_sources_holds_for_every_form_of_lines() {
     .unwrap();
     fs::write(folder.path().join("d.json"), "").unwrap();
     check(subject(json!({ "path": folder.path() })));
+}
+
+#[test]
+fn the_contract_of_sources_holds_for_files_in_an_object_store() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("a.json"), text(30_000)).unwrap();
+    fs::write(folder.path().join("b.json.gz"), gzip(text(20_000).as_bytes())).unwrap();
+    fs::write(
+        folder.path().join("c.json.zst"),
+        zstd::encode_all(text(20_000).as_bytes(), 1).unwrap(),
+    )
+    .unwrap();
+    let mut subject = subject(json!({ "path": folder.path(), "splitSize": "1MiB" }));
+    subject.stores = Arc::new(Afar(Arc::clone(&subject.stores)));
+    subject.buffer_bytes = 300 << 10;
+    check(subject.clone());
+    let harness = Harness::new(subject);
+    let splits = harness.splits().unwrap();
+    fs::write(folder.path().join("a.json"), "another").unwrap();
+    let changed = harness.reader(splits).unwrap().step().unwrap_err();
+    assert!(changed.message.contains("a.json` changed"), "{changed}");
 }
 
 #[test]
