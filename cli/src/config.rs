@@ -3,7 +3,7 @@
 
 use std::env::{VarError, var};
 
-use dataflow::store::S3;
+use dataflow::store::open::S3;
 
 use crate::exit::{Exit, Stop};
 

@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod exit;
 mod output;
+mod planning;
 mod wiring;
 
 use std::process::ExitCode;

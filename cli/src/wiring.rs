@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
 
-use dataflow::store::{AllowPaths, OpenStores, Store, Stores};
+use dataflow::store::open::AllowPaths;
+use dataflow::store::{OpenStores, Store, Stores};
 use dataflow::time::{Clock, SystemClock};
 use planner::Catalog;
 use tokio::runtime::{Builder, Runtime};

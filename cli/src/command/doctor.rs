@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use dataflow::contract::EnumeratorContext;
-use dataflow::store::AllowPaths;
+use dataflow::store::open::AllowPaths;
 use planner::job::JobGraph;
 use serde::Serialize;
 

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use dataflow::store::AllowPaths;
+use dataflow::store::open::AllowPaths;
 use serde_json::{Value, json};
 
 use crate::args::{Files, OutputForm};

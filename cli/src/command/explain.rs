@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dataflow::contract::Guarantee;
-use dataflow::store::AllowPaths;
+use dataflow::store::open::AllowPaths;
 use planner::Catalog;
 use serde_json::{Value, json};
 

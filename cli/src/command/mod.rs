@@ -14,7 +14,7 @@ mod submit;
 use std::future::Future;
 
 use clap::CommandFactory as _;
-use dataflow::store::AllowPaths;
+use dataflow::store::open::AllowPaths;
 
 use crate::args::{Arguments, Verb};
 use crate::exit::{Exit, Stop};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dataflow::Scope;
-use dataflow::time::Clock as _;
+use dataflow::store::open::AllowPaths;
 use futures::future::try_join_all;
 use hyper_util::rt::TokioIo;
 use jobmanager::jobs::{Fresh, JobManager, Planned, World};
@@ -25,7 +25,6 @@ use crate::exit::{Exit, Stop};
 use crate::output::{Progress, say, show};
 use crate::planning::Planner;
 use crate::wiring::{self, Parts};
-use dataflow::store::AllowPaths;
 
 /// What fits into the pipe between job manager and task manager before its reader has to read.
 const PIPE_BYTES: usize = 1 << 20;
@@ -85,20 +84,9 @@ impl House<'_> {
             leader.serve_rest(listener, self.planner.clone());
         }
         let fresh = if self.run.fresh { Fresh::Anew } else { Fresh::Resume };
-        // What ran when the process was killed is taken up by the job manager itself.
-        let running = leader.jobs().summary(&name).ok().filter(|summary| !summary.state.is_over());
-        match running {
-            Some(summary) if !self.run.fresh => {
-                say(&format!("{name}: goes on where it was, from epoch {} of {}", summary.epoch, summary.job));
-            }
-            Some(_) => {
-                leader.jobs().cancel(&name).await.map_err(not_done)?;
-                let mut watch = leader.jobs().watch(&name).map_err(not_done)?;
-                // An error means that its task is gone, which is what is waited for.
-                drop(watch.wait_for(|summary| summary.state.is_over()).await);
-                self.submit(&leader, planned, fresh).await?;
-            }
-            None => self.submit(&leader, planned, fresh).await?,
+        let submitted = leader.jobs().submit(planned, fresh).await.map_err(not_done)?;
+        if submitted.outcome != Outcome::Started {
+            say(&said(&submitted));
         }
         if let Ok(watch) = leader.jobs().watch(&name) {
             self.follow(&leader, &name, watch).await?;
@@ -107,14 +95,6 @@ impl House<'_> {
         taskmanager.shut_down().await;
         self.scope.shut_down().await;
         Ok(described)
-    }
-
-    async fn submit(&self, leader: &JobManager, planned: Planned, fresh: Fresh) -> Result<(), Stop> {
-        let submitted = leader.jobs().submit(planned, fresh).await.map_err(not_done)?;
-        if submitted.outcome != Outcome::Started {
-            say(&said(&submitted));
-        }
-        Ok(())
     }
 
     async fn lead(&self, name: &str) -> Result<JobManager, Stop> {
@@ -127,7 +107,7 @@ impl House<'_> {
             clock: self.parts.clock.clone(),
             scope: self.scope.clone(),
         };
-        JobManager::start(jobmanager_options(), world).await.map_err(refused)
+        JobManager::start_idle(jobmanager_options(), world).await.map_err(refused)
     }
 
     fn work(&self, slots: u32, control: Channel) -> Result<TaskManager, Stop> {

@@ -1,0 +1,146 @@
+//! Planning with the world at hand: asks sources for schemas that only their files know, then lets the planner decide.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dataflow::store::Stores;
+use dataflow::Failure;
+use jobmanager::{Desired, Plan, Planned, Rejected};
+use planner::diagnostic::Look;
+use planner::spec::DesiredState;
+use planner::{Catalog, Discovered};
+use serde_json::Value;
+
+use crate::exit::{Exit, Stop};
+
+/// Plans texts.
+pub(crate) struct Planner {
+    catalog: Arc<Catalog>,
+    stores: Arc<dyn Stores>,
+    /// What messages call the text.
+    file: String,
+    look: Look,
+}
+
+/// What `weir validate` says of a text.
+pub(crate) struct Checked {
+    pub(crate) has_errors: bool,
+    pub(crate) names: Vec<String>,
+    /// For people; empty where nothing was found.
+    pub(crate) rendered: String,
+    pub(crate) diagnostics: Value,
+}
+
+impl Planner {
+    /// A planner of texts that came without a file, and go back as plain text.
+    pub(crate) fn new(catalog: Arc<Catalog>, stores: Arc<dyn Stores>) -> Self {
+        Self { catalog, stores, file: "datastream.yaml".to_owned(), look: Look::Plain }
+    }
+
+    /// Texts of this file, for the person at this terminal.
+    pub(crate) fn of_file(mut self, file: &Path) -> Self {
+        self.file = if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
+        self.look = if std::io::stderr().is_terminal() { Look::Colours } else { Look::Plain };
+        self
+    }
+
+    /// Plans every document of a text.
+    pub(crate) async fn plan_all(&self, text: &str) -> Result<Vec<Planned>, Stop> {
+        self.plan(text).await.map_err(|rejected| Stop::new(Exit::Document, rejected.rendered.trim_end()))
+    }
+
+    /// The logical plans of a text, as text.
+    pub(crate) async fn logical_text(&self, text: &str) -> Result<String, Stop> {
+        let planned = self.walk(text).await.map_err(|failure| Stop::new(Exit::Document, format!("error: {failure}")))?;
+        if planned.diagnostics.has_errors() {
+            let rendered = planned.diagnostics.render(&self.file, text, self.look);
+            return Err(Stop::new(Exit::Document, rendered.trim_end()));
+        }
+        Ok(planned.plans.iter().map(planner::explain::logical).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// Every mistake in a text.
+    pub(crate) async fn check(&self, text: &str) -> Checked {
+        match self.walk(text).await {
+            Ok(planned) => {
+                let found = &planned.diagnostics;
+                let rendered = if found.is_empty() { String::new() } else { found.render(&self.file, text, self.look) };
+                Checked {
+                    has_errors: found.has_errors(),
+                    names: planned.specs.iter().map(|spec| spec.name.value.clone()).collect(),
+                    rendered,
+                    diagnostics: found.to_json(&self.file, text),
+                }
+            }
+            Err(failure) => Checked {
+                has_errors: true,
+                names: Vec::new(),
+                rendered: format!("error: {}: {failure}", self.file),
+                diagnostics: unreachable_input(&failure),
+            },
+        }
+    }
+
+    /// The walk, behind the questions to the world.
+    async fn walk(&self, text: &str) -> Result<planner::Planned, Failure> {
+        let parsed = planner::spec::parse(text, &self.catalog);
+        let mut discovered = Discovered::default();
+        // A text with mistakes is shown them first: its sources may name nothing that is there.
+        if !parsed.diagnostics.has_errors() {
+            for wanted in planner::sources_to_discover(&parsed.specs, &self.catalog) {
+                let connector = self.catalog.connector(&wanted.connector);
+                let Some(source) = connector.and_then(|connector| connector.source()) else { continue };
+                let schema = source.discover_schema(&wanted.options, self.stores.clone()).await.map_err(|mut failure| {
+                    failure.message = format!("source `{}`: {}", wanted.source, failure.message);
+                    failure
+                })?;
+                discovered.insert(&wanted.datastream, &wanted.source, schema);
+            }
+        }
+        Ok(planner::plan(text, &self.catalog, &discovered))
+    }
+}
+
+#[async_trait]
+impl Plan for Planner {
+    async fn plan(&self, text: &str) -> Result<Vec<Planned>, Rejected> {
+        let planned = match self.walk(text).await {
+            Ok(planned) => planned,
+            Err(failure) => {
+                return Err(Rejected {
+                    diagnostics: unreachable_input(&failure),
+                    rendered: format!("error: {}: {failure}", self.file),
+                    summary: failure.message,
+                });
+            }
+        };
+        if planned.diagnostics.has_errors() || planned.jobs.is_empty() {
+            return Err(Rejected {
+                diagnostics: planned.diagnostics.to_json(&self.file, text),
+                rendered: planned.diagnostics.render(&self.file, text, self.look),
+                summary: planned.diagnostics.summary().trim_end().to_owned(),
+            });
+        }
+        let of_spec = |(spec, graph): (&planner::spec::Spec, planner::job::JobGraph)| Planned {
+            text: text.get(spec.span.start..spec.span.end).unwrap_or(text).to_owned(),
+            graph,
+            desired: match spec.desired {
+                DesiredState::On => Desired::On,
+                DesiredState::Off => Desired::Off,
+            },
+        };
+        // Without mistakes every document has its graph, in order.
+        Ok(planned.specs.iter().zip(planned.jobs).map(of_spec).collect())
+    }
+}
+
+/// Input that cannot be looked at, in the form of a finding.
+fn unreachable_input(failure: &Failure) -> Value {
+    serde_json::json!({
+        "errors": 1,
+        "warnings": 0,
+        "findings": [{ "code": null, "severity": "error", "message": failure.message, "help": failure.help }],
+    })
+}
