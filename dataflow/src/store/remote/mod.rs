@@ -136,7 +136,10 @@ const CODES: [&str; 4] = [NO_BUCKET, "AccessDenied", "InvalidAccessKeyId", "Sign
 
 /// Which of these codes the server gave as the reason.
 fn said(cause: &Cause) -> Option<&'static str> {
-    let text = cause.to_string();
+    let chain = std::iter::successors(Some(cause as &(dyn std::error::Error + 'static)), |error| {
+        error.source()
+    });
+    let text = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     CODES
         .into_iter()
         .find(|code| text.contains(&format!("<Code>{code}</Code>")))
