@@ -484,7 +484,7 @@ impl Walk {
         self.unrecorded.clear();
     }
 
-    async fn restore(&mut self, check: &mut Check<'_>, sink: &mut Box<dyn Sink>) {
+    async fn restore(&mut self, check: &Check<'_>, sink: &mut Box<dyn Sink>) {
         *sink = check.sink(vec![self.record.state.clone()]);
         self.kept.clear();
         commit(sink.as_mut(), &self.record.committables).await;
