@@ -161,7 +161,8 @@ impl Cluster {
         if !self.shared.roster.lock().remove(name, incarnation) {
             return;
         }
-        tracing::warn!(task_manager = name, incarnation, reason, "task manager is gone");
+        // A job that loses subtasks by it says so itself.
+        tracing::info!(task_manager = name, incarnation, reason, "task manager is gone");
         let jobs: Vec<_> = self.shared.jobs.lock().keys().cloned().collect();
         for job in jobs {
             let (task_manager, incarnation) = (name.to_owned(), incarnation.to_owned());

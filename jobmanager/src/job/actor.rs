@@ -191,6 +191,8 @@ pub(super) struct Actor {
     pub(super) life: Life,
     pub(super) coordinator: Coordinator,
     pub(super) deployment: Option<Deployment>,
+    /// The one before, for people who ask what became of it; nothing is decided from it.
+    pub(super) past: Option<Deployment>,
     pub(super) seats: crate::cluster::Seats,
     pub(super) drain: bool,
     pub(super) concluded: bool,
@@ -239,6 +241,7 @@ impl Actor {
             life: Life::new(RestartPolicy::new(settings.restart, seed)),
             coordinator: Coordinator::new(Config::every(settings.checkpoint_interval), epoch),
             deployment: None,
+            past: None,
             seats: crate::cluster::Seats::default(),
             drain: false,
             concluded: false,
@@ -521,7 +524,7 @@ impl Actor {
         }
         if gone && self.life.is_going_down() && self.coordinator.is_settled() {
             self.last_reached = self.reached();
-            self.deployment = None;
+            self.past = self.deployment.take();
             self.context.cluster.release(&self.job);
             self.step(life::Event::Gone);
         }

@@ -231,7 +231,7 @@ impl Actor {
                 });
             }
         }
-        let observed = self.deployment.iter().flat_map(|deployment| &deployment.observed);
+        let observed = self.shown().into_iter().flat_map(|deployment| &deployment.observed);
         for counted in observed
             .filter(|(id, _)| id.vertex == vertex.id)
             .flat_map(|(_, observed)| &observed.now.1.nodes)
@@ -253,19 +253,29 @@ impl Actor {
         }
     }
 
+    /// The deployment that people are shown: the present one, or the last.
+    fn shown(&self) -> Option<&Deployment> {
+        self.deployment.as_ref().or(self.past.as_ref())
+    }
+
     fn subtask(&self, id: SubtaskId) -> Subtask {
-        let deployment = self.deployment.as_ref();
+        let deployment = self.shown();
+        let over = self.deployment.is_none();
         let seat = deployment.and_then(|deployment| deployment.seats.subtasks.get(&id));
         let attempt = deployment.and_then(|deployment| deployment.attempts.get(&id));
         let observed = deployment.and_then(|deployment| deployment.observed.get(&id));
         let none = Gauges::default();
         let gauges = observed.map_or(&none, |observed| &observed.now.1);
-        let rate = |count: fn(&Gauges) -> u64| observed.map_or(0.0, |observed| observed.rate(count));
-        let share = |time: fn(&Gauges) -> Duration| observed.map_or(0.0, |observed| busy_share(observed, time));
+        let observed_now = observed.filter(|_| !over);
+        let rate = |count: fn(&Gauges) -> u64| observed_now.map_or(0.0, |observed| observed.rate(count));
+        let share = |time: fn(&Gauges) -> Duration| observed_now.map_or(0.0, |observed| busy_share(observed, time));
         Subtask {
             id: id.to_string(),
             task_manager: seat.map(|seat| seat.task_manager.clone()),
-            state: attempt.copied().unwrap_or_default().state().to_string(),
+            state: match self.state {
+                State::Finished => State::Finished.to_string(),
+                _ => attempt.copied().unwrap_or_default().state().to_string(),
+            },
             records_in: gauges.records_in,
             records_out: gauges.records_out,
             bytes_in: gauges.bytes_in,
@@ -275,16 +285,16 @@ impl Actor {
             busy: share(|gauges| gauges.busy),
             backpressured: share(|gauges| gauges.backpressured),
             idle: share(|gauges| gauges.idle),
-            waits_for: gauges.waits_for.clone(),
-            waits_seconds: gauges.waits.as_secs_f64(),
+            waits_for: observed_now.map_or_else(String::new, |observed| observed.now.1.waits_for.clone()),
+            waits_seconds: observed_now.map_or(0.0, |observed| observed.now.1.waits.as_secs_f64()),
         }
     }
 
     fn dead_letters(&self) -> Vec<DeadLetters> {
         let mut by_step: BTreeMap<&str, DeadLetters> = BTreeMap::new();
         let nodes = self
-            .deployment
-            .iter()
+            .shown()
+            .into_iter()
             .flat_map(|deployment| deployment.observed.values())
             .flat_map(|one| &one.now.1.nodes);
         for NodeGauges {

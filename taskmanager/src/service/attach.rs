@@ -154,7 +154,13 @@ impl Connection {
                 self.tasks.lock().left(identity);
                 Ok(())
             }
-            report => wire::report(identity, report).map_or(Ok(()), |message| send(out, message)),
+            report => {
+                // Counts arrive before what may be acted upon: a record, and the end of a job, are told with their rows.
+                if matches!(report, Report::Acknowledged(_)) {
+                    self.beat(out)?;
+                }
+                wire::report(identity, report).map_or(Ok(()), |message| send(out, message))
+            }
         }
     }
 
