@@ -293,7 +293,7 @@ fn access(root: &ast::Expr, chain: &[AccessExpr]) -> Result<Vec<String>, String>
             .value
             .parse::<Path>()
             .map(|path| path.parts().to_vec())
-            .map_err(|_| unclear()),
+            .map_err(|_not_a_path| unclear()),
         _ => Err(unclear()),
     };
     let mut path = parts(root)?;
@@ -358,7 +358,7 @@ fn untyped(syntax: &ast::Expr, uses: &[PathUse]) -> Result<Expr, String> {
         DataType::Boolean,
     ];
     guesses.into_iter().fold(unknown, |planned, guess| {
-        planned.or_else(|error| logical(syntax, uses, &|_| guess.clone()).map_err(|_| error))
+        planned.or_else(|error| logical(syntax, uses, &|_| guess.clone()).map_err(|_as_unclear| error))
     })
 }
 

@@ -13,7 +13,7 @@ use datafusion_physical_expr::expressions::{BinaryExpr, InListExpr, Literal};
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::bind::Bound;
-use super::text_in::TextIn;
+use super::text_in::{TextIn, Wanted};
 
 /// Makes what can be evaluated.
 pub(super) fn compile(bound: &Bound) -> Result<Arc<dyn PhysicalExpr>> {
@@ -35,7 +35,11 @@ fn improve(expr: Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<Transformed<A
     if let Some(list) = any.downcast_ref::<InListExpr>()
         && list.expr().data_type(schema)? == DataType::Utf8View
         && let Some(texts) = texts(list.list())
-        && let Some(fast) = TextIn::new(Arc::clone(list.expr()), texts, list.negated())
+        && let Some(fast) = TextIn::new(
+            Arc::clone(list.expr()),
+            texts,
+            if list.negated() { Wanted::Others } else { Wanted::Listed },
+        )
     {
         return Ok(Transformed::yes(Arc::new(fast)));
     }

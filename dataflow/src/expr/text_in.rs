@@ -19,6 +19,15 @@ const TEXTS_MAX: usize = 32;
 /// A view holds texts up to this length whole.
 const INLINE_BYTES_MAX: usize = 12;
 
+/// Which texts an operator is true for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Wanted {
+    /// `IN`.
+    Listed,
+    /// `NOT IN`.
+    Others,
+}
+
 /// Whether a text is one of a few.
 #[derive(Debug)]
 pub(super) struct TextIn {
@@ -26,12 +35,12 @@ pub(super) struct TextIn {
     short: Vec<u128>,
     long: Vec<(u64, Vec<u8>)>,
     texts: Vec<String>,
-    negated: bool,
+    wanted: Wanted,
 }
 
 impl TextIn {
     /// Of `text`, which yields string views, and a list without NULLs; none where the list is too long.
-    pub(super) fn new(text: Arc<dyn PhysicalExpr>, mut texts: Vec<String>, negated: bool) -> Option<Self> {
+    pub(super) fn new(text: Arc<dyn PhysicalExpr>, mut texts: Vec<String>, wanted: Wanted) -> Option<Self> {
         texts.sort();
         texts.dedup();
         if texts.len() > TEXTS_MAX {
@@ -48,7 +57,7 @@ impl TextIn {
             short,
             long,
             texts,
-            negated,
+            wanted,
         })
     }
 
@@ -85,9 +94,8 @@ impl PhysicalExpr for TextIn {
         let column: ArrayRef = self.text.evaluate(batch)?.into_array(batch.num_rows())?;
         let column = column.as_string_view();
         let views = column.views();
-        let found = BooleanBuffer::collect_bool(column.len(), |row| {
-            self.contains(column, row, views[row]) != self.negated
-        });
+        let listed = self.wanted == Wanted::Listed;
+        let found = BooleanBuffer::collect_bool(column.len(), |row| self.contains(column, row, views[row]) == listed);
         Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(
             found,
             column.nulls().cloned(),
@@ -105,7 +113,7 @@ impl PhysicalExpr for TextIn {
             short: self.short.clone(),
             long: self.long.clone(),
             texts: self.texts.clone(),
-            negated: self.negated,
+            wanted: self.wanted,
         }))
     }
 
@@ -116,14 +124,14 @@ impl PhysicalExpr for TextIn {
 
 impl fmt::Display for TextIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let not = if self.negated { "NOT " } else { "" };
+        let not = if self.wanted == Wanted::Others { "NOT " } else { "" };
         write!(f, "{} {not}IN ('{}')", self.text, self.texts.join("', '"))
     }
 }
 
 impl PartialEq for TextIn {
     fn eq(&self, other: &Self) -> bool {
-        self.text.eq(&other.text) && self.texts == other.texts && self.negated == other.negated
+        self.text.eq(&other.text) && self.texts == other.texts && self.wanted == other.wanted
     }
 }
 
@@ -133,6 +141,6 @@ impl Hash for TextIn {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.text.hash(state);
         self.texts.hash(state);
-        self.negated.hash(state);
+        self.wanted.hash(state);
     }
 }

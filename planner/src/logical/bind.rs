@@ -210,14 +210,21 @@ impl Binder<'_> {
         }
     }
 
-    /// An expression is computed; a condition if it must be true or false.
-    pub(crate) fn uses(&mut self, scope: &Scope, checked: &Checked<'_>, condition: bool) {
-        let slot = |path: &Path| scope.slot(path);
-        let observed = if condition {
-            self.inference.observe_predicate(&checked.parsed, &slot)
-        } else {
-            self.inference.observe(&checked.parsed, &slot)
-        };
+    /// An expression is computed.
+    pub(crate) fn computes(&mut self, scope: &Scope, checked: &Checked<'_>) {
+        let observed = self.inference.observe(&checked.parsed, &|path: &Path| scope.slot(path));
+        self.observed(scope, checked, observed);
+    }
+
+    /// An expression decides: it must be true or false.
+    pub(crate) fn decides(&mut self, scope: &Scope, checked: &Checked<'_>) {
+        let observed = self
+            .inference
+            .observe_predicate(&checked.parsed, &|path: &Path| scope.slot(path));
+        self.observed(scope, checked, observed);
+    }
+
+    fn observed(&mut self, scope: &Scope, checked: &Checked<'_>, observed: Result<(), expr::Error>) {
         if let Err(error) = observed {
             checked.tell(&error, self.diagnostics);
             self.contradicted.push(checked.span());
@@ -259,14 +266,10 @@ impl Binder<'_> {
     fn nodes(&mut self, spec: &Spec, stages: &[Stage<'_>], scopes: &[Scope]) -> Vec<Option<Node>> {
         let mut nodes: Vec<Option<Node>> = Vec::new();
         let mut made: Vec<Made> = Vec::new();
-        for (index, stage) in stages.iter().enumerate() {
+        for (stage, scope) in stages.iter().zip(scopes) {
             let input = self.input(stage, stages, &made);
-            let parallelism = stage
-                .parallelism
-                .or(spec.settings.parallelism.map(|number| number.value));
-            let inherited = stage.inputs.iter().map(|input| made[*input].parallelism).max();
-            let parallelism = parallelism.or(inherited).unwrap_or(1);
-            let mut inputs: Vec<usize> = stage
+            let parallelism = parallelism(spec, stage, &made);
+            let inputs: Vec<usize> = stage
                 .inputs
                 .iter()
                 .flat_map(|input| made[*input].nodes.clone())
@@ -285,49 +288,18 @@ impl Binder<'_> {
                 continue;
             }
             let begins = matches!(stage.kind, Kind::Source(_));
-            let scope = &scopes[index];
             let bound = if begins || input.is_some() {
                 operators::bind(self, stage, input.as_ref(), scope)
             } else {
                 None
             };
-            let Some(bound) = bound else {
-                nodes.push(None);
-                made.push(Made {
-                    nodes: vec![nodes.len() - 1],
-                    output: None,
-                    parallelism,
-                    key_by: Vec::new(),
-                });
-                continue;
-            };
-            let mut output = None;
-            for one in bound {
-                let name = format!("{}{}", stage.name, one.suffix);
-                let schema = if matches!(one.recipe, Recipe::Sink(_)) {
-                    Arc::new(Schema::empty())
-                } else {
-                    one.output.rows()
-                };
-                let key_by = std::mem::take(&mut key_by);
-                nodes.push(Some(Node {
-                    name,
-                    recipe: one.recipe,
-                    inputs,
-                    key_by,
-                    parallelism,
-                    output: schema,
-                    reads: one.reads,
-                }));
-                inputs = vec![nodes.len() - 1];
-                output = Some(one.output);
-            }
-            made.push(Made {
+            let taken = Made {
                 nodes: inputs,
-                output,
+                output: None,
                 parallelism,
-                key_by: Vec::new(),
-            });
+                key_by,
+            };
+            made.push(place(stage, bound, taken, &mut nodes));
         }
         nodes
     }
@@ -440,6 +412,56 @@ impl Binder<'_> {
             Some(help) => found.help(help),
             None => found,
         });
+    }
+}
+
+/// How many subtasks a stage has: its own number, the datastream's, or that of what it reads.
+fn parallelism(spec: &Spec, stage: &Stage<'_>, made: &[Made]) -> u32 {
+    let of_all = || spec.settings.parallelism.map(|number| number.value);
+    let inherited = || stage.inputs.iter().map(|input| made[*input].parallelism).max();
+    stage.parallelism.or_else(of_all).or_else(inherited).unwrap_or(1)
+}
+
+/// Adds the operators of a stage to the plan, each behind the one before it, the first behind what the stage takes.
+fn place(stage: &Stage<'_>, bound: Option<Vec<Bound>>, taken: Made, nodes: &mut Vec<Option<Node>>) -> Made {
+    let Made {
+        nodes: mut inputs,
+        mut output,
+        parallelism,
+        mut key_by,
+    } = taken;
+    let Some(bound) = bound else {
+        nodes.push(None);
+        return Made {
+            nodes: vec![nodes.len() - 1],
+            output: None,
+            parallelism,
+            key_by: Vec::new(),
+        };
+    };
+    for one in bound {
+        let schema = if matches!(one.recipe, Recipe::Sink(_)) {
+            Arc::new(Schema::empty())
+        } else {
+            one.output.rows()
+        };
+        nodes.push(Some(Node {
+            name: format!("{}{}", stage.name, one.suffix),
+            recipe: one.recipe,
+            inputs,
+            key_by: std::mem::take(&mut key_by),
+            parallelism,
+            output: schema,
+            reads: one.reads,
+        }));
+        inputs = vec![nodes.len() - 1];
+        output = Some(one.output);
+    }
+    Made {
+        nodes: inputs,
+        output,
+        parallelism,
+        key_by: Vec::new(),
     }
 }
 

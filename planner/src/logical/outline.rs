@@ -294,7 +294,7 @@ impl<'a> Outline<'a, '_> {
         }
         self.add(
             stage,
-            of.or(taken.first().copied()).unwrap_or_default(),
+            of.or_else(|| taken.first().copied()).unwrap_or_default(),
             Some(last.clone()),
         );
         self.name("archive".to_owned(), archive.key, Port::Sink);

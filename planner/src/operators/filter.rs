@@ -6,7 +6,7 @@ use crate::logical::{Binder, Bound, Checked, Input, Reads, Scope};
 
 pub(crate) fn observe(binder: &mut Binder<'_>, condition: Option<&Checked<'_>>, input: &Scope) -> Scope {
     if let Some(condition) = condition {
-        binder.uses(input, condition, true);
+        binder.decides(input, condition);
     }
     input.clone()
 }

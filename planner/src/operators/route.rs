@@ -7,7 +7,7 @@ use crate::logical::{Binder, Bound, Checked, Input, Reads, Scope};
 
 pub(crate) fn observe(binder: &mut Binder<'_>, own: Option<&Option<Checked<'_>>>, input: &Scope) -> Scope {
     if let Some(Some(condition)) = own {
-        binder.uses(input, condition, true);
+        binder.decides(input, condition);
     }
     input.clone()
 }

@@ -16,7 +16,7 @@ pub(crate) fn observe(binder: &mut Binder<'_>, columns: &[Column<'_>], input: &S
         let Some(checked) = checked else {
             return (name.value.clone(), Slot::Unknown);
         };
-        binder.uses(input, checked, false);
+        binder.computes(input, checked);
         // A field under another name is still that field: what is done with it further on says what it is.
         let slot = checked.parsed.as_path().map_or(Slot::Unknown, |path| input.slot(path));
         (name.value.clone(), slot)
