@@ -2,7 +2,14 @@
 
 /// Version 1 of the wire.
 pub mod v1 {
-    #![expect(missing_docs, clippy::all, clippy::allow_attributes_without_reason, reason = "generated from the .proto files")]
+    #![expect(
+        missing_docs,
+        unused_qualifications,
+        clippy::all,
+        clippy::allow_attributes,
+        clippy::allow_attributes_without_reason,
+        reason = "generated from the .proto files"
+    )]
 
     tonic::include_proto!("weir.v1");
 }

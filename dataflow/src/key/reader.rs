@@ -67,8 +67,9 @@ impl KeyReader {
         for path in paths {
             let missing = || KeyError::Missing { path: path.clone() };
             let mut found = schema
-                .field_with_name(path.column())
-                .map_err(|_| missing())?
+                .column_with_name(path.column())
+                .ok_or_else(missing)?
+                .1
                 .data_type();
             for part in &path.parts()[1..] {
                 let DataType::Struct(fields) = found else {

@@ -41,7 +41,7 @@ impl CarryService {
                 "{name}, which listens there now, was started anew"
             )));
         }
-        let connection = Arc::new(Connection::default());
+        let connection = Arc::new(Connection::new(hello.connection));
         self.scope.run(Arc::clone(&connection).read(frames, self.registry));
         let receipts = futures::stream::unfold(connection, |connection| async move {
             let receipt = connection.receipt().await?;

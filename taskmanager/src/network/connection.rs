@@ -13,8 +13,9 @@ use super::receiver::{Delivered, Receiver};
 use super::registry::Registry;
 
 /// The receiving end of one connection.
-#[derive(Default)]
 pub(super) struct Connection {
+    /// Grows with each connection of one sender. A late reader of an earlier one takes nothing back from a later one.
+    pub(super) counter: u64,
     state: Mutex<State>,
     ready: Notify,
 }
@@ -29,6 +30,15 @@ struct State {
 }
 
 impl Connection {
+    /// The sender's connection of this number.
+    pub(super) fn new(counter: u64) -> Self {
+        Self {
+            counter,
+            state: Mutex::default(),
+            ready: Notify::new(),
+        }
+    }
+
     /// The receipt of a channel has changed.
     pub(super) fn mark(&self, number: u32) {
         let fresh = self.state.lock().marked.insert(number);
@@ -51,29 +61,27 @@ impl Connection {
 
     /// Takes frames until the connection ends. Never waits for a receiver: credit guarantees room.
     pub(super) async fn read(self: Arc<Self>, mut frames: Streaming<Frame>, registry: Arc<Registry>) {
-        let end = loop {
-            match frames.message().await {
-                Ok(Some(frame)) => {
-                    if let Err(status) = self.take(frame, &registry) {
-                        break Err(status);
-                    }
-                }
-                Ok(None) => break Ok(()),
-                Err(status) => break Err(status),
-            }
+        // Also where the scope ends first: the sender is not to wait for receipts of a connection that nobody reads.
+        let _finish = Finish {
+            connection: Arc::clone(&self),
+            registry: Arc::clone(&registry),
         };
-        if let Err(status) = &end {
-            tracing::debug!(%status, "data connection broke");
+        loop {
+            let taken = match frames.message().await {
+                Ok(Some(frame)) => self.take(frame, &registry),
+                Ok(None) => return,
+                Err(status) => Err(status),
+            };
+            if let Err(status) = taken {
+                tracing::debug!(%status, "data connection broke");
+                self.state.lock().end = Some(Err(status));
+                return;
+            }
         }
-        registry.disconnect(&self);
-        let mut state = self.state.lock();
-        state.channels.clear();
-        state.end = Some(end);
-        drop(state);
-        self.ready.notify_one();
     }
 
-    fn take(self: &Arc<Self>, frame: Frame, registry: &Registry) -> Result<(), Status> {
+    /// Takes one frame.
+    pub(super) fn take(self: &Arc<Self>, frame: Frame, registry: &Registry) -> Result<(), Status> {
         match frame {
             Frame::Hello(_) => Err(Status::invalid_argument("a second greeting")),
             Frame::Open { channel, name } => {
@@ -92,7 +100,7 @@ impl Connection {
                 match receiver.deliver(self, sequence, content) {
                     // Every receipt lets the sender forget frames.
                     Delivered::Now | Delivered::Before => self.mark(channel),
-                    Delivered::Stale => {}
+                    Delivered::Stale => return Err(Status::aborted("a later connection has taken over")),
                     Delivered::Gap => {
                         return Err(Status::out_of_range(format!("a frame of channel {channel} is missing")));
                     }
@@ -138,5 +146,22 @@ impl Connection {
             }
             self.ready.notified().await;
         }
+    }
+}
+
+/// Ends a connection when its reader ends, however that is.
+struct Finish {
+    connection: Arc<Connection>,
+    registry: Arc<Registry>,
+}
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        self.registry.disconnect(&self.connection);
+        let mut state = self.connection.state.lock();
+        state.channels.clear();
+        state.end.get_or_insert(Ok(()));
+        drop(state);
+        self.connection.ready.notify_one();
     }
 }

@@ -34,6 +34,9 @@ pub(super) const PING: (Duration, Duration) = (Duration::from_secs(4), Duration:
 /// What a connection may have on its way, in all channels: credit bounds it long before.
 pub(super) const WINDOW: u32 = 16 << 20;
 
+/// The largest HTTP/2 frame: the 16 KiB of the default cost a header and a turn of the state machine each.
+pub(super) const HTTP_FRAME: u32 = 256 << 10;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const BACKOFF_FIRST: Duration = Duration::from_millis(20);
 const BACKOFF_LONGEST: Duration = Duration::from_secs(1);
@@ -126,12 +129,13 @@ async fn converse(peer: &Arc<Peer>, dialler: &Dialler, receipts: &mut u64) -> Br
     if let Err(error) = grpc.ready().await {
         return Broken::Cut(causes(&error));
     }
+    let connection = peer.begin();
     let hello = Outgoing::hello(Hello {
         task_manager: dialler.me.task_manager.clone(),
         incarnation: dialler.me.incarnation.clone(),
         receiver_incarnation: peer.address.identity.incarnation.clone(),
+        connection,
     });
-    let connection = peer.begin();
     let frames = futures::stream::unfold(Arc::clone(peer), move |peer| async move {
         peer.next(connection).await.map(|frame| (frame, peer))
     });

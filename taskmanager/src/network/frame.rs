@@ -322,7 +322,9 @@ fn open(bytes: &[u8]) -> Result<(u8, &[u8], &[u8]), Malformed> {
     if crc32fast::hash(&bytes[PREFIX - 4..]) != u32::from_le_bytes(crc) {
         return Err(Malformed::Damaged { bytes: bytes.len() });
     }
-    let length = usize::try_from(u32::from_le_bytes([l0, l1, l2, l3])).map_err(|_| short())?;
+    let length = usize::try_from(u32::from_le_bytes([l0, l1, l2, l3]))
+        .ok()
+        .ok_or_else(short)?;
     let (header, body) = rest.split_at_checked(length).ok_or_else(short)?;
     Ok((kind, header, body))
 }

@@ -53,10 +53,17 @@ impl Receiver {
         }
     }
 
-    /// From now on the channel's elements come by this connection, under this number.
+    /// From now on the channel's elements come by this connection, under this number, unless it comes by a later one.
+    ///
+    /// The reader of a connection that broke may be late: what it still finds there must not take the channel back.
     pub(super) fn attach(&self, connection: &Arc<Connection>, number: u32) {
         let order = self.order.lock();
-        *self.at.lock() = Some((Arc::clone(connection), number));
+        let mut at = self.at.lock();
+        if at.as_ref().is_some_and(|(known, _)| known.counter > connection.counter) {
+            return;
+        }
+        *at = Some((Arc::clone(connection), number));
+        drop(at);
         drop(order);
         connection.mark(number);
     }

@@ -59,7 +59,13 @@ impl Registry {
             drop(state);
             return connection.refuse(number, "too many channels wait for their receivers");
         }
-        state.waiting.insert(name, (Arc::clone(connection), number));
+        if state
+            .waiting
+            .get(&name)
+            .is_none_or(|(known, _)| known.counter < connection.counter)
+        {
+            state.waiting.insert(name, (Arc::clone(connection), number));
+        }
     }
 
     /// A receiver is gone.

@@ -20,10 +20,10 @@ struct Load {
 fn all_arrives(fault: Fault, every: u64, seed: u64, load: &Load) -> u64 {
     let Load { rows_each, megabytes } = *load;
     let (mut from, to) = (Process::start("tm-1"), Process::start("tm-2"));
-    from.exchange.patience = Patience {
-        give_up: Duration::from_secs(120),
-        stall: Duration::from_millis(500),
-    };
+    if fault == Fault::Flip {
+        // Damage to the length of a message looks like a line that is well and brings nothing.
+        from.exchange.patience.stall = Duration::from_millis(500);
+    }
     let proxy = Proxy::start(to.socket(), fault, every, seed, from.runtime.handle());
     let at = PeerAddress {
         address: proxy.address.to_string(),
@@ -117,4 +117,19 @@ fn flipped_bits_lose_and_damage_nothing() {
         },
     );
     assert!(faults >= 10, "only {faults} flips");
+}
+
+/// Only the pings of the connection can notice it; the bell of the test waits for a minute at most.
+#[test]
+fn a_peer_that_falls_silent_is_dialled_again() {
+    let faults = all_arrives(
+        Fault::Silence,
+        8_000_000,
+        5,
+        &Load {
+            rows_each: 1000,
+            megabytes: 12,
+        },
+    );
+    assert!(faults >= 1, "the line never fell silent");
 }

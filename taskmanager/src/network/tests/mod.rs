@@ -246,6 +246,44 @@ fn peers_without_channels_are_forgotten_once_their_connection_ends() {
     wait_for(|| from.exchange.peers.lock().is_empty());
 }
 
+/// Found by a line that breaks every few frames: the reader of a broken connection came to its opening frame only after
+/// the next connection had opened the channel, took it back, and nobody ever sent a receipt again.
+#[test]
+fn a_late_reader_of_a_broken_connection_takes_no_channel_back() {
+    let (registry, bell, pool) = (Arc::new(Registry::default()), Bell::default(), SharedPool::new(1 << 20));
+    let mut inlet = registry.inlet(id(), receiving(&bell, &pool));
+    let [early, late] = [1, 2].map(|counter| Arc::new(connection::Connection::new(counter)));
+    let name = || address::Name::from(&id()).into();
+    let content = |sequence| frame::Frame::Content {
+        channel: 7,
+        sequence,
+        content: frame::Content::Idle,
+    };
+    late.take(
+        frame::Frame::Open {
+            channel: 7,
+            name: name(),
+        },
+        &registry,
+    )
+    .unwrap();
+    early
+        .take(
+            frame::Frame::Open {
+                channel: 7,
+                name: name(),
+            },
+            &registry,
+        )
+        .unwrap();
+    assert_eq!(
+        early.take(content(1), &registry).unwrap_err().code(),
+        tonic::Code::Aborted
+    );
+    late.take(content(1), &registry).unwrap();
+    assert!(matches!(inlet.take().unwrap(), Some(Element::Idle)));
+}
+
 /// Waits for a condition on a value that no waker tells of.
 fn wait_for(condition: impl Fn() -> bool) {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();

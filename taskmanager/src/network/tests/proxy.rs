@@ -15,6 +15,8 @@ pub(super) enum Fault {
     Cut,
     /// One bit arrives inverted, and the bytes go on.
     Flip,
+    /// Nothing passes any more, and nobody says so: a peer that is gone without a word.
+    Silence,
 }
 
 /// Passes bytes on between whoever dials it and one target.
@@ -85,14 +87,13 @@ impl Shared {
         };
         for (from, to) in [(&client, &server), (&server, &client)] {
             let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-            let shared = Arc::clone(self);
-            self.scope.thread(move || shared.pass(from, to), |_| {}).unwrap();
+            let (shared, first) = (Arc::clone(self), self.random(self.every));
+            self.scope.thread(move || shared.pass(from, to, first), |_| {}).unwrap();
         }
     }
 
-    /// One direction of one connection, until it ends or is cut.
-    fn pass(&self, mut from: TcpStream, mut to: TcpStream) {
-        let mut left = self.random(self.every);
+    /// One direction of one connection, with the first fault after `left` bytes, until it ends or is cut.
+    fn pass(&self, mut from: TcpStream, mut to: TcpStream, mut left: u64) {
         let mut bytes = vec![0; 16 << 10];
         let passed = loop {
             let count = match from.read(&mut bytes) {
@@ -110,6 +111,11 @@ impl Shared {
                 match self.fault {
                     Fault::Cut => break to.write_all(&bytes[..place]).and(Err(io::ErrorKind::BrokenPipe.into())),
                     Fault::Flip => bytes[place] ^= 1 << self.random(8),
+                    Fault::Silence => {
+                        // Once is enough: it takes seconds to be noticed.
+                        self.healed.store(true, Ordering::Relaxed);
+                        break swallow(&mut from);
+                    }
                 }
             }
             if let Err(error) = to.write_all(&bytes[..count]) {
@@ -123,4 +129,9 @@ impl Shared {
         };
         let _ = (from.shutdown(how), to.shutdown(how));
     }
+}
+
+/// Takes what comes until whoever sends it gives up.
+fn swallow(from: &mut TcpStream) -> io::Result<()> {
+    io::copy(from, &mut io::sink()).and(Err(io::ErrorKind::BrokenPipe.into()))
 }

@@ -179,6 +179,28 @@ fn only_the_bytes_that_rows_reach_travel() {
     assert!(one < whole / 4, "{one} of {whole} bytes for one row of a hundred");
 }
 
+/// What coverage-guided fuzzing begins with and has found; the bytes were written by another implementation.
+#[test]
+fn every_frame_of_the_corpus_is_read_or_refused_as_it_says() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../integration/fuzz/corpus/frame");
+    let read = |name: &str| std::fs::read(corpus.join(name)).unwrap();
+    for good in ["hello", "open", "batch", "watermark", "barrier", "end"] {
+        frame::decode(&read(good)).unwrap_or_else(|error| panic!("{good}: {error}"));
+    }
+    assert_eq!(frame::decode_receipt(&read("receipt")).unwrap().credit_bytes, 65_536);
+    for entry in std::fs::read_dir(&corpus).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        let (_, _) = (frame::decode(&bytes), frame::decode_receipt(&bytes));
+    }
+    let refused = |name: &str| frame::decode(&read(name)).unwrap_err().to_string();
+    assert_eq!(refused("open_without_name"), "frame 0 of channel 7 contradicts itself");
+    assert_eq!(refused("batch_without_rows"), "frame 1 of channel 7 contradicts itself");
+    assert_eq!(refused("kind_of_nobody"), "a frame is of unknown kind 99");
+    assert!(refused("damaged").contains("does not match"));
+    assert!(refused("cut").contains("is cut off"));
+    assert!(refused("header_longer_than_frame").contains("does not match"));
+}
+
 proptest! {
     #[test]
     fn arbitrary_bytes_are_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
