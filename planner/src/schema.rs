@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use dataflow::quantity::{ByteCount, Span};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -34,13 +35,13 @@ struct Datastream {
     #[schemars(range(min = 1, max = 32768))]
     max_parallelism: Option<u32>,
     /// How much memory the job may use for what flows and waits, on each task manager: `4GiB`.
-    memory: Option<Bytes>,
+    memory: Option<ByteCount>,
     /// When the job takes checkpoints.
     checkpoint: Option<Checkpoint>,
     /// What happens after a failure that may pass.
     restart: Option<Restart>,
     /// How long a batch may wait for company before it is sent; `5ms` unless given.
-    buffer_timeout: Option<Time>,
+    buffer_timeout: Option<Span>,
     /// Where it comes from.
     #[schemars(length(min = 1))]
     sources: Vec<Source>,
@@ -68,9 +69,9 @@ struct Datastream {
 #[expect(dead_code, reason = "only its schema is used")]
 struct Checkpoint {
     /// The time between two checkpoints; `1s` unless given.
-    interval: Option<Time>,
+    interval: Option<Span>,
     /// How long a checkpoint waits for barriers to meet before it overtakes what flows.
-    aligned_timeout: Option<Time>,
+    aligned_timeout: Option<Span>,
 }
 
 /// What happens after a failure that may pass.
@@ -95,7 +96,7 @@ struct Fixed {
     #[schemars(range(min = 1))]
     attempts: Option<u32>,
     /// The delay before each; `10s` unless given.
-    delay: Option<Time>,
+    delay: Option<Span>,
 }
 
 /// A delay that doubles, with jitter, and begins anew after a quiet time.
@@ -104,11 +105,11 @@ struct Fixed {
 #[expect(dead_code, reason = "only its schema is used")]
 struct Exponential {
     /// The first delay; `100ms` unless given.
-    first: Option<Time>,
+    first: Option<Span>,
     /// The longest delay; `1m` unless given.
-    longest: Option<Time>,
+    longest: Option<Span>,
     /// After this long without a failure the delay begins anew; `10m` unless given.
-    quiet: Option<Time>,
+    quiet: Option<Span>,
     /// How many restarts in a row before it gives up; never unless given.
     #[schemars(range(min = 1))]
     attempts: Option<u32>,
@@ -122,22 +123,10 @@ struct EventTime {
     /// The path of the event time.
     field: String,
     /// How far behind the latest one an event time may be without being late.
-    max_out_of_orderness: Option<Time>,
+    max_out_of_orderness: Option<Span>,
     /// After this long without a record a split no longer holds time back.
-    idle_timeout: Option<Time>,
+    idle_timeout: Option<Span>,
 }
-
-/// A duration: `250ms`, `5s`, `1m30s`, `24h`.
-#[derive(JsonSchema)]
-#[schemars(transparent)]
-#[expect(dead_code, reason = "only its schema is used")]
-struct Time(#[schemars(regex(pattern = r"^([0-9]+(d|h|m|s|ms))+$"))] String);
-
-/// An amount of bytes: `64KiB`, `4GiB`, `128MB`.
-#[derive(JsonSchema)]
-#[schemars(transparent)]
-#[expect(dead_code, reason = "only its schema is used")]
-struct Bytes(#[schemars(regex(pattern = r"^[0-9]+ ?([KMGT]i?)?B$"))] String);
 
 /// A name: letters, digits, `_`, `.` and `-`.
 #[derive(JsonSchema)]

@@ -104,8 +104,6 @@ fn group<'a>(diagnostic: &'a Diagnostic, file: &'a str, text: &'a str) -> Group<
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let position = Position::of(text, diagnostic.span.start);
-    let origin = Origin::path(file).line(position.line).char_column(position.column);
     let (near, far): (Vec<_>, Vec<_>) = diagnostic.also.iter().partition(|(span, _)| {
         span.start.abs_diff(diagnostic.span.start) <= NEAR_BYTES_MAX && span.end.abs_diff(diagnostic.span.start) <= NEAR_BYTES_MAX
     });
@@ -127,7 +125,15 @@ fn group<'a>(diagnostic: &'a Diagnostic, file: &'a str, text: &'a str) -> Group<
         .line_start(Position::of(text, shown.start).line)
         .annotation(primary)
         .annotations(others);
-    let mut group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str()).element(origin).element(snippet);
+    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str());
+    // Of a window into a long line the renderer can't know the column.
+    let whole_lines = shown.start == 0 || text[..shown.start].ends_with('\n');
+    let mut group = if whole_lines {
+        title.element(snippet.path(file))
+    } else {
+        let position = Position::of(text, diagnostic.span.start);
+        title.element(Origin::path(file).line(position.line).char_column(position.column)).element(snippet)
+    };
     for (span, label) in far {
         group = group.element(Level::NOTE.message(format!("line {}: {label}", Position::of(text, span.start).line)));
     }

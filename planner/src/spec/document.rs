@@ -9,7 +9,7 @@ use super::reader::{KEY_GROUPS_MAX, Reader};
 use super::span::{Span, Spanned};
 use super::{Archive, Component, DeadLetter, DesiredState, EventTypes, Settings, Spec};
 use crate::catalog::{ARCHIVE, DEAD_LETTER};
-use crate::diagnostic::{Diagnostic, codes};
+use crate::diagnostic::{Diagnostic, codes, nearest};
 use crate::job::Restart;
 
 /// The most items that `sources`, `steps` and `sinks` may have together.
@@ -69,12 +69,19 @@ impl Reader<'_> {
             span: node.span,
             broken: false,
         };
-        if spec.sinks.is_empty() && spec.archive.is_none() && node.get("sinks").is_none() {
+        if spec.sinks.is_empty() && spec.archive.is_none() && node.get("sinks").is_none() && !Self::misspelt(node, "sinks") {
             let found = Diagnostic::new(codes::E0203, self.head(node), "the datastream has no `sinks`");
             self.report(found.help("a list of where it goes; `archive` alone would do too"));
         }
         spec.broken = self.diagnostics.error_count() > before;
         Some(spec)
+    }
+
+    /// Whether a missing key stands there misspelt: that was told already.
+    fn misspelt(node: &Node, missing: &str) -> bool {
+        let Value::Map(entries) = &node.value else { return false };
+        let unknown = entries.iter().map(|entry| entry.key.value.as_str()).filter(|key| !KEYS.contains(key));
+        unknown.take(KEYS.len()).any(|key| nearest(key, KEYS.iter().copied()) == Some(missing))
     }
 
     /// What stands for the whole document: its first key.
@@ -98,6 +105,9 @@ impl Reader<'_> {
     fn datastream_name(&mut self, node: &Node) -> Spanned<String> {
         let missing = Spanned::new(String::new(), self.head(node));
         let Some(entry) = node.entry("datastreamName") else {
+            if Self::misspelt(node, "datastreamName") {
+                return missing;
+            }
             let found = Diagnostic::new(codes::E0203, missing.span, "the datastream has no `datastreamName`");
             self.report(found.help("its name is its identity: state and archives belong to it"));
             return missing;
@@ -107,6 +117,9 @@ impl Reader<'_> {
 
     fn contact(&mut self, node: &Node) -> Option<Spanned<String>> {
         let Some(contact) = node.get("contactName") else {
+            if Self::misspelt(node, "contactName") {
+                return None;
+            }
             let found = Diagnostic::new(codes::W0201, self.head(node), "nobody is named as contact");
             self.report(found.help("add `contactName`: who is asked when it stops"));
             return None;
@@ -132,7 +145,7 @@ impl Reader<'_> {
 
     fn items<'n>(&mut self, node: &'n Node, key: &str) -> &'n [Node] {
         let Some(entry) = node.entry(key) else {
-            if key == "sources" {
+            if key == "sources" && !Self::misspelt(node, key) {
                 let found = Diagnostic::new(codes::E0203, self.head(node), "the datastream has no `sources`");
                 self.report(found.help("a list of where it comes from"));
             }

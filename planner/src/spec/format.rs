@@ -98,7 +98,9 @@ impl Reader<'_> {
                 self.error(codes::E0215, key.span, message, "names with `$` are reserved");
                 continue;
             }
-            if let Some(kind) = self.data_type(value) {
+            // The second half of a `decimal(10,2)` without quotes was told with its first.
+            let rest_of_decimal = value.is_null() && key.value.ends_with(')');
+            if let Some(kind) = Some(value).filter(|_| !rest_of_decimal).and_then(|value| self.data_type(value)) {
                 fields.push(Field::new(&key.value, kind, true));
             }
         }
@@ -125,6 +127,10 @@ impl Reader<'_> {
                         Some(ours) => Diagnostic { suggestion: Some(ours.to_owned()), ..found },
                         None => found.did_you_mean(&scalar.text, TYPES.iter().copied()),
                     };
+                    if scalar.text.starts_with("decimal(") && !scalar.text.ends_with(')') {
+                        self.report(found.help("between braces its comma needs quotes: `\"decimal(10,2)\"`"));
+                        return None;
+                    }
                     let help = format!("types are {}, `[T]` for a list and a map for a record", TYPES.join(", "));
                     self.report(found.help(help));
                 }

@@ -13,7 +13,6 @@ mod span;
 mod node;
 mod syntax;
 mod tree;
-mod quantity;
 mod reader;
 mod options;
 mod document;

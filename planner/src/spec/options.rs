@@ -8,7 +8,7 @@ use super::node::Node;
 use super::reader::listed;
 use super::span::Span;
 use crate::catalog::Options;
-use crate::diagnostic::{Diagnostic, Diagnostics, codes};
+use crate::diagnostic::{Diagnostic, Diagnostics, codes, nearest};
 
 /// What is checked: the options, and how a person knows them.
 #[derive(Clone, Copy)]
@@ -23,12 +23,23 @@ pub(crate) struct Subject<'a> {
 
 /// Checks options; true where nothing is wrong with them.
 pub(crate) fn check(subject: Subject<'_>, options: &Json, diagnostics: &mut Diagnostics) -> bool {
-    let mut fine = true;
-    for error in subject.options.validator.iter_errors(options) {
-        fine = false;
-        explain(subject, &error, diagnostics);
+    let errors: Vec<ValidationError<'_>> = subject.options.validator.iter_errors(options).collect();
+    for error in errors.iter().filter(|error| !misspelt(subject, error, &errors)) {
+        explain(subject, error, diagnostics);
     }
-    fine
+    errors.is_empty()
+}
+
+/// Whether what is missing stands there under a misspelt key, which is told by another error.
+fn misspelt(subject: Subject<'_>, missing: &ValidationError<'_>, errors: &[ValidationError<'_>]) -> bool {
+    let ValidationErrorKind::Required { property } = missing.kind() else { return false };
+    errors.iter().filter(|other| other.instance_path() == missing.instance_path()).any(|other| match other.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let known = properties(&subject.options.schema, other.schema_path().as_str());
+            unexpected.iter().any(|key| nearest(key, known.iter().map(String::as_str)) == property.as_str())
+        }
+        _ => false,
+    })
 }
 
 fn explain(subject: Subject<'_>, error: &ValidationError<'_>, diagnostics: &mut Diagnostics) {
@@ -100,7 +111,7 @@ fn alternatives(
             match one.kind() {
                 ValidationErrorKind::Constant { expected_value } => values.push(expected_value.as_ref().clone()),
                 ValidationErrorKind::Enum { options } => values.extend(options.as_array().cloned().unwrap_or_default()),
-                ValidationErrorKind::Type { kind } => kinds.push(types(kind)),
+                ValidationErrorKind::Type { kind } => kinds.extend(Some(types(kind)).filter(|kind| !kind.is_empty())),
                 _ => {}
             }
         }

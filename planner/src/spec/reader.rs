@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use dataflow::element::columns;
 use dataflow::expr::Path;
+use dataflow::quantity;
 use serde_json::Value as Json;
 
 use super::node::{self, Entry, Node, Value};
-use super::quantity;
 use super::span::{Span, Spanned, Text};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, codes};
@@ -20,6 +20,9 @@ pub const NAME_LENGTH_MAX: usize = 128;
 pub const PARALLELISM_MAX: u32 = 1024;
 /// The most key groups a job may have.
 pub const KEY_GROUPS_MAX: u32 = 32_768;
+
+/// A hundred years: longer durations are slips, and sums of instants must not overflow.
+const DURATION_MAX: Duration = Duration::from_secs(100 * 366 * 24 * 3_600);
 
 /// What reading needs, and what it finds.
 pub(crate) struct Reader<'a> {
@@ -138,9 +141,10 @@ impl Reader<'_> {
 
     pub(crate) fn duration(&mut self, node: &Node) -> Option<Spanned<Duration>> {
         let written = match &node.value {
-            Value::Scalar(scalar) => quantity::duration(&scalar.text),
+            Value::Scalar(scalar) => scalar.text.parse::<quantity::Span>().ok().map(|written| written.0),
             Value::List(_) | Value::Map(_) => None,
         };
+        let written = written.filter(|duration| *duration <= DURATION_MAX);
         if written.is_none() {
             self.error(codes::E0207, node.span, "not a duration", "write a number with its unit: `250ms`, `5s`, `1m30s`, `24h`, `90d`");
         }
@@ -159,9 +163,10 @@ impl Reader<'_> {
 
     pub(crate) fn bytes(&mut self, node: &Node) -> Option<Spanned<u64>> {
         let written = match &node.value {
-            Value::Scalar(scalar) => quantity::bytes(&scalar.text),
+            Value::Scalar(scalar) => scalar.text.parse::<quantity::ByteCount>().ok().map(|written| written.0),
             Value::List(_) | Value::Map(_) => None,
         };
+        let written = written.filter(|bytes| i64::try_from(*bytes).is_ok());
         if written.is_none() {
             self.error(codes::E0208, node.span, "not an amount of bytes", "write a number with its unit: `64KiB`, `128MB`, `4GiB`");
         }

@@ -151,9 +151,7 @@ impl Reader<'_> {
     fn listed_projection(&mut self, item: &Node) -> Option<Projection> {
         let text = self.expression(item)?;
         let value = text.value.trim_end();
-        if let Ok(path) = value.parse::<Path>()
-            && !value.contains(|character: char| !(character.is_alphanumeric() || "._-$\"@".contains(character)))
-        {
+        if let Some(path) = plain_path(value) {
             let last = path.parts()[path.parts().len() - 1].clone();
             return Some(Projection { name: Spanned::new(last, item.span), expression: text });
         }
@@ -254,6 +252,13 @@ impl Reader<'_> {
         }
         share.map(|share| Spanned::new(share, node.span))
     }
+}
+
+/// Text that is a path and no other expression: outside of quotes it holds words and dots only.
+fn plain_path(text: &str) -> Option<Path> {
+    let word = |character: char| character.is_alphanumeric() || matches!(character, '.' | '_' | '-' | '$' | '@');
+    let bare = text.split('"').step_by(2).all(|outside| outside.chars().all(word));
+    text.parse::<Path>().ok().filter(|_| bare)
 }
 
 /// Where the expression of `expression AS name` ends and its name begins.

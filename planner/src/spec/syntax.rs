@@ -14,7 +14,7 @@ pub(crate) fn explain(text: &str, skipped: usize, info: &str, (mark, innermost):
         return found.label("a tab").help("indent with spaces: two for each level");
     }
     let (code, message, help) = words(info);
-    if code == codes::E0108 {
+    if code == codes::E0108 && !info.contains("misplaced") {
         let opened = innermost.filter(|_| info.contains("flow")).unwrap_or(mark);
         let opened = floor(text, opened);
         let end = text[opened..].chars().next().map_or(opened, |first| opened + first.len_utf8());

@@ -2,7 +2,7 @@
 //!
 //! The work is bounded by the text's length: nodes, depth and documents are counted, and an alias costs what it repeats.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput};
 
@@ -82,7 +82,12 @@ struct Open {
 
 enum Kind {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, key: Option<Key> },
+    Map {
+        entries: Vec<Entry>,
+        key: Option<Key>,
+        /// Where each key stood first: a scan of the entries would make the work quadratic.
+        taken: HashMap<String, Span>,
+    },
 }
 
 /// A key that waits for its value.
@@ -164,7 +169,7 @@ impl<'a> Builder<'a> {
                 self.begin(Open { start: span.start, anchor, kind: Kind::List(Vec::new()) }, tag, span)
             }
             Event::MappingStart(anchor, tag) => {
-                let kind = Kind::Map { entries: Vec::new(), key: None };
+                let kind = Kind::Map { entries: Vec::new(), key: None, taken: HashMap::new() };
                 let tag = tag.map(|tag| tag.to_string());
                 self.begin(Open { start: span.start, anchor, kind }, tag, span)
             }
@@ -257,8 +262,8 @@ impl<'a> Builder<'a> {
         match self.open.last_mut().map(|open| &mut open.kind) {
             None => self.documents.push(node),
             Some(Kind::List(items)) => items.push(node),
-            Some(Kind::Map { entries, key }) => match key.take() {
-                None => *key = Some(take_key(node, entries, &mut self.findings)),
+            Some(Kind::Map { entries, key, taken }) => match key.take() {
+                None => *key = Some(take_key(node, taken, &mut self.findings)),
                 Some(Key::Refused) => {}
                 Some(Key::Word(key)) => {
                     // Where nothing stands, the key is what a person looks at.
@@ -271,7 +276,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn take_key(node: Node, entries: &[Entry], findings: &mut Vec<Diagnostic>) -> Key {
+fn take_key(node: Node, taken: &mut HashMap<String, Span>, findings: &mut Vec<Diagnostic>) -> Key {
     let Value::Scalar(scalar) = &node.value else {
         let message = format!("a key must be a word, not {}", node.kind());
         findings.push(Diagnostic::new(codes::E0111, node.span, message).help("text with `{`, `[` or `: ` in it stands in quotes"));
@@ -286,11 +291,12 @@ fn take_key(node: Node, entries: &[Entry], findings: &mut Vec<Diagnostic>) -> Ke
         findings.push(Diagnostic::new(codes::E0111, node.span, "a key is missing before the `:`"));
         return Key::Refused;
     }
-    if let Some(first) = entries.iter().find(|entry| entry.key.value == scalar.text) {
+    if let Some(first) = taken.get(&scalar.text) {
         let found = Diagnostic::new(codes::E0109, node.span, format!("the key `{}` stands twice in one map", scalar.text));
-        findings.push(found.label("again").also(first.key.span, "first").help("remove one of them"));
+        findings.push(found.label("again").also(*first, "first").help("remove one of them"));
         return Key::Refused;
     }
+    taken.insert(scalar.text.clone(), node.span);
     let Value::Scalar(scalar) = node.value else { return Key::Refused };
     Key::Word(Spanned::new(scalar.text, node.span))
 }
