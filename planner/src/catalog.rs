@@ -51,7 +51,11 @@ impl Catalog {
         Self {
             sources: sides(|connector| connector.source().map(|source| source.schema())),
             sinks: sides(|connector| connector.sink().map(|sink| sink.schema())),
-            formats: registry.formats().iter().map(|format| Options::new(format.name(), format.schema())).collect(),
+            formats: registry
+                .formats()
+                .iter()
+                .map(|format| Options::new(format.name(), format.schema()))
+                .collect(),
             registry,
         }
     }
@@ -100,12 +104,19 @@ impl Options {
             .with_pattern_options(jsonschema::PatternOptions::regex())
             .build(&schema)
             .unwrap_or_else(|error| panic!("the JSON Schema of the options of `{name}` is none: {error}"));
-        Self { name, schema, validator }
+        Self {
+            name,
+            schema,
+            validator,
+        }
     }
 
     /// The names of the options.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.schema["properties"].as_object().into_iter().flat_map(|keys| keys.keys().map(String::as_str))
+        self.schema["properties"]
+            .as_object()
+            .into_iter()
+            .flat_map(|keys| keys.keys().map(String::as_str))
     }
 }
 

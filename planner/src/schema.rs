@@ -197,14 +197,28 @@ impl Definitions {
         self.set("Sink", "Where a datastream goes.", sinks);
         self.set("Step", "What happens to the records.", steps());
         let own = [
-            ("of", json!({"type": "string", "description": "The step whose rows are kept; those that the sinks take unless given."})),
+            (
+                "of",
+                json!({"type": "string", "description": "The step whose rows are kept; those that the sinks take unless given."}),
+            ),
             ("parallelism", parallelism()),
-            ("retention", json!({"type": "string", "description": "How long partitions are kept. Not applied yet in this version."})),
+            (
+                "retention",
+                json!({"type": "string", "description": "How long partitions are kept. Not applied yet in this version."}),
+            ),
         ];
         let archive = self.short_for(catalog, ARCHIVE, &own);
-        self.set("Archive", "Keeps the stream as Parquet files, to be read by anybody and replayed by Weir.", archive);
+        self.set(
+            "Archive",
+            "Keeps the stream as Parquet files, to be read by anybody and replayed by Weir.",
+            archive,
+        );
         let dead_letter = self.short_for(catalog, DEAD_LETTER, &[]);
-        self.set("DeadLetter", "Where records go that a step could not take.", dead_letter);
+        self.set(
+            "DeadLetter",
+            "Where records go that a step could not take.",
+            dead_letter,
+        );
     }
 
     fn set(&mut self, name: &str, description: &str, mut schema: Value) {
@@ -244,7 +258,9 @@ impl Definitions {
             let mut with = json!(siblings);
             with[options.name] = inside;
             forms.push(json!({"type": "object", "properties": with, "required": [options.name], "additionalProperties": false}));
-            forms.push(json!({"type": "object", "properties": beside, "required": required, "additionalProperties": false}));
+            forms.push(
+                json!({"type": "object", "properties": beside, "required": required, "additionalProperties": false}),
+            );
         }
         json!({"anyOf": forms})
     }
@@ -265,7 +281,9 @@ impl Definitions {
     }
 
     fn short_for(&mut self, catalog: &Catalog, connector: &str, own: &[(&str, Value)]) -> Value {
-        let Some(options) = catalog.sinks().iter().find(|options| options.name == connector) else { return json!({"type": "object"}) };
+        let Some(options) = catalog.sinks().iter().find(|options| options.name == connector) else {
+            return json!({"type": "object"});
+        };
         let mut schema = self.embed(&format!("sink.{connector}"), options);
         for (key, value) in own {
             schema["properties"][*key] = value.clone();
@@ -303,7 +321,10 @@ fn siblings() -> BTreeMap<&'static str, Value> {
     let name = |description: &str| json!({"$ref": "#/$defs/Name", "description": description});
     BTreeMap::from([
         ("name", name("Its name and identity: state belongs to it.")),
-        ("renamedFrom", name("The name it had before: its state is carried over.")),
+        (
+            "renamedFrom",
+            name("The name it had before: its state is carried over."),
+        ),
         ("parallelism", parallelism()),
     ])
 }
@@ -317,9 +338,15 @@ fn source_siblings() -> BTreeMap<&'static str, Value> {
 
 fn step_siblings() -> BTreeMap<&'static str, Value> {
     let mut siblings = siblings();
-    siblings.insert("input", texts("What it reads: a source, a step, or a branch as `route.branch`; the step before it unless given."));
+    siblings.insert(
+        "input",
+        texts("What it reads: a source, a step, or a branch as `route.branch`; the step before it unless given."),
+    );
     siblings.insert("inputs", texts("What it reads, if that is several."));
-    siblings.insert("keyBy", texts("The paths of a key: rows with equal values meet in one subtask."));
+    siblings.insert(
+        "keyBy",
+        texts("The paths of a key: rows with equal values meet in one subtask."),
+    );
     siblings
 }
 
@@ -330,7 +357,8 @@ fn sink_siblings() -> BTreeMap<&'static str, Value> {
 }
 
 fn steps() -> Value {
-    let expression = json!({"type": ["string", "number", "boolean"], "minLength": 1, "description": "An SQL expression."});
+    let expression =
+        json!({"type": ["string", "number", "boolean"], "minLength": 1, "description": "An SQL expression."});
     let map = json!({"type": "object", "additionalProperties": expression, "minProperties": 1});
     let share = json!({"type": "number", "minimum": 0, "maximum": 1, "description": "The share to keep, from 0 to 1."});
     let sample = json!({
@@ -342,13 +370,37 @@ fn steps() -> Value {
         },
     });
     let kinds = [
-        ("filter", "Keeps the rows for which the expression is true.", expression.clone()),
-        ("select", "Computes the columns of the output.", json!({"anyOf": [map, {"type": "array", "items": expression, "minItems": 1}, {"type": "string"}]})),
+        (
+            "filter",
+            "Keeps the rows for which the expression is true.",
+            expression.clone(),
+        ),
+        (
+            "select",
+            "Computes the columns of the output.",
+            json!({"anyOf": [map, {"type": "array", "items": expression, "minItems": 1}, {"type": "string"}]}),
+        ),
         ("drop", "Removes fields.", texts("Paths.")),
-        ("unnest", "Makes one row of each element of the list at this path.", json!({"type": "string"})),
-        ("route", "Gives each row to the first branch whose condition is true; `else` names the branch of the others.", map.clone()),
-        ("union", "Joins streams.", json!({"anyOf": [{"type": "array", "items": {"type": "string"}, "minItems": 2}, {"type": "null"}]})),
-        ("sample", "Keeps a share of the rows, the same ones on every run.", json!({"anyOf": [share, sample]})),
+        (
+            "unnest",
+            "Makes one row of each element of the list at this path.",
+            json!({"type": "string"}),
+        ),
+        (
+            "route",
+            "Gives each row to the first branch whose condition is true; `else` names the branch of the others.",
+            map.clone(),
+        ),
+        (
+            "union",
+            "Joins streams.",
+            json!({"anyOf": [{"type": "array", "items": {"type": "string"}, "minItems": 2}, {"type": "null"}]}),
+        ),
+        (
+            "sample",
+            "Keeps a share of the rows, the same ones on every run.",
+            json!({"anyOf": [share, sample]}),
+        ),
     ];
     let forms: Vec<Value> = kinds
         .into_iter()

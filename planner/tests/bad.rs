@@ -15,7 +15,9 @@ fn folder() -> PathBuf {
 
 fn documents() -> Vec<PathBuf> {
     let entries = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let mut found: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+    let mut found: Vec<PathBuf> = entries
+        .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
+        .collect();
     found.sort();
     found
 }
@@ -39,7 +41,11 @@ fn every_mistake_is_shown_where_it_is() {
             wrong.push(format!("{name}:\n{said}"));
         }
     }
-    assert!(wrong.is_empty(), "BLESS=1 writes these down, if they are right:\n\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "BLESS=1 writes these down, if they are right:\n\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -52,7 +58,11 @@ fn every_bad_document_has_a_finding_of_its_own() {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let findings = findings(&text);
         assert!(!findings.is_empty(), "{name} is not bad");
-        let first = findings.iter().map(|one| format!("{} {}", one.code.as_str(), one.message)).collect::<Vec<_>>().join("; ");
+        let first = findings
+            .iter()
+            .map(|one| format!("{} {}", one.code.as_str(), one.message))
+            .collect::<Vec<_>>()
+            .join("; ");
         if let Some((other, _)) = seen.iter().find(|(_, said)| *said == first) {
             panic!("{name} and {other} are bad for one cause: {first}");
         }

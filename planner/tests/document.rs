@@ -96,7 +96,11 @@ fn parse(text: &str) -> spec::Parsed {
 /// The datastreams of a text that has nothing wrong with it.
 fn good(text: &str) -> Vec<spec::Spec> {
     let parsed = parse(text);
-    assert!(parsed.diagnostics.is_empty(), "{}", parsed.diagnostics.render("good.yaml", text, Look::Plain));
+    assert!(
+        parsed.diagnostics.is_empty(),
+        "{}",
+        parsed.diagnostics.render("good.yaml", text, Look::Plain)
+    );
     assert!(parsed.specs.iter().all(|spec| !spec.broken));
     parsed.specs
 }
@@ -111,7 +115,10 @@ fn the_maestro_form_is_read_letter_for_letter() {
         assert_eq!(spec.event_types.as_ref().unwrap().types.len(), types);
         let component = spec.sources[0].component.as_ref().unwrap();
         assert_eq!(component.connector.value, "kinesisStream");
-        assert_eq!(component.options, serde_json::json!({"streamName": "attentive-enriched-events-prod"}));
+        assert_eq!(
+            component.options,
+            serde_json::json!({"streamName": "attentive-enriched-events-prod"})
+        );
     }
 }
 
@@ -125,8 +132,13 @@ fn every_key_of_the_language_is_read() {
     assert_eq!(schema.value.fields().len(), 3);
     assert_eq!(spec.steps.len(), 9);
     assert_eq!(spec.steps[0].inputs.len(), 2);
-    let Operation::Select(projections) = &spec.steps[3].operation else { panic!("{:?}", spec.steps[3]) };
-    let names: Vec<&str> = projections.iter().map(|projection| projection.name.value.as_str()).collect();
+    let Operation::Select(projections) = &spec.steps[3].operation else {
+        panic!("{:?}", spec.steps[3])
+    };
+    let names: Vec<&str> = projections
+        .iter()
+        .map(|projection| projection.name.value.as_str())
+        .collect();
     assert_eq!(names, ["id", "more", "odd name"]);
     assert_eq!(projections[1].expression.value, "total + 1");
     assert_eq!(spec.archive.unwrap().of.unwrap().value, "paid");
@@ -147,7 +159,9 @@ fn an_expression_knows_where_each_of_its_characters_stands() {
     for form in forms {
         let text = format!("{MAESTRO}steps:\n  - {form}\n");
         let spec = good(&text).remove(0);
-        let Operation::Filter(filter) = &spec.steps[0].operation else { panic!("{form}") };
+        let Operation::Filter(filter) = &spec.steps[0].operation else {
+            panic!("{form}")
+        };
         let at = filter.value.find("wrong").unwrap();
         let place = filter.place(at..at + 5);
         assert_eq!(&text[place.start..place.end], "wrong", "{form}");
@@ -158,7 +172,9 @@ fn an_expression_knows_where_each_of_its_characters_stands() {
 fn a_line_and_a_column_of_an_expression_are_found() {
     let text = format!("{MAESTRO}steps:\n  - filter: |\n      total > 0\n        AND wrong\n");
     let spec = good(&text).remove(0);
-    let Operation::Filter(filter) = &spec.steps[0].operation else { panic!() };
+    let Operation::Filter(filter) = &spec.steps[0].operation else {
+        panic!()
+    };
     let at = filter.offset(2, 7);
     assert_eq!(&filter.value[at..at + 5], "wrong");
 }
@@ -188,8 +204,14 @@ fn findings_are_also_said_in_json() {
     let text = MAESTRO.replace("eventTypeFilters", "eventTypeFilter");
     let said = parse(&text).diagnostics.to_json("shop.yaml", &text);
     let finding = &said["findings"][0];
-    assert_eq!((said["errors"].as_u64(), finding["code"].as_str()), (Some(1), Some("E0202")));
-    assert_eq!((finding["place"]["line"].as_u64(), finding["place"]["column"].as_u64()), (Some(8), Some(1)));
+    assert_eq!(
+        (said["errors"].as_u64(), finding["code"].as_str()),
+        (Some(1), Some("E0202"))
+    );
+    assert_eq!(
+        (finding["place"]["line"].as_u64(), finding["place"]["column"].as_u64()),
+        (Some(8), Some(1))
+    );
     assert_eq!(finding["suggestion"], "eventTypeFilters");
 }
 
@@ -203,7 +225,10 @@ fn colours_are_only_for_terminals() {
 
 /// The blocks of YAML on a page: what is wrong first, then what is right.
 fn blocks(page: &str) -> Vec<&str> {
-    page.split("```yaml\n").skip(1).map(|block| block.split("```").next().unwrap()).collect()
+    page.split("```yaml\n")
+        .skip(1)
+        .map(|block| block.split("```").next().unwrap())
+        .collect()
 }
 
 /// A page shows fragments; what they lack to be a document is added.
@@ -234,7 +259,10 @@ fn long_mistake(code: &str) -> Option<String> {
         "E0102" => "datastreamName: a\u{7}b".to_owned(),
         "E0115" => "---\n".repeat(spec::DOCUMENTS_MAX + 2),
         "E0217" => completed(&format!("steps:\n{}", "  - unnest: a\n".repeat(spec::STEPS_MAX))),
-        "E0401" => completed(&format!("steps:\n  - filter: {}\n", "a".repeat(spec::EXPRESSION_BYTES_MAX + 1))),
+        "E0401" => completed(&format!(
+            "steps:\n  - filter: {}\n",
+            "a".repeat(spec::EXPRESSION_BYTES_MAX + 1)
+        )),
         _ => return None,
     })
 }
@@ -252,7 +280,10 @@ fn each_page_shows_its_mistake_and_how_to_mend_it() {
         let shown = blocks(page);
         let (wrong, right) = match long_mistake(code) {
             Some(mistake) => (mistake, shown.as_slice()),
-            None => (completed(shown.first().copied().unwrap_or_default()), shown.get(1..).unwrap_or_default()),
+            None => (
+                completed(shown.first().copied().unwrap_or_default()),
+                shown.get(1..).unwrap_or_default(),
+            ),
         };
         if !codes(&wrong).contains(code) {
             wrong_pages.push(format!("{code}: what is wrong gives {:?}:\n{wrong}", codes(&wrong)));
@@ -290,7 +321,13 @@ fn a_build_without_the_connector_of_the_archive_says_so() {
 /// What attackers write: each is answered, with an error, in time.
 fn attacks() -> Vec<(&'static str, String)> {
     let mut quadratic = String::from("a: &a ");
-    write!(quadratic, "\"{}\"\nb: [{}]\n", "x".repeat(400_000), "*a, ".repeat(50_000)).unwrap();
+    write!(
+        quadratic,
+        "\"{}\"\nb: [{}]\n",
+        "x".repeat(400_000),
+        "*a, ".repeat(50_000)
+    )
+    .unwrap();
     let mut anchors = String::new();
     for index in 0..30_000 {
         writeln!(anchors, "k{index}: &a{index} {{ x: y }}").unwrap();
@@ -302,14 +339,30 @@ fn attacks() -> Vec<(&'static str, String)> {
         ("dashes", "- ".repeat(500_000)),
         ("one long key", "a".repeat(1_000_000)),
         ("one long line", format!("datastreamName: {}", "a b ".repeat(200_000))),
-        ("many unknown keys", (0..90_000).map(|index| format!("k{index}: 1\n")).collect::<String>()),
+        (
+            "many unknown keys",
+            (0..90_000).map(|index| format!("k{index}: 1\n")).collect::<String>(),
+        ),
         ("many equal keys", "a: 1\n".repeat(90_000)),
         ("a repeated long text", quadratic),
         ("many anchors", anchors),
-        ("huge numbers", completed(&format!("parallelism: {}\nmemory: {}GiB\n", "9".repeat(5_000), "9".repeat(5_000)))),
+        (
+            "huge numbers",
+            completed(&format!(
+                "parallelism: {}\nmemory: {}GiB\n",
+                "9".repeat(5_000),
+                "9".repeat(5_000)
+            )),
+        ),
         ("a huge exponent", completed("parallelism: 1e999999999\n")),
         ("quotes", "'".repeat(1_000_000)),
-        ("many long names", completed(&format!("sources:\n{}", "  - aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: {}\n".repeat(400)))),
+        (
+            "many long names",
+            completed(&format!(
+                "sources:\n{}",
+                "  - aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: {}\n".repeat(400)
+            )),
+        ),
     ]
 }
 
@@ -344,8 +397,40 @@ fn mutated() -> impl Strategy<Value = String> {
 }
 
 const PIECES: &[&str] = &[
-    "", "\n", "\t", "  ", "- ", ": ", "{", "}", "[", "]", "\"", "'", "|", ">", "&a ", "*a", "!!int ", "<<", "é", "\u{feff}", "null",
-    "0", "-1", "1e400", "true", "name: x", "$raw", "---\n", "...\n", "%YAML 1.1\n", "#", "\r", "else", "\\",
+    "",
+    "\n",
+    "\t",
+    "  ",
+    "- ",
+    ": ",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    "'",
+    "|",
+    ">",
+    "&a ",
+    "*a",
+    "!!int ",
+    "<<",
+    "é",
+    "\u{feff}",
+    "null",
+    "0",
+    "-1",
+    "1e400",
+    "true",
+    "name: x",
+    "$raw",
+    "---\n",
+    "...\n",
+    "%YAML 1.1\n",
+    "#",
+    "\r",
+    "else",
+    "\\",
 ];
 
 proptest! {
@@ -382,17 +467,32 @@ fn good_documents_fit_the_schema_for_editors_and_bad_ones_do_not() {
     let validator = jsonschema::draft202012::new(&schema).unwrap();
     for text in [MAESTRO, MAESTRO_BESIDE, EVERYTHING] {
         let document = as_json(text);
-        let errors: Vec<String> = validator.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        let errors: Vec<String> = validator
+            .iter_errors(&document)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
         assert!(errors.is_empty(), "{errors:#?}");
     }
     for (code, page) in diagnostic::pages() {
         let skipped = usize::from(long_mistake(code).is_none());
-        for right in blocks(page).into_iter().skip(skipped).map(completed).filter(|text| !text.contains("\n---\n")) {
+        for right in blocks(page)
+            .into_iter()
+            .skip(skipped)
+            .map(completed)
+            .filter(|text| !text.contains("\n---\n"))
+        {
             let document = as_json(&right);
             assert!(validator.is_valid(&document), "{code}: {right}");
         }
     }
-    for bad in ["eventTypeFilter: [A]", "parallelism: 0", "memory: 4G", "steps:\n  - fliter: a", "restart: always", "archive: { paht: a }"] {
+    for bad in [
+        "eventTypeFilter: [A]",
+        "parallelism: 0",
+        "memory: 4G",
+        "steps:\n  - fliter: a",
+        "restart: always",
+        "archive: { paht: a }",
+    ] {
         assert!(!validator.is_valid(&as_json(&completed(bad))), "{bad}");
     }
 }

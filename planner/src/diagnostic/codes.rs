@@ -18,7 +18,11 @@ impl Code {
     /// Errors begin with `E`, warnings with `W`.
     #[must_use]
     pub fn severity(self) -> Severity {
-        if self.0.starts_with('W') { Severity::Warning } else { Severity::Error }
+        if self.0.starts_with('W') {
+            Severity::Warning
+        } else {
+            Severity::Error
+        }
     }
 }
 
@@ -31,7 +35,10 @@ impl Serialize for Code {
 /// The page of a code, for `weir explain CODE`; case does not matter.
 #[must_use]
 pub fn page(code: &str) -> Option<&'static str> {
-    pages().iter().find(|(name, _)| name.eq_ignore_ascii_case(code)).map(|(_, page)| *page)
+    pages()
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(code))
+        .map(|(_, page)| *page)
 }
 
 /// All codes with their pages, in order.

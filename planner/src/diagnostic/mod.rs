@@ -46,7 +46,15 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A finding; its code says whether it is an error or a warning.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
-        Self { code, span, message: message.into(), label: None, also: Vec::new(), help: Vec::new(), suggestion: None }
+        Self {
+            code,
+            span,
+            message: message.into(),
+            label: None,
+            also: Vec::new(),
+            help: Vec::new(),
+            suggestion: None,
+        }
     }
 
     /// How bad it is, by its code.
@@ -131,7 +139,12 @@ impl Diagnostics {
 
     /// Adds all findings of another stage.
     pub fn extend(&mut self, other: Self) {
-        self.errors += other.errors - other.kept.iter().filter(|one| one.severity() == Severity::Error).count();
+        self.errors += other.errors
+            - other
+                .kept
+                .iter()
+                .filter(|one| one.severity() == Severity::Error)
+                .count();
         self.dropped += other.dropped;
         other.kept.into_iter().for_each(|diagnostic| self.push(diagnostic));
     }
@@ -151,7 +164,10 @@ impl Diagnostics {
     /// How many warnings were found and kept.
     #[must_use]
     pub fn warning_count(&self) -> usize {
-        self.kept.iter().filter(|one| one.severity() == Severity::Warning).count()
+        self.kept
+            .iter()
+            .filter(|one| one.severity() == Severity::Warning)
+            .count()
     }
 
     /// How many findings were not kept.

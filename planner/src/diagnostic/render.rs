@@ -30,7 +30,10 @@ impl Position {
     pub fn of(text: &str, byte: usize) -> Self {
         let before = &text[..floor(text, byte)];
         let start = before.rfind('\n').map_or(0, |end| end + 1);
-        Self { line: before.matches('\n').count() + 1, column: before[start..].chars().count() + 1 }
+        Self {
+            line: before.matches('\n').count() + 1,
+            column: before[start..].chars().count() + 1,
+        }
     }
 }
 
@@ -70,8 +73,15 @@ impl Diagnostics {
             (errors, warnings) => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
         };
         let more = self.dropped();
-        let example = self.iter().next().map(|first| format!("; `weir explain {}` says more", first.code.as_str()));
-        let hidden = if more > 0 { format!(" ({more} of them not shown)") } else { String::new() };
+        let example = self
+            .iter()
+            .next()
+            .map(|first| format!("; `weir explain {}` says more", first.code.as_str()));
+        let hidden = if more > 0 {
+            format!(" ({more} of them not shown)")
+        } else {
+            String::new()
+        };
         format!("{counts}{hidden}{}\n", example.unwrap_or_default())
     }
 
@@ -105,7 +115,8 @@ fn group<'a>(diagnostic: &'a Diagnostic, file: &'a str, text: &'a str) -> Group<
         Severity::Warning => Level::WARNING,
     };
     let (near, far): (Vec<_>, Vec<_>) = diagnostic.also.iter().partition(|(span, _)| {
-        span.start.abs_diff(diagnostic.span.start) <= NEAR_BYTES_MAX && span.end.abs_diff(diagnostic.span.start) <= NEAR_BYTES_MAX
+        span.start.abs_diff(diagnostic.span.start) <= NEAR_BYTES_MAX
+            && span.end.abs_diff(diagnostic.span.start) <= NEAR_BYTES_MAX
     });
     let whole = near.iter().fold(diagnostic.span, |whole, (span, _)| whole.to(*span));
     let shown = excerpt(text, diagnostic.span, whole);
@@ -113,26 +124,34 @@ fn group<'a>(diagnostic: &'a Diagnostic, file: &'a str, text: &'a str) -> Group<
         let clamp = |byte: usize| floor(text, byte.clamp(shown.start, shown.end)) - shown.start;
         let (start, end) = (clamp(span.start), clamp(span.end));
         // Of what spans several lines the first one is marked.
-        let line = text[shown.start + start..shown.start + end].find('\n').unwrap_or(end - start);
+        let line = text[shown.start + start..shown.start + end]
+            .find('\n')
+            .unwrap_or(end - start);
         start..start + line
     };
     let mut primary = AnnotationKind::Primary.span(inside(diagnostic.span));
     if let Some(label) = &diagnostic.label {
         primary = primary.label(label.as_str());
     }
-    let others = near.iter().map(|(span, label)| AnnotationKind::Context.span(inside(*span)).label(label.as_str()));
+    let others = near
+        .iter()
+        .map(|(span, label)| AnnotationKind::Context.span(inside(*span)).label(label.as_str()));
     let snippet = Snippet::source(&text[shown.start..shown.end])
         .line_start(Position::of(text, shown.start).line)
         .annotation(primary)
         .annotations(others);
-    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.as_str());
+    let title = level
+        .primary_title(diagnostic.message.as_str())
+        .id(diagnostic.code.as_str());
     // Of a window into a long line the renderer can't know the column.
     let whole_lines = shown.start == 0 || text[..shown.start].ends_with('\n');
     let mut group = if whole_lines {
         title.element(snippet.path(file))
     } else {
         let position = Position::of(text, diagnostic.span.start);
-        title.element(Origin::path(file).line(position.line).char_column(position.column)).element(snippet)
+        title
+            .element(Origin::path(file).line(position.line).char_column(position.column))
+            .element(snippet)
     };
     for (span, label) in far {
         group = group.element(Level::NOTE.message(format!("line {}: {label}", Position::of(text, span.start).line)));
@@ -140,20 +159,32 @@ fn group<'a>(diagnostic: &'a Diagnostic, file: &'a str, text: &'a str) -> Group<
     if let Some(suggestion) = &diagnostic.suggestion {
         group = group.element(Level::HELP.message(format!("did you mean `{suggestion}`?")));
     }
-    diagnostic.help.iter().fold(group, |group, help| group.element(Level::HELP.message(help.as_str())))
+    diagnostic
+        .help
+        .iter()
+        .fold(group, |group, help| group.element(Level::HELP.message(help.as_str())))
 }
 
 /// The lines that hold the marks; a window around the mark where they are very long.
 fn excerpt(text: &str, mark: Span, whole: Span) -> Span {
     let line_start = |byte: usize| text[..floor(text, byte)].rfind('\n').map_or(0, |end| end + 1);
-    let line_end = |byte: usize| text[floor(text, byte)..].find('\n').map_or(text.len(), |end| floor(text, byte) + end);
+    let line_end = |byte: usize| {
+        text[floor(text, byte)..]
+            .find('\n')
+            .map_or(text.len(), |end| floor(text, byte) + end)
+    };
     let last = whole.end.max(whole.start + 1) - 1;
     let (start, end) = (line_start(whole.start), line_end(last.min(text.len())));
-    if end - start <= SHOWN_BYTES_MAX + 2 * NEAR_BYTES_MAX && text[start..end].lines().all(|line| line.len() <= SHOWN_BYTES_MAX) {
+    if end - start <= SHOWN_BYTES_MAX + 2 * NEAR_BYTES_MAX
+        && text[start..end].lines().all(|line| line.len() <= SHOWN_BYTES_MAX)
+    {
         return Span::new(start, end);
     }
     let (start, end) = (line_start(mark.start), line_end(mark.start));
-    let (before, behind) = (mark.start.saturating_sub(SHOWN_BYTES_MAX / 2), mark.start + SHOWN_BYTES_MAX / 2);
+    let (before, behind) = (
+        mark.start.saturating_sub(SHOWN_BYTES_MAX / 2),
+        mark.start + SHOWN_BYTES_MAX / 2,
+    );
     Span::new(floor(text, start.max(before)), floor(text, end.min(behind)))
 }
 

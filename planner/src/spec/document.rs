@@ -43,7 +43,11 @@ impl Reader<'_> {
     pub(crate) fn document(&mut self, node: &Node) -> Option<Spec> {
         let before = self.diagnostics.error_count();
         if !matches!(node.value, Value::Map(_)) {
-            let found = Diagnostic::new(codes::E0201, node.span, format!("a datastream is a map, not {}", node.kind()));
+            let found = Diagnostic::new(
+                codes::E0201,
+                node.span,
+                format!("a datastream is a map, not {}", node.kind()),
+            );
             self.report(found.help("it begins with `datastreamName: a-name`"));
             return None;
         }
@@ -56,8 +60,13 @@ impl Reader<'_> {
         let mut spec = Spec {
             name,
             contact: self.contact(node),
-            description: node.get("description").and_then(|node| self.string(node, "what it is for")),
-            desired: node.get("desiredState").map(|node| self.desired(node)).unwrap_or_default(),
+            description: node
+                .get("description")
+                .and_then(|node| self.string(node, "what it is for")),
+            desired: node
+                .get("desiredState")
+                .map(|node| self.desired(node))
+                .unwrap_or_default(),
             sources: sources.iter().map(|item| self.source(item)).collect(),
             event_types: self.event_types(node),
             steps: steps.iter().map(|item| self.step(item)).collect(),
@@ -69,7 +78,11 @@ impl Reader<'_> {
             span: node.span,
             broken: false,
         };
-        if spec.sinks.is_empty() && spec.archive.is_none() && node.get("sinks").is_none() && !Self::misspelt(node, "sinks") {
+        if spec.sinks.is_empty()
+            && spec.archive.is_none()
+            && node.get("sinks").is_none()
+            && !Self::misspelt(node, "sinks")
+        {
             let found = Diagnostic::new(codes::E0203, self.head(node), "the datastream has no `sinks`");
             self.report(found.help("a list of where it goes; `archive` alone would do too"));
         }
@@ -80,8 +93,13 @@ impl Reader<'_> {
     /// Whether a missing key stands there misspelt: that was told already.
     fn misspelt(node: &Node, missing: &str) -> bool {
         let Value::Map(entries) = &node.value else { return false };
-        let unknown = entries.iter().map(|entry| entry.key.value.as_str()).filter(|key| !KEYS.contains(key));
-        unknown.take(KEYS.len()).any(|key| nearest(key, KEYS.iter().copied()) == Some(missing))
+        let unknown = entries
+            .iter()
+            .map(|entry| entry.key.value.as_str())
+            .filter(|key| !KEYS.contains(key));
+        unknown
+            .take(KEYS.len())
+            .any(|key| nearest(key, KEYS.iter().copied()) == Some(missing))
     }
 
     /// What stands for the whole document: its first key.
@@ -97,7 +115,11 @@ impl Reader<'_> {
         if let Some(version) = self.string(node, "the version of the document's language")
             && !matches!(version.value.as_str(), "weir/v1" | "v1")
         {
-            let found = Diagnostic::new(codes::E0213, node.span, format!("this build does not know version `{}`", version.value));
+            let found = Diagnostic::new(
+                codes::E0213,
+                node.span,
+                format!("this build does not know version `{}`", version.value),
+            );
             self.report(found.help("write `apiVersion: weir/v1`, or leave it out"));
         }
     }
@@ -137,7 +159,12 @@ impl Reader<'_> {
             "on" | "true" => DesiredState::On,
             "off" | "false" => DesiredState::Off,
             _ => {
-                self.error(codes::E0206, node.span, "`desiredState` is ON or OFF", "OFF takes a last checkpoint and keeps the state");
+                self.error(
+                    codes::E0206,
+                    node.span,
+                    "`desiredState` is ON or OFF",
+                    "OFF takes a last checkpoint and keeps the state",
+                );
                 DesiredState::Off
             }
         }
@@ -160,7 +187,11 @@ impl Reader<'_> {
             Value::List(items) => items,
             Value::Scalar(_) if entry.value.is_null() && key == "steps" => &[],
             Value::Scalar(_) | Value::Map(_) => {
-                let found = Diagnostic::new(codes::E0204, entry.value.span, format!("expected a list, found {}", entry.value.kind()));
+                let found = Diagnostic::new(
+                    codes::E0204,
+                    entry.value.span,
+                    format!("expected a list, found {}", entry.value.kind()),
+                );
                 self.report(found.help(format!("the items of `{key}` begin with `- `")));
                 &[]
             }
@@ -181,7 +212,11 @@ impl Reader<'_> {
         let field = node.entry("eventTypeField");
         let Some(entry) = node.entry("eventTypeFilters") else {
             if let Some(field) = field {
-                let found = Diagnostic::new(codes::W0203, field.key.span, "`eventTypeField` has no effect without `eventTypeFilters`");
+                let found = Diagnostic::new(
+                    codes::W0203,
+                    field.key.span,
+                    "`eventTypeField` has no effect without `eventTypeFilters`",
+                );
                 self.report(found);
             }
             return None;
@@ -190,7 +225,11 @@ impl Reader<'_> {
         for item in self.list(&entry.value, "types of events") {
             let Some(kind) = self.event_type(item) else { continue };
             if let Some(first) = types.iter().find(|other| other.value == kind.value) {
-                let found = Diagnostic::new(codes::W0202, kind.span, format!("`{}` stands twice in the list", kind.value));
+                let found = Diagnostic::new(
+                    codes::W0202,
+                    kind.span,
+                    format!("`{}` stands twice in the list", kind.value),
+                );
                 self.report(found.also(first.span, "first"));
                 continue;
             }
@@ -200,13 +239,19 @@ impl Reader<'_> {
             Some(field) => self.path(&field.value)?,
             None => Spanned::new(Path::new(vec!["eventType".to_owned()]).ok()?, entry.key.span),
         };
-        (!types.is_empty()).then_some(EventTypes { field, types, key: entry.key.span })
+        (!types.is_empty()).then_some(EventTypes {
+            field,
+            types,
+            key: entry.key.span,
+        })
     }
 
     /// Types of events are words, also those that YAML takes for numbers.
     fn event_type(&mut self, node: &Node) -> Option<Spanned<String>> {
         match &node.value {
-            Value::Scalar(scalar) if !node.is_null() && !scalar.text.is_empty() => Some(Spanned::new(scalar.text.clone(), node.span)),
+            Value::Scalar(scalar) if !node.is_null() && !scalar.text.is_empty() => {
+                Some(Spanned::new(scalar.text.clone(), node.span))
+            }
             Value::Scalar(_) | Value::List(_) | Value::Map(_) => {
                 self.expected(node, "text (a type of events)");
                 None
@@ -217,15 +262,26 @@ impl Reader<'_> {
     fn archive(&mut self, node: &Node) -> Option<Archive> {
         let entry = node.entry("archive")?;
         let own = ["of", "parallelism", "retention"];
-        let retained = self.catalog.sinks().iter().any(|sink| sink.name == ARCHIVE && sink.keys().any(|key| key == "retention"));
+        let retained = self
+            .catalog
+            .sinks()
+            .iter()
+            .any(|sink| sink.name == ARCHIVE && sink.keys().any(|key| key == "retention"));
         if let Some(retention) = entry.value.entry("retention").filter(|_| !retained) {
             self.duration(&retention.value);
-            let found = Diagnostic::new(codes::W0205, retention.key.span, "`retention` is not applied yet in this version");
+            let found = Diagnostic::new(
+                codes::W0205,
+                retention.key.span,
+                "`retention` is not applied yet in this version",
+            );
             self.report(found.help("remove old partitions by hand until then"));
         }
         let own = if retained { &own[..2] } else { &own[..] };
         Some(Archive {
-            of: entry.value.get("of").and_then(|node| self.name(node, "the name of a step")),
+            of: entry
+                .value
+                .get("of")
+                .and_then(|node| self.name(node, "the name of a step")),
             component: self.alias(ARCHIVE, "archive", &entry.key, &without(&entry.value, own)),
             parallelism: entry.value.get("parallelism").and_then(|node| self.parallelism(node)),
             key: entry.key.span,
@@ -234,18 +290,29 @@ impl Reader<'_> {
 
     fn dead_letter(&mut self, node: &Node) -> Option<DeadLetter> {
         let entry = node.entry("deadLetter")?;
-        Some(DeadLetter { component: self.alias(DEAD_LETTER, "dead letter sink", &entry.key, &entry.value), key: entry.key.span })
+        Some(DeadLetter {
+            component: self.alias(DEAD_LETTER, "dead letter sink", &entry.key, &entry.value),
+            key: entry.key.span,
+        })
     }
 
     /// A key of the document that is short for a sink.
     fn alias(&mut self, connector: &str, what: &str, key: &Spanned<String>, node: &Node) -> Option<Component> {
         let catalog = self.catalog;
         let Some(options) = catalog.sinks().iter().find(|sink| sink.name == connector) else {
-            let message = format!("`{}` needs the connector `{connector}`, which this build does not have", key.value);
+            let message = format!(
+                "`{}` needs the connector `{connector}`, which this build does not have",
+                key.value
+            );
             self.report(Diagnostic::new(codes::E0315, key.span, message));
             return None;
         };
-        self.options(what, options, Spanned::new(connector.to_owned(), key.span), node.clone())
+        self.options(
+            what,
+            options,
+            Spanned::new(connector.to_owned(), key.span),
+            node.clone(),
+        )
     }
 
     fn tests(&mut self, node: &Node) -> Option<Node> {
@@ -254,17 +321,26 @@ impl Reader<'_> {
             self.expected(&entry.value, "a list (of tests)");
             return None;
         }
-        let found = Diagnostic::new(codes::W0204, entry.key.span, "`tests` are kept, but this version does not run them yet");
+        let found = Diagnostic::new(
+            codes::W0204,
+            entry.key.span,
+            "`tests` are kept, but this version does not run them yet",
+        );
         self.report(found);
         Some(entry.value.clone())
     }
 
     fn settings(&mut self, node: &Node) -> Settings {
-        let checkpoint = node.get("checkpoint").filter(|node| self.map(node, "`checkpoint`", &["interval", "alignedTimeout"]).is_some());
+        let checkpoint = node.get("checkpoint").filter(|node| {
+            self.map(node, "`checkpoint`", &["interval", "alignedTimeout"])
+                .is_some()
+        });
         let inside = |key: &str| checkpoint.and_then(|node| node.get(key));
         let mut settings = Settings {
             parallelism: node.get("parallelism").and_then(|node| self.parallelism(node)),
-            max_parallelism: node.get("maxParallelism").and_then(|node| self.number(node, (1, KEY_GROUPS_MAX))),
+            max_parallelism: node
+                .get("maxParallelism")
+                .and_then(|node| self.number(node, (1, KEY_GROUPS_MAX))),
             memory: node.get("memory").and_then(|node| self.bytes(node)),
             checkpoint_interval: inside("interval").and_then(|node| self.interval(node)),
             aligned_timeout: inside("alignedTimeout").and_then(|node| self.duration(node)),
@@ -274,7 +350,10 @@ impl Reader<'_> {
         if let (Some(parallelism), Some(most)) = (settings.parallelism, settings.max_parallelism)
             && parallelism.value > most.value
         {
-            let message = format!("`parallelism` {} is more than `maxParallelism` {}", parallelism.value, most.value);
+            let message = format!(
+                "`parallelism` {} is more than `maxParallelism` {}",
+                parallelism.value, most.value
+            );
             let found = Diagnostic::new(codes::E0209, parallelism.span, message);
             self.report(found.also(most.span, "there are no more key groups than this"));
             settings.parallelism = None;
@@ -284,7 +363,8 @@ impl Reader<'_> {
 
     /// `restart: never`, `{ fixed: { attempts, delay } }` or `{ exponential: { first, longest, quiet, attempts } }`.
     fn restart(&mut self, node: &Node) -> Option<Spanned<Restart>> {
-        let help = "write `never`, `fixed: { attempts: 3, delay: 10s }` or `exponential: { first: 100ms, longest: 1m }`";
+        let help =
+            "write `never`, `fixed: { attempts: 3, delay: 10s }` or `exponential: { first: 100ms, longest: 1m }`";
         let (form, inside) = match &node.value {
             Value::Scalar(scalar) => (scalar.text.as_str(), None),
             Value::Map(entries) if entries.len() == 1 => (entries[0].key.value.as_str(), Some(&entries[0].value)),
@@ -305,14 +385,29 @@ impl Reader<'_> {
 
     fn fixed(&mut self, node: &Node) -> Option<Restart> {
         self.map(node, "`fixed`", &["attempts", "delay"])?;
-        let attempts = node.get("attempts").map_or(Some(3), |node| self.number(node, (1, u32::MAX)).map(|one| one.value));
-        let delay = node.get("delay").map_or(Some(Duration::from_secs(10)), |node| self.duration(node).map(|one| one.value));
-        Some(Restart::Fixed { attempts: attempts?, delay: delay? })
+        let attempts = node
+            .get("attempts")
+            .map_or(Some(3), |node| self.number(node, (1, u32::MAX)).map(|one| one.value));
+        let delay = node.get("delay").map_or(Some(Duration::from_secs(10)), |node| {
+            self.duration(node).map(|one| one.value)
+        });
+        Some(Restart::Fixed {
+            attempts: attempts?,
+            delay: delay?,
+        })
     }
 
     fn exponential(&mut self, node: &Node) -> Option<Restart> {
         self.map(node, "`exponential`", &["first", "longest", "quiet", "attempts"])?;
-        let Restart::Exponential { mut first, mut longest, mut quiet, mut attempts } = Restart::default() else { return None };
+        let Restart::Exponential {
+            mut first,
+            mut longest,
+            mut quiet,
+            mut attempts,
+        } = Restart::default()
+        else {
+            return None;
+        };
         let mut fine = true;
         for (key, into) in [("first", &mut first), ("longest", &mut longest), ("quiet", &mut quiet)] {
             match node.get(key).map(|node| self.interval(node)) {
@@ -326,10 +421,20 @@ impl Reader<'_> {
             fine &= attempts.is_some();
         }
         if first > longest {
-            self.error(codes::E0209, node.span, "`first` is longer than `longest`", "delays grow from `first` to `longest`");
+            self.error(
+                codes::E0209,
+                node.span,
+                "`first` is longer than `longest`",
+                "delays grow from `first` to `longest`",
+            );
             fine = false;
         }
-        fine.then_some(Restart::Exponential { first, longest, quiet, attempts })
+        fine.then_some(Restart::Exponential {
+            first,
+            longest,
+            quiet,
+            attempts,
+        })
     }
 }
 
@@ -337,8 +442,15 @@ impl Reader<'_> {
 fn without(node: &Node, keys: &[&str]) -> Node {
     match &node.value {
         Value::Map(entries) => {
-            let others = entries.iter().filter(|entry| !keys.contains(&entry.key.value.as_str())).cloned().collect();
-            Node { span: node.span, value: Value::Map(others) }
+            let others = entries
+                .iter()
+                .filter(|entry| !keys.contains(&entry.key.value.as_str()))
+                .cloned()
+                .collect();
+            Node {
+                span: node.span,
+                value: Value::Map(others),
+            }
         }
         Value::List(_) | Value::Scalar(_) => node.clone(),
     }

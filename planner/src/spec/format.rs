@@ -14,8 +14,18 @@ use super::span::Spanned;
 use crate::diagnostic::{Diagnostic, codes};
 
 /// The types a schema names, without those that hold others.
-const TYPES: &[&str] =
-    &["boolean", "int32", "int64", "float", "double", "decimal(p,s)", "string", "binary", "date", "timestamp"];
+const TYPES: &[&str] = &[
+    "boolean",
+    "int32",
+    "int64",
+    "float",
+    "double",
+    "decimal(p,s)",
+    "string",
+    "binary",
+    "date",
+    "timestamp",
+];
 /// Digits of a `decimal`.
 const DIGITS_MAX: u8 = 38;
 
@@ -25,11 +35,20 @@ impl Reader<'_> {
         let (name, inside) = match &node.value {
             Value::Scalar(_) => {
                 let name = self.string(node, "a format")?;
-                (name, Node { span: node.span, value: Value::Map(Vec::new()) })
+                (
+                    name,
+                    Node {
+                        span: node.span,
+                        value: Value::Map(Vec::new()),
+                    },
+                )
             }
             Value::Map(entries) if entries.len() == 1 => {
                 let Entry { key, value } = &entries[0];
-                let empty = Node { span: key.span, value: Value::Map(Vec::new()) };
+                let empty = Node {
+                    span: key.span,
+                    value: Value::Map(Vec::new()),
+                };
                 (key.clone(), if value.is_null() { empty } else { value.clone() })
             }
             Value::Map(_) | Value::List(_) => {
@@ -42,7 +61,11 @@ impl Reader<'_> {
         let Some(options) = catalog.formats().iter().find(|options| options.name == name.value) else {
             let known = catalog.formats().iter().map(|options| options.name);
             let found = Diagnostic::new(codes::E0310, name.span, format!("there is no format `{}`", name.value));
-            self.report(found.did_you_mean(&name.value, known.clone()).help(format!("formats are {}", listed(known))));
+            self.report(
+                found
+                    .did_you_mean(&name.value, known.clone())
+                    .help(format!("formats are {}", listed(known))),
+            );
             return None;
         };
         let Value::Map(_) = &inside.value else {
@@ -52,21 +75,46 @@ impl Reader<'_> {
         let schema = self.schema(&name, &inside, side, options.keys().any(|key| key == "schema"));
         let plain = without_schema(&inside);
         let mut written = plain.to_json();
-        let subject = Subject { what: "the format", key: name.span, node: &plain, options };
+        let subject = Subject {
+            what: "the format",
+            key: name.span,
+            node: &plain,
+            options,
+        };
         // A schema that options require was looked at above; for the check any will do.
-        let required = options.schema["required"].as_array().is_some_and(|keys| keys.iter().any(|key| key == "schema"));
+        let required = options.schema["required"]
+            .as_array()
+            .is_some_and(|keys| keys.iter().any(|key| key == "schema"));
         if let Some(options) = written.as_object_mut().filter(|_| required) {
             options.insert("schema".to_owned(), serde_json::json!({}));
         }
         let fine = options::check(subject, &written, self.diagnostics);
-        fine.then(|| Format { name, options: plain.to_json(), node: plain, schema })
+        fine.then(|| Format {
+            name,
+            options: plain.to_json(),
+            node: plain,
+            schema,
+        })
     }
 
-    fn schema(&mut self, name: &Spanned<String>, inside: &Node, side: Side, allowed: bool) -> Option<Spanned<SchemaRef>> {
-        let needed = side == Side::Source && self.catalog.format(&name.value).is_some_and(|format| format.needs_schema());
+    fn schema(
+        &mut self,
+        name: &Spanned<String>,
+        inside: &Node,
+        side: Side,
+        allowed: bool,
+    ) -> Option<Spanned<SchemaRef>> {
+        let needed = side == Side::Source
+            && self
+                .catalog
+                .format(&name.value)
+                .is_some_and(|format| format.needs_schema());
         let Some(entry) = inside.entry("schema") else {
             if needed {
-                let help = format!("write `format: {{ {}: {{ schema: {{ field: string }} }} }}`", name.value);
+                let help = format!(
+                    "write `format: {{ {}: {{ schema: {{ field: string }} }} }}`",
+                    name.value
+                );
                 let message = format!("the format `{}` needs the `schema` of its records", name.value);
                 self.error(codes::E0312, name.span, message, &help);
             }
@@ -88,7 +136,12 @@ impl Reader<'_> {
             return None;
         };
         if entries.is_empty() {
-            self.error(codes::E0214, node.span, "a record without fields", "write `{ field: type }`");
+            self.error(
+                codes::E0214,
+                node.span,
+                "a record without fields",
+                "write `{ field: type }`",
+            );
             return None;
         }
         let mut fields = Vec::with_capacity(entries.len());
@@ -100,7 +153,10 @@ impl Reader<'_> {
             }
             // The second half of a `decimal(10,2)` without quotes was told with its first.
             let rest_of_decimal = value.is_null() && key.value.ends_with(')');
-            if let Some(kind) = Some(value).filter(|_| !rest_of_decimal).and_then(|value| self.data_type(value)) {
+            if let Some(kind) = Some(value)
+                .filter(|_| !rest_of_decimal)
+                .and_then(|value| self.data_type(value))
+            {
                 fields.push(Field::new(&key.value, kind, true));
             }
         }
@@ -113,10 +169,16 @@ impl Reader<'_> {
             Value::Map(_) => self.fields(node).map(DataType::Struct),
             Value::List(items) => {
                 let [item] = items.as_slice() else {
-                    self.error(codes::E0311, node.span, "a list has the type of its items, one", "such as `[string]`");
+                    self.error(
+                        codes::E0311,
+                        node.span,
+                        "a list has the type of its items, one",
+                        "such as `[string]`",
+                    );
                     return None;
                 };
-                self.data_type(item).map(|item| DataType::List(Arc::new(Field::new_list_field(item, true))))
+                self.data_type(item)
+                    .map(|item| DataType::List(Arc::new(Field::new_list_field(item, true))))
             }
             Value::Scalar(scalar) => {
                 let known = plain_type(&scalar.text);
@@ -124,14 +186,20 @@ impl Reader<'_> {
                     let shown: String = scalar.text.chars().take(40).collect();
                     let found = Diagnostic::new(codes::E0311, node.span, format!("there is no type `{shown}`"));
                     let found = match foreign(&scalar.text.to_ascii_lowercase()) {
-                        Some(ours) => Diagnostic { suggestion: Some(ours.to_owned()), ..found },
+                        Some(ours) => Diagnostic {
+                            suggestion: Some(ours.to_owned()),
+                            ..found
+                        },
                         None => found.did_you_mean(&scalar.text, TYPES.iter().copied()),
                     };
                     if scalar.text.starts_with("decimal(") && !scalar.text.ends_with(')') {
                         self.report(found.help("between braces its comma needs quotes: `\"decimal(10,2)\"`"));
                         return None;
                     }
-                    let help = format!("types are {}, `[T]` for a list and a map for a record", TYPES.join(", "));
+                    let help = format!(
+                        "types are {}, `[T]` for a list and a map for a record",
+                        TYPES.join(", ")
+                    );
                     self.report(found.help(help));
                 }
                 known
@@ -141,9 +209,18 @@ impl Reader<'_> {
 }
 
 fn without_schema(node: &Node) -> Node {
-    let Value::Map(entries) = &node.value else { return node.clone() };
-    let others = entries.iter().filter(|entry| entry.key.value != "schema").cloned().collect();
-    Node { span: node.span, value: Value::Map(others) }
+    let Value::Map(entries) = &node.value else {
+        return node.clone();
+    };
+    let others = entries
+        .iter()
+        .filter(|entry| entry.key.value != "schema")
+        .cloned()
+        .collect();
+    Node {
+        span: node.span,
+        value: Value::Map(others),
+    }
 }
 
 fn plain_type(name: &str) -> Option<DataType> {

@@ -102,9 +102,12 @@ impl Node {
         match &self.value {
             Value::Scalar(scalar) => scalar.to_json(),
             Value::List(items) => Json::Array(items.iter().map(Self::to_json).collect()),
-            Value::Map(entries) => {
-                Json::Object(entries.iter().map(|entry| (entry.key.value.clone(), entry.value.to_json())).collect())
-            }
+            Value::Map(entries) => Json::Object(
+                entries
+                    .iter()
+                    .map(|entry| (entry.key.value.clone(), entry.value.to_json()))
+                    .collect(),
+            ),
         }
     }
 
@@ -154,7 +157,10 @@ fn number(text: &str) -> Option<Number> {
     for (prefix, radix) in [("0x", 16), ("0o", 8)] {
         if let Some(digits) = digits.strip_prefix(prefix) {
             let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-            return u64::from_str_radix(digits, radix).ok().filter(|_| plain && !negative).map(Number::from);
+            return u64::from_str_radix(digits, radix)
+                .ok()
+                .filter(|_| plain && !negative)
+                .map(Number::from);
         }
     }
     let first = digits.bytes().next()?;
@@ -163,7 +169,11 @@ fn number(text: &str) -> Option<Number> {
         return None;
     }
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        let exact = if negative { text.parse::<i64>().ok().map(Number::from) } else { digits.parse::<u64>().ok().map(Number::from) };
+        let exact = if negative {
+            text.parse::<i64>().ok().map(Number::from)
+        } else {
+            digits.parse::<u64>().ok().map(Number::from)
+        };
         if exact.is_some() {
             return exact;
         }
@@ -175,18 +185,25 @@ fn number(text: &str) -> Option<Number> {
 
 /// Where the runs of a scalar's text stand: see [`super::span::Text`].
 pub(crate) fn runs(file: &str, span: Span, scalar: &Scalar) -> Vec<(usize, usize)> {
-    let Some(raw) = file.get(Range::from(span)) else { return Vec::new() };
+    let Some(raw) = file.get(Range::from(span)) else {
+        return Vec::new();
+    };
     let inner = match scalar.style {
         Style::Single | Style::Double => 1,
         // The header line (`|-`, `>2`) and the indentation belong to the block, not to its text.
-        Style::Literal | Style::Folded => raw.starts_with(['|', '>']).then(|| raw.find('\n').map_or(raw.len(), |end| end + 1)).unwrap_or(0),
+        Style::Literal | Style::Folded => raw
+            .starts_with(['|', '>'])
+            .then(|| raw.find('\n').map_or(raw.len(), |end| end + 1))
+            .unwrap_or(0),
         Style::Plain => 0,
     };
     let mut runs: Vec<(usize, usize)> = Vec::new();
     let mut from = inner;
     let mut expected = None;
     for (offset, character) in scalar.text.char_indices() {
-        let Some(found) = next(raw, from, character, scalar.style) else { break };
+        let Some(found) = next(raw, from, character, scalar.style) else {
+            break;
+        };
         if expected != Some(found.start) {
             runs.push((offset, span.start + found.start));
         }
@@ -209,11 +226,18 @@ fn next(raw: &str, from: usize, character: char, style: Style) -> Option<Range<u
                 Some(b'U') => 10,
                 _ => 2,
             };
-            if rest.is_char_boundary(length.min(rest.len())) { escaped(length) } else { None }
+            if rest.is_char_boundary(length.min(rest.len())) {
+                escaped(length)
+            } else {
+                None
+            }
         }
         Style::Single if character == '\'' && rest.starts_with("''") => escaped(2),
         // A line break was folded into a space: the break and the indentation behind it are the space.
-        _ if character == ' ' && rest.trim_start_matches([' ', '\t', '\r']).starts_with('\n') && !rest.starts_with("  \n") => {
+        _ if character == ' '
+            && rest.trim_start_matches([' ', '\t', '\r']).starts_with('\n')
+            && !rest.starts_with("  \n") =>
+        {
             let folded = rest.len() - rest.trim_start().len();
             escaped(folded.max(1))
         }

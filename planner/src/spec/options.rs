@@ -32,40 +32,72 @@ pub(crate) fn check(subject: Subject<'_>, options: &Json, diagnostics: &mut Diag
 
 /// Whether what is missing stands there under a misspelt key, which is told by another error.
 fn misspelt(subject: Subject<'_>, missing: &ValidationError<'_>, errors: &[ValidationError<'_>]) -> bool {
-    let ValidationErrorKind::Required { property } = missing.kind() else { return false };
-    errors.iter().filter(|other| other.instance_path() == missing.instance_path()).any(|other| match other.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let known = properties(&subject.options.schema, other.schema_path().as_str());
-            unexpected.iter().any(|key| nearest(key, known.iter().map(String::as_str)) == property.as_str())
-        }
-        _ => false,
-    })
+    let ValidationErrorKind::Required { property } = missing.kind() else {
+        return false;
+    };
+    errors
+        .iter()
+        .filter(|other| other.instance_path() == missing.instance_path())
+        .any(|other| match other.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected } => {
+                let known = properties(&subject.options.schema, other.schema_path().as_str());
+                unexpected
+                    .iter()
+                    .any(|key| nearest(key, known.iter().map(String::as_str)) == property.as_str())
+            }
+            _ => false,
+        })
 }
 
 fn explain(subject: Subject<'_>, error: &ValidationError<'_>, diagnostics: &mut Diagnostics) {
     let name = subject.options.name;
     let node = subject.node.at(error.instance_path().as_str());
-    let span = if node.is_null() || error.instance_path().is_empty() { subject.place(error) } else { node.span };
+    let span = if node.is_null() || error.instance_path().is_empty() {
+        subject.place(error)
+    } else {
+        node.span
+    };
     let place = error.instance_path().as_str().trim_start_matches('/').replace('/', ".");
-    let shown = if place.is_empty() { format!("`{name}`") } else { format!("`{place}`") };
+    let shown = if place.is_empty() {
+        format!("`{name}`")
+    } else {
+        format!("`{place}`")
+    };
     match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected } | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
             for key in unexpected {
                 let known = properties(&subject.options.schema, error.schema_path().as_str());
                 let span = node.entry(key).map_or(span, |entry| entry.key.span);
-                let found = Diagnostic::new(codes::E0305, span, format!("`{key}` is no option of {} `{name}`", subject.what));
+                let found = Diagnostic::new(
+                    codes::E0305,
+                    span,
+                    format!("`{key}` is no option of {} `{name}`", subject.what),
+                );
                 let help = format!("it has {}", listed(known.iter().map(String::as_str)));
                 diagnostics.push(found.did_you_mean(key, known.iter().map(String::as_str)).help(help));
             }
         }
         ValidationErrorKind::Required { property } => {
             let missing = property.as_str().unwrap_or_default();
-            let found = Diagnostic::new(codes::E0306, subject.place(error), format!("{} `{name}` needs `{missing}`", subject.what));
-            let inside = if place.is_empty() { String::new() } else { format!(" in `{place}`") };
+            let found = Diagnostic::new(
+                codes::E0306,
+                subject.place(error),
+                format!("{} `{name}` needs `{missing}`", subject.what),
+            );
+            let inside = if place.is_empty() {
+                String::new()
+            } else {
+                format!(" in `{place}`")
+            };
             diagnostics.push(found.label(format!("`{missing}` is missing{inside}")));
         }
         ValidationErrorKind::Type { kind } => {
-            let found = Diagnostic::new(codes::E0307, span, format!("{shown} must be {}, not {}", types(kind), node.kind()));
+            let found = Diagnostic::new(
+                codes::E0307,
+                span,
+                format!("{shown} must be {}, not {}", types(kind), node.kind()),
+            );
             let quote = types(kind).contains("text") && matches!(node.kind(), "a number" | "a boolean");
             diagnostics.push(if quote { found.help("put it in quotes") } else { found });
         }
@@ -77,9 +109,18 @@ fn explain(subject: Subject<'_>, error: &ValidationError<'_>, diagnostics: &mut 
             diagnostics.push(choice(span, &shown, node, &values));
         }
         ValidationErrorKind::Constant { expected_value } => {
-            diagnostics.push(choice(span, &shown, node, std::slice::from_ref(expected_value.as_ref())));
+            diagnostics.push(choice(
+                span,
+                &shown,
+                node,
+                std::slice::from_ref(expected_value.as_ref()),
+            ));
         }
-        _ => diagnostics.push(Diagnostic::new(codes::E0308, span, format!("{shown}: {}", error.masked_with("the value")))),
+        _ => diagnostics.push(Diagnostic::new(
+            codes::E0308,
+            span,
+            format!("{shown}: {}", error.masked_with("the value")),
+        )),
     }
 }
 
@@ -92,7 +133,9 @@ impl Subject<'_> {
         }
         let (parent, last) = pointer.rsplit_once('/').unwrap_or(("", pointer));
         let parent = self.node.at(parent);
-        parent.entry(&last.replace("~1", "/").replace("~0", "~")).map_or(parent.span, |entry| entry.key.span)
+        parent
+            .entry(&last.replace("~1", "/").replace("~0", "~"))
+            .map_or(parent.span, |entry| entry.key.span)
     }
 }
 
@@ -120,7 +163,10 @@ fn alternatives(
         matches!(one.kind(), ValidationErrorKind::Type { .. }) && one.instance_path() == error.instance_path()
     };
     // A form whose outermost type is right was meant; of several, the one with the fewest mistakes.
-    let meant = context.iter().filter(|branch| !branch.iter().any(typed)).min_by_key(|branch| branch.len());
+    let meant = context
+        .iter()
+        .filter(|branch| !branch.iter().any(typed))
+        .min_by_key(|branch| branch.len());
     match meant {
         Some(branch) if values.is_empty() => branch.iter().for_each(|one| explain(subject, one, diagnostics)),
         _ if !values.is_empty() => diagnostics.push(choice(span, shown, node, &values)),
@@ -133,10 +179,17 @@ fn alternatives(
 }
 
 fn choice(span: Span, shown: &str, node: &Node, values: &[Json]) -> Diagnostic {
-    let words: Vec<String> =
-        values.iter().filter(|value| !value.is_null()).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect();
+    let words: Vec<String> = values
+        .iter()
+        .filter(|value| !value.is_null())
+        .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        .collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let found = Diagnostic::new(codes::E0308, span, format!("{shown} must be one of {}", listed(words.iter().copied())));
+    let found = Diagnostic::new(
+        codes::E0308,
+        span,
+        format!("{shown} must be one of {}", listed(words.iter().copied())),
+    );
     match node.to_json() {
         Json::String(written) => found.did_you_mean(&written, words),
         _ => found,
@@ -155,15 +208,24 @@ fn types(kind: &TypeKind) -> String {
     };
     match kind {
         TypeKind::Single(kind) => word(*kind).to_owned(),
-        TypeKind::Multiple(kinds) => {
-            kinds.iter().map(word).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" or ")
-        }
+        TypeKind::Multiple(kinds) => kinds
+            .iter()
+            .map(word)
+            .filter(|word| !word.is_empty())
+            .collect::<Vec<_>>()
+            .join(" or "),
     }
 }
 
 /// The names of the properties beside the keyword at this place of a schema.
 fn properties(schema: &Json, keyword: &str) -> Vec<String> {
     let parent = keyword.rsplit_once('/').map_or("", |(parent, _)| parent);
-    let properties = schema.pointer(parent).and_then(|parent| parent.get("properties")).and_then(Json::as_object);
-    properties.into_iter().flat_map(|properties| properties.keys().cloned()).collect()
+    let properties = schema
+        .pointer(parent)
+        .and_then(|parent| parent.get("properties"))
+        .and_then(Json::as_object);
+    properties
+        .into_iter()
+        .flat_map(|properties| properties.keys().cloned())
+        .collect()
 }

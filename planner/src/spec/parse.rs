@@ -23,7 +23,11 @@ pub fn parse(text: &str, catalog: &Catalog) -> Parsed {
     let nodes = tree::read(text, &mut diagnostics);
     // Repeated keys and the like broke the tree of some document; which one is not worth knowing.
     let broken = diagnostics.has_errors();
-    let mut reader = Reader { text, catalog, diagnostics: &mut diagnostics };
+    let mut reader = Reader {
+        text,
+        catalog,
+        diagnostics: &mut diagnostics,
+    };
     // A separator with nothing behind it is no datastream.
     let written = nodes.iter().filter(|node: &&Node| !node.is_null());
     let mut specs: Vec<Spec> = written.clone().filter_map(|node| reader.document(node)).collect();
@@ -40,9 +44,22 @@ fn same_names(specs: &mut [Spec], diagnostics: &mut Diagnostics) {
     for index in 1..specs.len() {
         let (earlier, later) = specs.split_at_mut(index);
         let name = &later[0].name;
-        let Some(first) = earlier.iter().find(|spec| spec.name.value == name.value && !name.value.is_empty()) else { continue };
-        let found = Diagnostic::new(codes::E0211, name.span, format!("two datastreams are called `{}`", name.value));
-        diagnostics.push(found.also(first.name.span, "the first one").help("a name is an identity: give one of them another"));
+        let Some(first) = earlier
+            .iter()
+            .find(|spec| spec.name.value == name.value && !name.value.is_empty())
+        else {
+            continue;
+        };
+        let found = Diagnostic::new(
+            codes::E0211,
+            name.span,
+            format!("two datastreams are called `{}`", name.value),
+        );
+        diagnostics.push(
+            found
+                .also(first.name.span, "the first one")
+                .help("a name is an identity: give one of them another"),
+        );
         later[0].broken = true;
     }
 }

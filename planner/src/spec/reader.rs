@@ -42,9 +42,17 @@ impl Reader<'_> {
 
     /// Says that something else was expected.
     pub(crate) fn expected(&mut self, node: &Node, what: &str) {
-        let found = Diagnostic::new(codes::E0204, node.span, format!("expected {what}, found {}", node.kind()));
+        let found = Diagnostic::new(
+            codes::E0204,
+            node.span,
+            format!("expected {what}, found {}", node.kind()),
+        );
         let number = matches!(node.kind(), "a number" | "a boolean") && what.contains("text");
-        self.report(if number { found.help("put it in quotes if it is meant as text") } else { found });
+        self.report(if number {
+            found.help("put it in quotes if it is meant as text")
+        } else {
+            found
+        });
     }
 
     /// The entries of a map; unknown keys are reported.
@@ -57,7 +65,8 @@ impl Reader<'_> {
             let key = &entry.key;
             if !allowed.contains(&key.value.as_str()) {
                 let message = format!("`{}` is no key of {what}", key.value);
-                let found = Diagnostic::new(codes::E0202, key.span, message).did_you_mean(&key.value, allowed.iter().copied());
+                let found =
+                    Diagnostic::new(codes::E0202, key.span, message).did_you_mean(&key.value, allowed.iter().copied());
                 self.report(found.help(format!("it has {}", listed(allowed.iter().copied()))));
             }
         }
@@ -68,7 +77,12 @@ impl Reader<'_> {
     pub(crate) fn list<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
         match &node.value {
             Value::List(items) if items.is_empty() => {
-                self.error(codes::E0214, node.span, "an empty list", &format!("write {what}, or remove the key"));
+                self.error(
+                    codes::E0214,
+                    node.span,
+                    "an empty list",
+                    &format!("write {what}, or remove the key"),
+                );
                 items
             }
             Value::List(items) => items,
@@ -92,14 +106,17 @@ impl Reader<'_> {
     }
 
     pub(crate) fn string(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
-        self.scalar(node, &format!("text ({what})")).map(|scalar| Spanned::new(scalar.text.clone(), node.span))
+        self.scalar(node, &format!("text ({what})"))
+            .map(|scalar| Spanned::new(scalar.text.clone(), node.span))
     }
 
     /// A name: the identity of state, and part of files, metrics and addresses.
     pub(crate) fn name(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
         let name = match &node.value {
             // A name may look like a number (`2024`), and is one word either way.
-            Value::Scalar(scalar) if matches!(scalar.to_json(), Json::Number(_)) => Spanned::new(scalar.text.clone(), node.span),
+            Value::Scalar(scalar) if matches!(scalar.to_json(), Json::Number(_)) => {
+                Spanned::new(scalar.text.clone(), node.span)
+            }
             Value::Scalar(_) | Value::List(_) | Value::Map(_) => self.string(node, what)?,
         };
         self.check_name(&name, what).then_some(name)
@@ -107,7 +124,9 @@ impl Reader<'_> {
 
     pub(crate) fn check_name(&mut self, name: &Spanned<String>, what: &str) -> bool {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-        let begins = name.value.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_');
+        let begins = name
+            .value
+            .starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_');
         let fits = begins && name.value.len() <= NAME_LENGTH_MAX && name.value.chars().all(plain);
         if !fits {
             let shown: String = name.value.chars().take(40).collect();
@@ -120,11 +139,18 @@ impl Reader<'_> {
     pub(crate) fn path(&mut self, node: &Node) -> Option<Spanned<Path>> {
         let text = self.string(node, "a path such as `payload.total`")?;
         if text.value.trim_start_matches('"').starts_with('$') || text.value.split('.').any(columns::is_reserved) {
-            self.error(codes::E0215, node.span, format!("`{}` is a name of Weir's own", text.value), "names with `$` are reserved");
+            self.error(
+                codes::E0215,
+                node.span,
+                format!("`{}` is a name of Weir's own", text.value),
+                "names with `$` are reserved",
+            );
             return None;
         }
         match text.value.parse::<Path>() {
-            Ok(path) if !text.value.contains(char::is_whitespace) || text.value.contains('"') => Some(Spanned::new(path, node.span)),
+            Ok(path) if !text.value.contains(char::is_whitespace) || text.value.contains('"') => {
+                Some(Spanned::new(path, node.span))
+            }
             Ok(_) | Err(_) => {
                 let shown: String = text.value.chars().take(60).collect();
                 let help = "a path is `field` or `field.inner`; other characters than letters, digits, `_` and `-` stand in double quotes";
@@ -146,7 +172,12 @@ impl Reader<'_> {
         };
         let written = written.filter(|duration| *duration <= DURATION_MAX);
         if written.is_none() {
-            self.error(codes::E0207, node.span, "not a duration", "write a number with its unit: `250ms`, `5s`, `1m30s`, `24h`, `90d`");
+            self.error(
+                codes::E0207,
+                node.span,
+                "not a duration",
+                "write a number with its unit: `250ms`, `5s`, `1m30s`, `24h`, `90d`",
+            );
         }
         written.map(|duration| Spanned::new(duration, node.span))
     }
@@ -168,7 +199,12 @@ impl Reader<'_> {
         };
         let written = written.filter(|bytes| i64::try_from(*bytes).is_ok());
         if written.is_none() {
-            self.error(codes::E0208, node.span, "not an amount of bytes", "write a number with its unit: `64KiB`, `128MB`, `4GiB`");
+            self.error(
+                codes::E0208,
+                node.span,
+                "not an amount of bytes",
+                "write a number with its unit: `64KiB`, `128MB`, `4GiB`",
+            );
         }
         written.map(|bytes| Spanned::new(bytes, node.span))
     }
@@ -178,7 +214,10 @@ impl Reader<'_> {
             self.expected(node, "a whole number");
             return None;
         };
-        let number = written.as_u64().and_then(|number| u32::try_from(number).ok()).filter(|number| (least..=most).contains(number));
+        let number = written
+            .as_u64()
+            .and_then(|number| u32::try_from(number).ok())
+            .filter(|number| (least..=most).contains(number));
         if number.is_none() {
             let message = format!("must be a whole number from {least} to {most}");
             self.report(Diagnostic::new(codes::E0209, node.span, message));
@@ -197,15 +236,27 @@ impl Reader<'_> {
             return None;
         };
         if scalar.text.trim().is_empty() {
-            self.error(codes::E0402, node.span, "an expression is missing", "such as `payload.total > 0`");
+            self.error(
+                codes::E0402,
+                node.span,
+                "an expression is missing",
+                "such as `payload.total > 0`",
+            );
             return None;
         }
         if scalar.text.len() > EXPRESSION_BYTES_MAX {
-            let message = format!("the expression has {} bytes; at most {EXPRESSION_BYTES_MAX} are read", scalar.text.len());
+            let message = format!(
+                "the expression has {} bytes; at most {EXPRESSION_BYTES_MAX} are read",
+                scalar.text.len()
+            );
             self.error(codes::E0401, node.span, message, "split it over several steps");
             return None;
         }
-        Some(Text::new(scalar.text.clone(), node.span, node::runs(self.text, node.span, scalar)))
+        Some(Text::new(
+            scalar.text.clone(),
+            node.span,
+            node::runs(self.text, node.span, scalar),
+        ))
     }
 }
 

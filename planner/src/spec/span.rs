@@ -17,13 +17,19 @@ impl Span {
     /// A span of these bytes.
     #[must_use]
     pub fn new(start: usize, end: usize) -> Self {
-        Self { start, end: end.max(start) }
+        Self {
+            start,
+            end: end.max(start),
+        }
     }
 
     /// The smallest span that holds both.
     #[must_use]
     pub fn to(self, other: Self) -> Self {
-        Self { start: self.start.min(other.start), end: self.end.max(other.end) }
+        Self {
+            start: self.start.min(other.start),
+            end: self.end.max(other.end),
+        }
     }
 }
 
@@ -50,7 +56,10 @@ impl<T> Spanned<T> {
 
     /// Another value at the same place.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Spanned<U> {
-        Spanned { value: change(self.value), span: self.span }
+        Spanned {
+            value: change(self.value),
+            span: self.span,
+        }
     }
 }
 
@@ -74,7 +83,11 @@ impl Text {
     /// Its first bytes.
     pub(crate) fn prefix(self, bytes: usize) -> Self {
         let span = self.place(0..bytes);
-        Self { value: self.value[..bytes].to_owned(), span, runs: self.runs }
+        Self {
+            value: self.value[..bytes].to_owned(),
+            span,
+            runs: self.runs,
+        }
     }
 
     /// Where these bytes of the value stand in the file.
@@ -82,7 +95,11 @@ impl Text {
     pub fn place(&self, bytes: Range<usize>) -> Span {
         let start = self.byte(bytes.start);
         // The end is the place behind the last byte, which may stand in an earlier run than the next byte.
-        let end = if bytes.end > bytes.start { self.byte(bytes.end - 1) + 1 } else { start };
+        let end = if bytes.end > bytes.start {
+            self.byte(bytes.end - 1) + 1
+        } else {
+            start
+        };
         let inside = |byte: usize| byte.clamp(self.span.start, self.span.end);
         Span::new(inside(start), inside(end))
     }
@@ -93,7 +110,10 @@ impl Text {
         let mut start = 0;
         for (index, text) in self.value.split_inclusive('\n').enumerate() {
             if index + 1 == line {
-                let inside = text.char_indices().nth(column.saturating_sub(1)).map_or(text.len(), |(byte, _)| byte);
+                let inside = text
+                    .char_indices()
+                    .nth(column.saturating_sub(1))
+                    .map_or(text.len(), |(byte, _)| byte);
                 return start + inside;
             }
             start += text.len();

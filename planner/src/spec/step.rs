@@ -13,8 +13,17 @@ const SIBLINGS: &[&str] = &["name", "renamedFrom", "input", "inputs", "keyBy", "
 /// The steps of this version.
 pub(crate) const STEPS: &[&str] = &["filter", "select", "drop", "unnest", "route", "union", "sample"];
 /// Steps and siblings that later versions bring.
-const PLANNED: &[&str] =
-    &["aggregate", "dedup", "join", "topN", "delay", "rateLimit", "enrich", "parse", "window"];
+const PLANNED: &[&str] = &[
+    "aggregate",
+    "dedup",
+    "join",
+    "topN",
+    "delay",
+    "rateLimit",
+    "enrich",
+    "parse",
+    "window",
+];
 
 impl Reader<'_> {
     pub(crate) fn step(&mut self, item: &Node) -> Step {
@@ -22,7 +31,9 @@ impl Reader<'_> {
         let key_by = item.get("keyBy").map(|node| self.paths(node)).unwrap_or_default();
         let mut step = Step {
             name: item.get("name").and_then(|node| self.name(node, "the name of a step")),
-            renamed_from: item.get("renamedFrom").and_then(|node| self.name(node, "the name of a step")),
+            renamed_from: item
+                .get("renamedFrom")
+                .and_then(|node| self.name(node, "the name of a step")),
             inputs: self.inputs(item),
             key_by,
             parallelism: item.get("parallelism").and_then(|node| self.parallelism(node)),
@@ -38,20 +49,41 @@ impl Reader<'_> {
 
     fn step_entry<'n>(&mut self, item: &'n Node) -> Option<&'n Entry> {
         let Value::Map(entries) = &item.value else {
-            let found = Diagnostic::new(codes::E0301, item.span, "a step is a map with the key that says what it does");
-            self.report(found.help(format!("such as `- filter: \"payload.total > 0\"`; steps are {}", listed(STEPS.iter().copied()))));
+            let found = Diagnostic::new(
+                codes::E0301,
+                item.span,
+                "a step is a map with the key that says what it does",
+            );
+            self.report(found.help(format!(
+                "such as `- filter: \"payload.total > 0\"`; steps are {}",
+                listed(STEPS.iter().copied())
+            )));
             return None;
         };
-        let others: Vec<&Entry> = entries.iter().filter(|entry| !SIBLINGS.contains(&entry.key.value.as_str())).collect();
-        let planned: Vec<&&Entry> = others.iter().filter(|entry| PLANNED.contains(&entry.key.value.as_str())).collect();
+        let others: Vec<&Entry> = entries
+            .iter()
+            .filter(|entry| !SIBLINGS.contains(&entry.key.value.as_str()))
+            .collect();
+        let planned: Vec<&&Entry> = others
+            .iter()
+            .filter(|entry| PLANNED.contains(&entry.key.value.as_str()))
+            .collect();
         for entry in &planned {
-            let found = Diagnostic::new(codes::E0210, entry.key.span, format!("`{}` is not built yet in this version", entry.key.value));
+            let found = Diagnostic::new(
+                codes::E0210,
+                entry.key.span,
+                format!("`{}` is not built yet in this version", entry.key.value),
+            );
             self.report(found.help(format!("steps are {}", listed(STEPS.iter().copied()))));
         }
         if !planned.is_empty() {
             return None;
         }
-        let known: Vec<&Entry> = others.iter().filter(|entry| STEPS.contains(&entry.key.value.as_str())).copied().collect();
+        let known: Vec<&Entry> = others
+            .iter()
+            .filter(|entry| STEPS.contains(&entry.key.value.as_str()))
+            .copied()
+            .collect();
         for stray in others.iter().filter(|entry| !STEPS.contains(&entry.key.value.as_str())) {
             self.stray(stray, known.is_empty());
         }
@@ -65,8 +97,12 @@ impl Reader<'_> {
             }
             [] => None,
             [first, second, ..] => {
-                let message = format!("one step with two things to do: `{}` and `{}`", first.key.value, second.key.value);
-                let found = Diagnostic::new(codes::E0302, second.key.span, message).also(first.key.span, "the first one");
+                let message = format!(
+                    "one step with two things to do: `{}` and `{}`",
+                    first.key.value, second.key.value
+                );
+                let found =
+                    Diagnostic::new(codes::E0302, second.key.span, message).also(first.key.span, "the first one");
                 self.report(found.help("each begins with its own `- `"));
                 None
             }
@@ -86,8 +122,16 @@ impl Reader<'_> {
         } else {
             (codes::E0202, format!("`{}` is no key of a step", key.value))
         };
-        let help = if alone { format!("steps are {}", listed(STEPS.iter().copied())) } else { format!("beside it stand {}", listed(SIBLINGS.iter().copied())) };
-        self.report(Diagnostic::new(code, key.span, message).did_you_mean(&key.value, words).help(help));
+        let help = if alone {
+            format!("steps are {}", listed(STEPS.iter().copied()))
+        } else {
+            format!("beside it stand {}", listed(SIBLINGS.iter().copied()))
+        };
+        self.report(
+            Diagnostic::new(code, key.span, message)
+                .did_you_mean(&key.value, words)
+                .help(help),
+        );
     }
 
     fn operation(&mut self, entry: &Entry, inputs: &mut Vec<Spanned<String>>) -> Option<Operation> {
@@ -95,7 +139,9 @@ impl Reader<'_> {
         match entry.key.value.as_str() {
             "filter" => self.expression(node).map(Operation::Filter),
             "select" => self.select(node),
-            "drop" => Some(self.paths(node)).filter(|paths| !paths.is_empty()).map(Operation::Drop),
+            "drop" => Some(self.paths(node))
+                .filter(|paths| !paths.is_empty())
+                .map(Operation::Drop),
             "unnest" => self.path(node).map(Operation::Unnest),
             "route" => self.route(node),
             "union" => self.union(entry, inputs),
@@ -116,7 +162,13 @@ impl Reader<'_> {
             Value::Map(entries) => {
                 for Entry { key, value } in entries {
                     let expression = self.expression(value);
-                    take(self, expression.map(|expression| Projection { name: key.clone(), expression }));
+                    take(
+                        self,
+                        expression.map(|expression| Projection {
+                            name: key.clone(),
+                            expression,
+                        }),
+                    );
                 }
             }
             Value::List(_) | Value::Scalar(_) => {
@@ -127,7 +179,12 @@ impl Reader<'_> {
             }
         }
         if projections.is_empty() && fine && matches!(node.value, Value::Map(_)) {
-            self.error(codes::E0214, node.span, "a select without columns", "write `{ name: expression }`");
+            self.error(
+                codes::E0214,
+                node.span,
+                "a select without columns",
+                "write `{ name: expression }`",
+            );
         }
         (fine && !projections.is_empty()).then_some(Operation::Select(projections))
     }
@@ -140,8 +197,16 @@ impl Reader<'_> {
             return false;
         }
         if let Some(first) = taken.iter().find(|other| other.name.value == name.value) {
-            let found = Diagnostic::new(codes::E0404, name.span, format!("two columns are called `{}`", name.value));
-            self.report(found.also(first.name.span, "the first one").help("name one of them with `expression AS name`"));
+            let found = Diagnostic::new(
+                codes::E0404,
+                name.span,
+                format!("two columns are called `{}`", name.value),
+            );
+            self.report(
+                found
+                    .also(first.name.span, "the first one")
+                    .help("name one of them with `expression AS name`"),
+            );
             return false;
         }
         taken.push(projection);
@@ -153,14 +218,28 @@ impl Reader<'_> {
         let value = text.value.trim_end();
         if let Some(path) = plain_path(value) {
             let last = path.parts()[path.parts().len() - 1].clone();
-            return Some(Projection { name: Spanned::new(last, item.span), expression: text });
+            return Some(Projection {
+                name: Spanned::new(last, item.span),
+                expression: text,
+            });
         }
         let Some((expression_end, name_start)) = alias(value) else {
-            self.error(codes::E0403, item.span, "an expression in a list needs a name", "write `expression AS name`, or `{ name: expression }`");
+            self.error(
+                codes::E0403,
+                item.span,
+                "an expression in a list needs a name",
+                "write `expression AS name`, or `{ name: expression }`",
+            );
             return None;
         };
-        let name = Spanned::new(value[name_start..].trim_matches('"').to_owned(), text.place(name_start..value.len()));
-        Some(Projection { name, expression: text.prefix(expression_end) })
+        let name = Spanned::new(
+            value[name_start..].trim_matches('"').to_owned(),
+            text.place(name_start..value.len()),
+        );
+        Some(Projection {
+            name,
+            expression: text.prefix(expression_end),
+        })
     }
 
     fn route(&mut self, node: &Node) -> Option<Operation> {
@@ -179,7 +258,10 @@ impl Reader<'_> {
             }
             let named = self.check_name(key, "the name of a branch");
             match self.expression(value).filter(|_| named) {
-                Some(condition) => branches.push(Branch { name: key.clone(), condition }),
+                Some(condition) => branches.push(Branch {
+                    name: key.clone(),
+                    condition,
+                }),
                 None => fine = false,
             }
         }
@@ -190,7 +272,11 @@ impl Reader<'_> {
         if let Some(name) = &otherwise
             && let Some(first) = branches.iter().find(|branch| branch.name.value == name.value)
         {
-            let found = Diagnostic::new(codes::E0404, name.span, format!("two branches are called `{}`", name.value));
+            let found = Diagnostic::new(
+                codes::E0404,
+                name.span,
+                format!("two branches are called `{}`", name.value),
+            );
             self.report(found.also(first.name.span, "the first one"));
             return None;
         }
@@ -201,17 +287,30 @@ impl Reader<'_> {
     fn union(&mut self, entry: &Entry, inputs: &mut Vec<Spanned<String>>) -> Option<Operation> {
         if !entry.value.is_null() {
             if !inputs.is_empty() {
-                self.error(codes::E0218, entry.value.span, "a union with inputs in two places", "name them all in `union: [a, b]`");
+                self.error(
+                    codes::E0218,
+                    entry.value.span,
+                    "a union with inputs in two places",
+                    "name them all in `union: [a, b]`",
+                );
                 return None;
             }
             let items = self.list(&entry.value, "names of steps");
-            *inputs = items.iter().filter_map(|item| self.name(item, "the name of an input")).collect();
+            *inputs = items
+                .iter()
+                .filter_map(|item| self.name(item, "the name of an input"))
+                .collect();
             if inputs.len() < items.len() || items.is_empty() {
                 return None;
             }
         }
         if inputs.len() < 2 {
-            self.error(codes::E0501, entry.key.span, "a union needs two inputs or more", "write `union: [a, b]`");
+            self.error(
+                codes::E0501,
+                entry.key.span,
+                "a union needs two inputs or more",
+                "write `union: [a, b]`",
+            );
             return None;
         }
         Some(Operation::Union)
@@ -220,26 +319,43 @@ impl Reader<'_> {
     /// A share, or a map with more.
     fn sample(&mut self, node: &Node) -> Option<Operation> {
         let Value::Map(_) = &node.value else {
-            return self.share(node).map(|share| Operation::Sample { share, by: None, seed: 0 });
+            return self.share(node).map(|share| Operation::Sample {
+                share,
+                by: None,
+                seed: 0,
+            });
         };
         self.map(node, "`sample`", &["share", "by", "seed"])?;
         let by = node.get("by").map(|node| self.path(node));
         let seed = node.get("seed").map(|node| {
             let seed = node.to_json().as_u64();
             if seed.is_none() {
-                self.report(Diagnostic::new(codes::E0209, node.span, "a seed is a whole number from 0 on"));
+                self.report(Diagnostic::new(
+                    codes::E0209,
+                    node.span,
+                    "a seed is a whole number from 0 on",
+                ));
             }
             seed
         });
         let Some(share) = node.get("share") else {
-            self.error(codes::E0203, node.span, "`sample` needs `share`", "such as `share: 0.1`");
+            self.error(
+                codes::E0203,
+                node.span,
+                "`sample` needs `share`",
+                "such as `share: 0.1`",
+            );
             return None;
         };
         let share = self.share(share)?;
         if matches!(by, Some(None)) || matches!(seed, Some(None)) {
             return None;
         }
-        Some(Operation::Sample { share, by: by.flatten(), seed: seed.flatten().unwrap_or_default() })
+        Some(Operation::Sample {
+            share,
+            by: by.flatten(),
+            seed: seed.flatten().unwrap_or_default(),
+        })
     }
 
     fn share(&mut self, node: &Node) -> Option<Spanned<f64>> {
@@ -248,7 +364,12 @@ impl Reader<'_> {
             _ => None,
         };
         if share.is_none() {
-            self.error(codes::E0209, node.span, "a share is a number from 0 to 1", "a tenth is `0.1`");
+            self.error(
+                codes::E0209,
+                node.span,
+                "a share is a number from 0 to 1",
+                "a tenth is `0.1`",
+            );
         }
         share.map(|share| Spanned::new(share, node.span))
     }
@@ -270,10 +391,13 @@ fn alias(value: &str) -> Option<(usize, usize)> {
     };
     let before = value.get(..name_start)?.trim_end();
     let end = before.len().checked_sub(2)?;
-    let spaced = before.get(..end)?.ends_with(|character: char| character.is_whitespace() || character == ')');
+    let spaced = before
+        .get(..end)?
+        .ends_with(|character: char| character.is_whitespace() || character == ')');
     let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '"' || c == '-';
     let named = value[name_start..].chars().all(plain) && name_start < value.len();
-    (before.get(end..)?.eq_ignore_ascii_case("as") && spaced && named).then(|| (before[..end].trim_end().len(), name_start))
+    (before.get(end..)?.eq_ignore_ascii_case("as") && spaced && named)
+        .then(|| (before[..end].trim_end().len(), name_start))
 }
 
 #[cfg(test)]
@@ -291,7 +415,11 @@ mod tests {
             ("as b", None),
             ("é as b", Some(("é", "b"))),
         ] {
-            assert_eq!(alias(text).map(|(end, start)| (&text[..end], &text[start..])), expected, "{text}");
+            assert_eq!(
+                alias(text).map(|(end, start)| (&text[..end], &text[start..])),
+                expected,
+                "{text}"
+            );
         }
     }
 

@@ -17,9 +17,16 @@ pub(crate) fn explain(text: &str, skipped: usize, info: &str, (mark, innermost):
     if code == codes::E0108 && !info.contains("misplaced") {
         let opened = innermost.filter(|_| info.contains("flow")).unwrap_or(mark);
         let opened = floor(text, opened);
-        let end = text[opened..].chars().next().map_or(opened, |first| opened + first.len_utf8());
+        let end = text[opened..]
+            .chars()
+            .next()
+            .map_or(opened, |first| opened + first.len_utf8());
         let found = Diagnostic::new(code, shift(opened, end), message).label("opened here");
-        let found = if mark > opened { found.also(one(text, mark, skipped), "expected before this") } else { found };
+        let found = if mark > opened {
+            found.also(one(text, mark, skipped), "expected before this")
+        } else {
+            found
+        };
         return help.map_or_else(|| found.clone(), |help| found.clone().help(help));
     }
     let found = Diagnostic::new(code, one(text, mark, skipped), message);
@@ -62,7 +69,12 @@ fn tab_near(text: &str, mark: usize) -> Option<usize> {
 
 fn words(info: &str) -> (Code, String, Option<&'static str>) {
     let known: &[(&str, Code, &str, &'static str)] = &[
-        ("tab", codes::E0106, "a tab can't stand here", "indent with spaces: two for each level"),
+        (
+            "tab",
+            codes::E0106,
+            "a tab can't stand here",
+            "indent with spaces: two for each level",
+        ),
         (
             "mapping values are not allowed",
             codes::E0105,
@@ -75,9 +87,24 @@ fn words(info: &str) -> (Code, String, Option<&'static str>) {
             "a quote is never closed",
             "close it; in double quotes, a quote of the text itself is written as \\\"",
         ),
-        ("flow mapping", codes::E0108, "a `{` is not closed, or a comma is missing", "write `{ key: value, key: value }`"),
-        ("flow sequence", codes::E0108, "a `[` is not closed, or a comma is missing", "write `[one, two]`"),
-        ("misplaced bracket", codes::E0108, "a bracket closes nothing", "remove it, or put the text in quotes"),
+        (
+            "flow mapping",
+            codes::E0108,
+            "a `{` is not closed, or a comma is missing",
+            "write `{ key: value, key: value }`",
+        ),
+        (
+            "flow sequence",
+            codes::E0108,
+            "a `[` is not closed, or a comma is missing",
+            "write `[one, two]`",
+        ),
+        (
+            "misplaced bracket",
+            codes::E0108,
+            "a bracket closes nothing",
+            "remove it, or put the text in quotes",
+        ),
         (
             "did not find expected key",
             codes::E0107,
@@ -90,23 +117,78 @@ fn words(info: &str) -> (Code, String, Option<&'static str>) {
             "the indentation fits no line above",
             "the items of one list begin with `- ` in one column",
         ),
-        ("ndentation", codes::E0107, "the indentation fits no line above", "two spaces more than the line it belongs to"),
-        ("indented line", codes::E0107, "the indentation fits no line above", "the lines of a block are indented alike"),
-        ("block sequence entries", codes::E0107, "an item of a list can't begin here", "items begin on a line of their own"),
-        ("simple key", codes::E0105, "a `:` is missing behind the key", "write `key: value`"),
-        ("unknown anchor", codes::E0112, "the alias names no anchor above it", "an anchor is set with `&name` before `*name`"),
-        ("unknown escape", codes::E0105, "unknown escape in double quotes", "write `\\\\` for a backslash, or use single quotes"),
-        ("hexadecimal", codes::E0105, "an escape needs hexadecimal digits", "such as \\x41 or \\u00e9"),
-        ("unexpected character", codes::E0105, "text can't begin with this character", "put it in quotes"),
+        (
+            "ndentation",
+            codes::E0107,
+            "the indentation fits no line above",
+            "two spaces more than the line it belongs to",
+        ),
+        (
+            "indented line",
+            codes::E0107,
+            "the indentation fits no line above",
+            "the lines of a block are indented alike",
+        ),
+        (
+            "block sequence entries",
+            codes::E0107,
+            "an item of a list can't begin here",
+            "items begin on a line of their own",
+        ),
+        (
+            "simple key",
+            codes::E0105,
+            "a `:` is missing behind the key",
+            "write `key: value`",
+        ),
+        (
+            "unknown anchor",
+            codes::E0112,
+            "the alias names no anchor above it",
+            "an anchor is set with `&name` before `*name`",
+        ),
+        (
+            "unknown escape",
+            codes::E0105,
+            "unknown escape in double quotes",
+            "write `\\\\` for a backslash, or use single quotes",
+        ),
+        (
+            "hexadecimal",
+            codes::E0105,
+            "an escape needs hexadecimal digits",
+            "such as \\x41 or \\u00e9",
+        ),
+        (
+            "unexpected character",
+            codes::E0105,
+            "text can't begin with this character",
+            "put it in quotes",
+        ),
         (
             "expected node content",
             codes::E0105,
             "a value is missing, or begins with a character that needs quotes",
             "put text that begins with `,`, `]` or `}` in quotes",
         ),
-        ("<document start>", codes::E0105, "the document was over before this", "is it indented less than the first line?"),
-        ("anchor or alias", codes::E0105, "`&` and `*` begin anchors and aliases", "put text that begins with them in quotes"),
-        ("tag", codes::E0113, "`!` begins a tag", "put text that begins with it in quotes"),
+        (
+            "<document start>",
+            codes::E0105,
+            "the document was over before this",
+            "is it indented less than the first line?",
+        ),
+        (
+            "anchor or alias",
+            codes::E0105,
+            "`&` and `*` begin anchors and aliases",
+            "put text that begins with them in quotes",
+        ),
+        (
+            "tag",
+            codes::E0113,
+            "`!` begins a tag",
+            "put text that begins with it in quotes",
+        ),
     ];
     match known.iter().find(|(part, ..)| info.contains(part)) {
         Some((_, code, message, help)) => (*code, (*message).to_owned(), Some(help)),

@@ -27,17 +27,28 @@ pub(crate) fn read(text: &str, diagnostics: &mut Diagnostics) -> Vec<Node> {
         return Vec::new();
     }
     // A byte order mark belongs to the file, not to its first key.
-    let skipped = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let skipped = if text.starts_with('\u{feff}') {
+        '\u{feff}'.len_utf8()
+    } else {
+        0
+    };
     let mut builder = Builder::new(&text[skipped..], skipped);
     let ended = builder.run();
-    builder.findings.into_iter().for_each(|finding| diagnostics.push(finding));
+    builder
+        .findings
+        .into_iter()
+        .for_each(|finding| diagnostics.push(finding));
     let documents = builder.documents;
     if let Err(stopped) = ended {
         diagnostics.push(*stopped);
         return documents;
     }
     if documents.is_empty() {
-        let missing = Diagnostic::new(codes::E0114, Span::new(0, text.len().min(1)), "the file holds no datastream");
+        let missing = Diagnostic::new(
+            codes::E0114,
+            Span::new(0, text.len().min(1)),
+            "the file holds no datastream",
+        );
         diagnostics.push(missing.help("the smallest one has `datastreamName`, `sources` and `sinks`"));
     }
     documents
@@ -52,7 +63,11 @@ fn refuse(text: &str) -> Option<Diagnostic> {
     let (at, character) = text.char_indices().find(|(_, character)| control(*character))?;
     let message = format!("the character U+{:04X} can't stand in a document", u32::from(character));
     let found = Diagnostic::new(codes::E0102, Span::new(at, at + character.len_utf8()), message);
-    Some(found.help("is the file YAML, in UTF-8? in double quotes such a character is written as an escape, like \"\\x01\""))
+    Some(
+        found.help(
+            "is the file YAML, in UTF-8? in double quotes such a character is written as an escape, like \"\\x01\"",
+        ),
+    )
 }
 
 /// What a mistake that ends the reading says.
@@ -107,7 +122,8 @@ struct Measure {
 
 impl<'a> Builder<'a> {
     fn new(text: &'a str, skipped: usize) -> Self {
-        let offset = |(byte, _): (usize, char)| u32::try_from(byte).expect("the text is shorter than 4 GiB: checked above");
+        let offset =
+            |(byte, _): (usize, char)| u32::try_from(byte).expect("the text is shorter than 4 GiB: checked above");
         Self {
             parser: Parser::new_from_str(text),
             bytes: (!text.is_ascii()).then(|| text.char_indices().map(offset).collect()),
@@ -144,7 +160,12 @@ impl<'a> Builder<'a> {
     fn explain(&self, error: &ScanError) -> Stop {
         let innermost = self.open.last().map(|open| open.start - self.skipped);
         let mark = self.byte(error.marker().index()) - self.skipped;
-        Box::new(syntax::explain(self.text, self.skipped, error.info(), (mark, innermost)))
+        Box::new(syntax::explain(
+            self.text,
+            self.skipped,
+            error.info(),
+            (mark, innermost),
+        ))
     }
 
     fn on(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
@@ -160,18 +181,44 @@ impl<'a> Builder<'a> {
                     ScalarStyle::Literal => Style::Literal,
                     ScalarStyle::Folded => Style::Folded,
                 };
-                let node = Node { span, value: Value::Scalar(Scalar { text: text.into_owned(), style }) };
+                let node = Node {
+                    span,
+                    value: Value::Scalar(Scalar {
+                        text: text.into_owned(),
+                        style,
+                    }),
+                };
                 self.count(span, 1)?;
                 self.finish(node, anchor)
             }
             Event::SequenceStart(anchor, tag) => {
                 let tag = tag.map(|tag| tag.to_string());
-                self.begin(Open { start: span.start, anchor, kind: Kind::List(Vec::new()) }, tag, span)
+                self.begin(
+                    Open {
+                        start: span.start,
+                        anchor,
+                        kind: Kind::List(Vec::new()),
+                    },
+                    tag,
+                    span,
+                )
             }
             Event::MappingStart(anchor, tag) => {
-                let kind = Kind::Map { entries: Vec::new(), key: None, taken: HashMap::new() };
+                let kind = Kind::Map {
+                    entries: Vec::new(),
+                    key: None,
+                    taken: HashMap::new(),
+                };
                 let tag = tag.map(|tag| tag.to_string());
-                self.begin(Open { start: span.start, anchor, kind }, tag, span)
+                self.begin(
+                    Open {
+                        start: span.start,
+                        anchor,
+                        kind,
+                    },
+                    tag,
+                    span,
+                )
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(span),
             Event::Alias(anchor) => self.repeat(anchor, span),
@@ -179,7 +226,9 @@ impl<'a> Builder<'a> {
                 self.anchors.clear();
                 if self.documents.len() >= DOCUMENTS_MAX {
                     let message = format!("more than {DOCUMENTS_MAX} documents in one file");
-                    return Err(Diagnostic::new(codes::E0115, span, message).help("split it into several files").into());
+                    return Err(Diagnostic::new(codes::E0115, span, message)
+                        .help("split it into several files")
+                        .into());
                 }
                 Ok(())
             }
@@ -189,14 +238,17 @@ impl<'a> Builder<'a> {
 
     fn refuse_tag(&mut self, tag: &str, span: Span) {
         let message = format!("the tag `{tag}` means nothing here");
-        self.findings.push(Diagnostic::new(codes::E0113, span, message).help("remove it: types follow from the key"));
+        self.findings
+            .push(Diagnostic::new(codes::E0113, span, message).help("remove it: types follow from the key"));
     }
 
     fn count(&mut self, span: Span, nodes: usize) -> Result<(), Stop> {
         self.nodes += nodes;
         if self.nodes > NODES_MAX {
             let message = format!("the file has more than {NODES_MAX} values, with those that aliases repeat");
-            return Err(Diagnostic::new(codes::E0104, span, message).label("the first one too many").into());
+            return Err(Diagnostic::new(codes::E0104, span, message)
+                .label("the first one too many")
+                .into());
         }
         Ok(())
     }
@@ -234,7 +286,13 @@ impl<'a> Builder<'a> {
         };
         // A block ends, for the parser, where the next thing begins; for a person, behind its last value.
         let end = if flow { span.end } else { last.unwrap_or(span.start) };
-        self.finish(Node { span: Span::new(open.start, end), value }, open.anchor)
+        self.finish(
+            Node {
+                span: Span::new(open.start, end),
+                value,
+            },
+            open.anchor,
+        )
     }
 
     fn repeat(&mut self, anchor: usize, span: Span) -> Result<(), Stop> {
@@ -267,8 +325,18 @@ impl<'a> Builder<'a> {
                 Some(Key::Refused) => {}
                 Some(Key::Word(key)) => {
                     // Where nothing stands, the key is what a person looks at.
-                    let span = if node.is_null() && node.span.start == node.span.end { key.span } else { node.span };
-                    entries.push(Entry { key, value: Node { span, value: node.value } });
+                    let span = if node.is_null() && node.span.start == node.span.end {
+                        key.span
+                    } else {
+                        node.span
+                    };
+                    entries.push(Entry {
+                        key,
+                        value: Node {
+                            span,
+                            value: node.value,
+                        },
+                    });
                 }
             },
         }
@@ -279,41 +347,73 @@ impl<'a> Builder<'a> {
 fn take_key(node: Node, taken: &mut HashMap<String, Span>, findings: &mut Vec<Diagnostic>) -> Key {
     let Value::Scalar(scalar) = &node.value else {
         let message = format!("a key must be a word, not {}", node.kind());
-        findings.push(Diagnostic::new(codes::E0111, node.span, message).help("text with `{`, `[` or `: ` in it stands in quotes"));
+        findings.push(
+            Diagnostic::new(codes::E0111, node.span, message).help("text with `{`, `[` or `: ` in it stands in quotes"),
+        );
         return Key::Refused;
     };
     if scalar.text == "<<" && scalar.style == Style::Plain {
-        let found = Diagnostic::new(codes::E0110, node.span, "merge keys are not part of YAML 1.2 and are not read");
+        let found = Diagnostic::new(
+            codes::E0110,
+            node.span,
+            "merge keys are not part of YAML 1.2 and are not read",
+        );
         findings.push(found.help("write the keys out, or repeat a whole value with an alias: `key: *anchor`"));
         return Key::Refused;
     }
     if node.is_null() {
-        findings.push(Diagnostic::new(codes::E0111, node.span, "a key is missing before the `:`"));
+        findings.push(Diagnostic::new(
+            codes::E0111,
+            node.span,
+            "a key is missing before the `:`",
+        ));
         return Key::Refused;
     }
     if let Some(first) = taken.get(&scalar.text) {
-        let found = Diagnostic::new(codes::E0109, node.span, format!("the key `{}` stands twice in one map", scalar.text));
+        let found = Diagnostic::new(
+            codes::E0109,
+            node.span,
+            format!("the key `{}` stands twice in one map", scalar.text),
+        );
         findings.push(found.label("again").also(*first, "first").help("remove one of them"));
         return Key::Refused;
     }
     taken.insert(scalar.text.clone(), node.span);
-    let Value::Scalar(scalar) = node.value else { return Key::Refused };
+    let Value::Scalar(scalar) = node.value else {
+        return Key::Refused;
+    };
     Key::Word(Spanned::new(scalar.text, node.span))
 }
 
 /// Recursion is bounded by `DEPTH_MAX`.
 fn measure(node: &Node) -> Measure {
     let (nodes, bytes, depth) = match &node.value {
-        Value::Scalar(scalar) => return Measure { nodes: 1, bytes: scalar.text.len(), depth: 0 },
+        Value::Scalar(scalar) => {
+            return Measure {
+                nodes: 1,
+                bytes: scalar.text.len(),
+                depth: 0,
+            };
+        }
         Value::List(items) => sum(items.iter().map(measure)),
         Value::Map(entries) => {
             let (nodes, bytes, depth) = sum(entries.iter().map(|entry| measure(&entry.value)));
-            (nodes + entries.len(), bytes + entries.iter().map(|entry| entry.key.value.len()).sum::<usize>(), depth)
+            (
+                nodes + entries.len(),
+                bytes + entries.iter().map(|entry| entry.key.value.len()).sum::<usize>(),
+                depth,
+            )
         }
     };
-    Measure { nodes: nodes + 1, bytes, depth: depth + 1 }
+    Measure {
+        nodes: nodes + 1,
+        bytes,
+        depth: depth + 1,
+    }
 }
 
 fn sum(parts: impl Iterator<Item = Measure>) -> (usize, usize, usize) {
-    parts.fold((0, 0, 0), |(nodes, bytes, depth), part| (nodes + part.nodes, bytes + part.bytes, depth.max(part.depth)))
+    parts.fold((0, 0, 0), |(nodes, bytes, depth), part| {
+        (nodes + part.nodes, bytes + part.bytes, depth.max(part.depth))
+    })
 }

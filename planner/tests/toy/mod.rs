@@ -7,8 +7,8 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use dataflow::contract::sink::Wants;
 use dataflow::contract::{
-    Connector, Decoder, Description, Encoder, Enumerator, EnumeratorContext, Format, Framing, Guarantee, InvalidOptions,
-    Reader, ReaderContext, Shape, Sink, SinkConnector, SinkContext, SourceConnector,
+    Connector, Decoder, Description, Encoder, Enumerator, EnumeratorContext, Format, Framing, Guarantee,
+    InvalidOptions, Reader, ReaderContext, Shape, Sink, SinkConnector, SinkContext, SourceConnector,
 };
 use dataflow::element::columns;
 use dataflow::{Failure, Registry};
@@ -23,7 +23,11 @@ pub fn catalog() -> Catalog {
 /// All toys.
 pub fn registry() -> Registry {
     let connector = |name, source: Option<Value>, sink: Option<Value>| -> Arc<dyn Connector> {
-        Arc::new(Toy { name, source: source.map(|schema| Side { name, schema }), sink: sink.map(|schema| Side { name, schema }) })
+        Arc::new(Toy {
+            name,
+            source: source.map(|schema| Side { name, schema }),
+            sink: sink.map(|schema| Side { name, schema }),
+        })
     };
     let stream = || options(json!({"streamName": {"type": "string"}}), &["streamName"]);
     let connectors = vec![
@@ -38,9 +42,21 @@ pub fn registry() -> Registry {
     ];
     let delimiter = json!({"delimiter": {"type": "string", "maxLength": 1}, "header": {"type": "boolean"}, "schema": {"type": "object"}});
     let formats: Vec<Arc<dyn Format>> = vec![
-        Arc::new(ToyFormat { name: "json", schema: options(json!({"schema": {"type": "object"}}), &[]), needs_schema: false }),
-        Arc::new(ToyFormat { name: "raw", schema: options(json!({}), &[]), needs_schema: false }),
-        Arc::new(ToyFormat { name: "csv", schema: options(delimiter, &[]), needs_schema: true }),
+        Arc::new(ToyFormat {
+            name: "json",
+            schema: options(json!({"schema": {"type": "object"}}), &[]),
+            needs_schema: false,
+        }),
+        Arc::new(ToyFormat {
+            name: "raw",
+            schema: options(json!({}), &[]),
+            needs_schema: false,
+        }),
+        Arc::new(ToyFormat {
+            name: "csv",
+            schema: options(delimiter, &[]),
+            needs_schema: true,
+        }),
     ];
     Registry::new(connectors, formats)
 }
@@ -105,7 +121,11 @@ impl Connector for Toy {
     }
 
     fn describe(&self) -> Description {
-        Description { summary: "a toy", guarantee: self.sink.as_ref().map(|_| Guarantee::ExactlyOnce), examples: &[] }
+        Description {
+            summary: "a toy",
+            guarantee: self.sink.as_ref().map(|_| Guarantee::ExactlyOnce),
+            examples: &[],
+        }
     }
 
     fn source(&self) -> Option<&dyn SourceConnector> {
@@ -156,7 +176,11 @@ impl SinkConnector for Side {
         let reserved = reserved.filter(|name| columns::is_reserved(name) && !encoded).collect();
         let partitions = options["partitionBy"].as_array().cloned().unwrap_or_default();
         let partitions = partitions.iter().filter_map(|path| path.as_str()?.parse().ok());
-        Ok(Wants { encoded, reserved, paths: partitions.map(|path| (path, DataType::Utf8View)).collect() })
+        Ok(Wants {
+            encoded,
+            reserved,
+            paths: partitions.map(|path| (path, DataType::Utf8View)).collect(),
+        })
     }
 
     fn sink(&self, _: &Value, _: SinkContext) -> Result<Box<dyn Sink>, Failure> {
@@ -177,7 +201,10 @@ fn refuse_missing(options: &Value) -> Result<(), InvalidOptions> {
 
 fn table() -> SchemaRef {
     let item = Field::new("price", DataType::Float64, true);
-    let items = DataType::List(Arc::new(Field::new_list_field(DataType::Struct(vec![item].into()), true)));
+    let items = DataType::List(Arc::new(Field::new_list_field(
+        DataType::Struct(vec![item].into()),
+        true,
+    )));
     Arc::new(Schema::new(vec![
         Field::new("id", DataType::Int64, true),
         Field::new("eventType", DataType::Utf8View, true),
@@ -213,7 +240,11 @@ impl Format for ToyFormat {
     fn decoder(&self, _: &Value, columns: SchemaRef) -> Result<Box<dyn Decoder>, InvalidOptions> {
         if self.name == "raw" && !columns.fields().is_empty() {
             let message = "a raw record has no fields".to_owned();
-            return Err(InvalidOptions { pointer: String::new(), message, help: Some("use another format".to_owned()) });
+            return Err(InvalidOptions {
+                pointer: String::new(),
+                message,
+                help: Some("use another format".to_owned()),
+            });
         }
         Ok(Box::new(Nothing))
     }
@@ -227,7 +258,10 @@ struct Nothing;
 
 impl Decoder for Nothing {
     fn decode(&mut self, _: &arrow::array::BinaryViewArray) -> dataflow::contract::Decoded {
-        dataflow::contract::Decoded { columns: Vec::new(), bad: Vec::new() }
+        dataflow::contract::Decoded {
+            columns: Vec::new(),
+            bad: Vec::new(),
+        }
     }
 }
 
