@@ -89,9 +89,11 @@ impl Reader<'_> {
             options.insert("schema".to_owned(), serde_json::json!({}));
         }
         let fine = options::check(subject, &written, self.diagnostics);
+        // A format whose records have columns only by the schema reads their order out of it.
+        let ordered = catalog.format(&name.value).is_some_and(|format| format.needs_schema());
         fine.then(|| Format {
             name,
-            options: plain.to_json(),
+            options: if ordered { inside.to_json() } else { plain.to_json() },
             node: plain,
             schema,
         })

@@ -67,130 +67,132 @@ fn tab_near(text: &str, mark: usize) -> Option<usize> {
     })
 }
 
+/// What the parser's words contain, and what a person is told: the first that fits counts.
+const WORDS: &[(&str, Code, &str, &str)] = &[
+    (
+        "tab",
+        codes::E0106,
+        "a tab can't stand here",
+        "indent with spaces: two for each level",
+    ),
+    (
+        "mapping values are not allowed",
+        codes::E0105,
+        "a `:` stands where no key can be",
+        "put text that holds `: ` in quotes; or is the line before it indented differently?",
+    ),
+    (
+        "unexpected end of stream",
+        codes::E0108,
+        "a quote is never closed",
+        "close it; in double quotes, a quote of the text itself is written as \\\"",
+    ),
+    (
+        "flow mapping",
+        codes::E0108,
+        "a `{` is not closed, or a comma is missing",
+        "write `{ key: value, key: value }`",
+    ),
+    (
+        "flow sequence",
+        codes::E0108,
+        "a `[` is not closed, or a comma is missing",
+        "write `[one, two]`",
+    ),
+    (
+        "misplaced bracket",
+        codes::E0108,
+        "a bracket closes nothing",
+        "remove it, or put the text in quotes",
+    ),
+    (
+        "did not find expected key",
+        codes::E0107,
+        "the indentation fits no line above",
+        "keys of one map begin in one column; a list's items too",
+    ),
+    (
+        "expected '-'",
+        codes::E0107,
+        "the indentation fits no line above",
+        "the items of one list begin with `- ` in one column",
+    ),
+    (
+        "ndentation",
+        codes::E0107,
+        "the indentation fits no line above",
+        "two spaces more than the line it belongs to",
+    ),
+    (
+        "indented line",
+        codes::E0107,
+        "the indentation fits no line above",
+        "the lines of a block are indented alike",
+    ),
+    (
+        "block sequence entries",
+        codes::E0107,
+        "an item of a list can't begin here",
+        "items begin on a line of their own",
+    ),
+    (
+        "simple key",
+        codes::E0105,
+        "a `:` is missing behind the key",
+        "write `key: value`",
+    ),
+    (
+        "unknown anchor",
+        codes::E0112,
+        "the alias names no anchor above it",
+        "an anchor is set with `&name` before `*name`",
+    ),
+    (
+        "unknown escape",
+        codes::E0105,
+        "unknown escape in double quotes",
+        "write `\\\\` for a backslash, or use single quotes",
+    ),
+    (
+        "hexadecimal",
+        codes::E0105,
+        "an escape needs hexadecimal digits",
+        "such as \\x41 or \\u00e9",
+    ),
+    (
+        "unexpected character",
+        codes::E0105,
+        "text can't begin with this character",
+        "put it in quotes",
+    ),
+    (
+        "expected node content",
+        codes::E0105,
+        "a value is missing, or begins with a character that needs quotes",
+        "put text that begins with `,`, `]` or `}` in quotes",
+    ),
+    (
+        "<document start>",
+        codes::E0105,
+        "the document was over before this",
+        "is it indented less than the first line?",
+    ),
+    (
+        "anchor or alias",
+        codes::E0105,
+        "`&` and `*` begin anchors and aliases",
+        "put text that begins with them in quotes",
+    ),
+    (
+        "tag",
+        codes::E0113,
+        "`!` begins a tag",
+        "put text that begins with it in quotes",
+    ),
+];
+
 fn words(info: &str) -> (Code, String, Option<&'static str>) {
-    let known: &[(&str, Code, &str, &'static str)] = &[
-        (
-            "tab",
-            codes::E0106,
-            "a tab can't stand here",
-            "indent with spaces: two for each level",
-        ),
-        (
-            "mapping values are not allowed",
-            codes::E0105,
-            "a `:` stands where no key can be",
-            "put text that holds `: ` in quotes; or is the line before it indented differently?",
-        ),
-        (
-            "unexpected end of stream",
-            codes::E0108,
-            "a quote is never closed",
-            "close it; in double quotes, a quote of the text itself is written as \\\"",
-        ),
-        (
-            "flow mapping",
-            codes::E0108,
-            "a `{` is not closed, or a comma is missing",
-            "write `{ key: value, key: value }`",
-        ),
-        (
-            "flow sequence",
-            codes::E0108,
-            "a `[` is not closed, or a comma is missing",
-            "write `[one, two]`",
-        ),
-        (
-            "misplaced bracket",
-            codes::E0108,
-            "a bracket closes nothing",
-            "remove it, or put the text in quotes",
-        ),
-        (
-            "did not find expected key",
-            codes::E0107,
-            "the indentation fits no line above",
-            "keys of one map begin in one column; a list's items too",
-        ),
-        (
-            "expected '-'",
-            codes::E0107,
-            "the indentation fits no line above",
-            "the items of one list begin with `- ` in one column",
-        ),
-        (
-            "ndentation",
-            codes::E0107,
-            "the indentation fits no line above",
-            "two spaces more than the line it belongs to",
-        ),
-        (
-            "indented line",
-            codes::E0107,
-            "the indentation fits no line above",
-            "the lines of a block are indented alike",
-        ),
-        (
-            "block sequence entries",
-            codes::E0107,
-            "an item of a list can't begin here",
-            "items begin on a line of their own",
-        ),
-        (
-            "simple key",
-            codes::E0105,
-            "a `:` is missing behind the key",
-            "write `key: value`",
-        ),
-        (
-            "unknown anchor",
-            codes::E0112,
-            "the alias names no anchor above it",
-            "an anchor is set with `&name` before `*name`",
-        ),
-        (
-            "unknown escape",
-            codes::E0105,
-            "unknown escape in double quotes",
-            "write `\\\\` for a backslash, or use single quotes",
-        ),
-        (
-            "hexadecimal",
-            codes::E0105,
-            "an escape needs hexadecimal digits",
-            "such as \\x41 or \\u00e9",
-        ),
-        (
-            "unexpected character",
-            codes::E0105,
-            "text can't begin with this character",
-            "put it in quotes",
-        ),
-        (
-            "expected node content",
-            codes::E0105,
-            "a value is missing, or begins with a character that needs quotes",
-            "put text that begins with `,`, `]` or `}` in quotes",
-        ),
-        (
-            "<document start>",
-            codes::E0105,
-            "the document was over before this",
-            "is it indented less than the first line?",
-        ),
-        (
-            "anchor or alias",
-            codes::E0105,
-            "`&` and `*` begin anchors and aliases",
-            "put text that begins with them in quotes",
-        ),
-        (
-            "tag",
-            codes::E0113,
-            "`!` begins a tag",
-            "put text that begins with it in quotes",
-        ),
-    ];
-    match known.iter().find(|(part, ..)| info.contains(part)) {
+    match WORDS.iter().find(|(part, ..)| info.contains(part)) {
         Some((_, code, message, help)) => (*code, (*message).to_owned(), Some(help)),
         None => (codes::E0105, format!("this is not YAML: {info}"), None),
     }
