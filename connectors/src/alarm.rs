@@ -1,19 +1,19 @@
 //! Wakes a reader's subtask at an instant, so that a reader that has to wait returns instead of sleeping.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use dataflow::Scope;
 use dataflow::contract::{ReaderContext, Waker};
 use dataflow::time::{Clock, Instant};
+use parking_lot::Mutex;
 
-/// One alarm of one reader; at most one is set at a time, and it rings in the reader's scope.
+/// The alarm of one reader. It rings at the earliest instant that was asked for, in the reader's scope.
 #[derive(Clone, Debug)]
 pub(crate) struct Alarm {
     scope: Scope,
     clock: Arc<dyn Clock>,
     waker: Waker,
-    set: Arc<AtomicBool>,
+    next: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Alarm {
@@ -23,20 +23,27 @@ impl Alarm {
             scope: context.scope.clone(),
             clock: Arc::clone(&context.clock),
             waker: context.waker.clone(),
-            set: Arc::default(),
+            next: Arc::default(),
         }
     }
 
-    /// Wakes the subtask at `deadline`. While an alarm is set this does nothing: whoever is woken asks again.
+    /// Wakes the subtask at `deadline`, or earlier: whoever is woken looks at the clock and asks again.
     pub(crate) fn set(&self, deadline: Instant) {
-        if self.set.swap(true, Ordering::AcqRel) {
+        let mut next = self.next.lock();
+        if next.is_some_and(|earlier| earlier <= deadline) {
             return;
         }
-        let (clock, waker, set) = (Arc::clone(&self.clock), self.waker.clone(), Arc::clone(&self.set));
+        *next = Some(deadline);
+        drop(next);
+        let (clock, waker, next) = (Arc::clone(&self.clock), self.waker.clone(), Arc::clone(&self.next));
         self.scope.run(async move {
             clock.sleep_until(deadline).await;
-            // Cleared before the wake, so that the woken reader can set the next one.
-            set.store(false, Ordering::Release);
+            // Cleared before the wake, so that the woken reader can ask again.
+            let mut next = next.lock();
+            if *next == Some(deadline) {
+                *next = None;
+            }
+            drop(next);
             waker.wake();
         });
     }
