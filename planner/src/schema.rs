@@ -389,7 +389,7 @@ fn steps() -> Value {
         (
             "route",
             "Gives each row to the first branch whose condition is true; `else` names the branch of the others.",
-            map.clone(),
+            map,
         ),
         (
             "union",

@@ -181,7 +181,7 @@ impl Reader<'_> {
         match &entry.value.value {
             Value::List(items) if items.is_empty() && key != "steps" => {
                 let help = format!("write one of them with `- ` in front, or remove `{key}`");
-                self.error(codes::E0214, entry.value.span, "an empty list", &help);
+                self.error(codes::E0214, entry.value.span, format!("`{key}` is empty"), &help);
                 items
             }
             Value::List(items) => items,
@@ -202,7 +202,7 @@ impl Reader<'_> {
         let total: usize = items.iter().map(|items| items.len()).sum();
         if total > STEPS_MAX {
             let first_too_many = items.iter().flat_map(|items| items.iter()).nth(STEPS_MAX);
-            let span = first_too_many.map_or(Span::default(), |node| node.span);
+            let span = first_too_many.map_or_else(Span::default, |node| node.span);
             let message = format!("{total} sources, steps and sinks; at most {STEPS_MAX} fit into one datastream");
             self.error(codes::E0217, span, message, "split it into several datastreams");
         }

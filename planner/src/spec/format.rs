@@ -11,6 +11,7 @@ use super::node::{Entry, Node, Value};
 use super::options::{self, Subject};
 use super::reader::{Reader, listed};
 use super::span::Spanned;
+use crate::catalog::Options;
 use crate::diagnostic::{Diagnostic, codes};
 
 /// The types a schema names, without those that hold others.
@@ -72,7 +73,7 @@ impl Reader<'_> {
             self.expected(&inside, &format!("a map (the options of `{}`)", name.value));
             return None;
         };
-        let schema = self.schema(&name, &inside, side, options.keys().any(|key| key == "schema"));
+        let schema = self.schema(&name, &inside, side, options);
         let plain = without_schema(&inside);
         let mut written = plain.to_json();
         let subject = Subject {
@@ -104,8 +105,9 @@ impl Reader<'_> {
         name: &Spanned<String>,
         inside: &Node,
         side: Side,
-        allowed: bool,
+        options: &Options,
     ) -> Option<Spanned<SchemaRef>> {
+        let allowed = options.keys().any(|key| key == "schema");
         let needed = side == Side::Source
             && self
                 .catalog

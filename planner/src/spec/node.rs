@@ -191,11 +191,10 @@ pub(crate) fn runs(file: &str, span: Span, scalar: &Scalar) -> Vec<(usize, usize
     let inner = match scalar.style {
         Style::Single | Style::Double => 1,
         // The header line (`|-`, `>2`) and the indentation belong to the block, not to its text.
-        Style::Literal | Style::Folded => raw
-            .starts_with(['|', '>'])
-            .then(|| raw.find('\n').map_or(raw.len(), |end| end + 1))
-            .unwrap_or(0),
-        Style::Plain => 0,
+        Style::Literal | Style::Folded if raw.starts_with(['|', '>']) => {
+            raw.find('\n').map_or(raw.len(), |end| end + 1)
+        }
+        Style::Literal | Style::Folded | Style::Plain => 0,
     };
     let mut runs: Vec<(usize, usize)> = Vec::new();
     let mut from = inner;

@@ -66,16 +66,10 @@ fn explain(subject: Subject<'_>, error: &ValidationError<'_>, diagnostics: &mut 
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+            let known = properties(&subject.options.schema, error.schema_path().as_str());
             for key in unexpected {
-                let known = properties(&subject.options.schema, error.schema_path().as_str());
                 let span = node.entry(key).map_or(span, |entry| entry.key.span);
-                let found = Diagnostic::new(
-                    codes::E0305,
-                    span,
-                    format!("`{key}` is no option of {} `{name}`", subject.what),
-                );
-                let help = format!("it has {}", listed(known.iter().map(String::as_str)));
-                diagnostics.push(found.did_you_mean(key, known.iter().map(String::as_str)).help(help));
+                diagnostics.push(unknown_option(&subject, key, span, &known));
             }
         }
         ValidationErrorKind::Required { property } => {
@@ -122,6 +116,13 @@ fn explain(subject: Subject<'_>, error: &ValidationError<'_>, diagnostics: &mut 
             format!("{shown}: {}", error.masked_with("the value")),
         )),
     }
+}
+
+fn unknown_option(subject: &Subject<'_>, key: &str, span: Span, known: &[String]) -> Diagnostic {
+    let message = format!("`{key}` is no option of {} `{}`", subject.what, subject.options.name);
+    let help = format!("it has {}", listed(known.iter().map(String::as_str)));
+    let found = Diagnostic::new(codes::E0305, span, message);
+    found.did_you_mean(key, known.iter().map(String::as_str)).help(help)
 }
 
 impl Subject<'_> {

@@ -25,6 +25,15 @@ const PLANNED: &[&str] = &[
     "window",
 ];
 
+/// What an unknown key of an item stands beside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Company {
+    /// No step's key: it was probably meant to be one.
+    None,
+    /// A step's key.
+    Step,
+}
+
 impl Reader<'_> {
     pub(crate) fn step(&mut self, item: &Node) -> Step {
         let entry = self.step_entry(item);
@@ -85,7 +94,7 @@ impl Reader<'_> {
             .copied()
             .collect();
         for stray in others.iter().filter(|entry| !STEPS.contains(&entry.key.value.as_str())) {
-            self.stray(stray, known.is_empty());
+            self.stray(stray, if known.is_empty() { Company::None } else { Company::Step });
         }
         match known.as_slice() {
             [one] => Some(one),
@@ -109,7 +118,8 @@ impl Reader<'_> {
         }
     }
 
-    fn stray(&mut self, entry: &Entry, alone: bool) {
+    fn stray(&mut self, entry: &Entry, company: Company) {
+        let alone = company == Company::None;
         let key = &entry.key;
         if matches!(key.value.as_str(), "format" | "eventTime") {
             let message = format!("`{}` stands beside sources and sinks, not beside steps", key.value);

@@ -16,12 +16,12 @@ use planner::Catalog;
 use serde_json::{Value, json};
 
 /// The catalog of all toys.
-pub fn catalog() -> Catalog {
+pub(crate) fn catalog() -> Catalog {
     Catalog::new(registry())
 }
 
 /// All toys.
-pub fn registry() -> Registry {
+pub(crate) fn registry() -> Registry {
     let connector = |name, source: Option<Value>, sink: Option<Value>| -> Arc<dyn Connector> {
         Arc::new(Toy {
             name,
