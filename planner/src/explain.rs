@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use arrow_schema::Schema;
-use dataflow::expr::type_name;
+use dataflow::expr::field_type_name;
 use dataflow::recipe::{Format, Partition, Port, Recipe, Role, Sink, Target};
 
 use crate::job::{JobGraph, Restart, Settings};
@@ -191,7 +191,7 @@ fn columns(out: &mut String, depth: usize, schema: &Schema) {
         if dataflow::element::columns::is_reserved(field.name()) {
             field.name().clone()
         } else {
-            format!("{}: {}", field.name(), type_name(field.data_type()))
+            format!("{}: {}", field.name(), field_type_name(field))
         }
     };
     let fields: Vec<String> = schema.fields().iter().map(shown).collect();

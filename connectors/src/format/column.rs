@@ -9,6 +9,7 @@ use arrow::array::{
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 use dataflow::contract::InvalidOptions;
+use dataflow::element::columns::is_any;
 
 /// A column under construction.
 pub(super) struct Column {
@@ -32,6 +33,8 @@ pub(super) enum Values {
     Date(Vec<i32>),
     Timestamp(Vec<i64>),
     Text(Text),
+    /// The JSON text of values of any type.
+    Any(Text),
     Binary {
         bytes: Vec<u8>,
         offsets: Vec<i32>,
@@ -105,6 +108,7 @@ impl Column {
             },
             DataType::Date32 => Values::Date(Vec::new()),
             DataType::Timestamp(TimeUnit::Millisecond, Some(_)) => Values::Timestamp(Vec::new()),
+            DataType::Utf8View if is_any(field) => Values::Any(Text::default()),
             DataType::Utf8View => Values::Text(Text::default()),
             DataType::Binary => Values::Binary {
                 bytes: Vec::new(),
@@ -154,7 +158,7 @@ impl Column {
                 Values::Float(values) => values.push(0.0),
                 Values::Double(values) => values.push(0.0),
                 Values::Decimal { values, .. } => values.push(0),
-                Values::Text(text) => text.views.push(0),
+                Values::Text(text) | Values::Any(text) => text.views.push(0),
                 Values::Binary { offsets, .. } => offsets.push(offsets[offsets.len() - 1]),
                 Values::Record(members) => {
                     let row = self.nulls.len() + 1;
@@ -183,7 +187,7 @@ impl Column {
             Values::Timestamp(values) => Arc::new(
                 TimestampMillisecondArray::new(taken(values), nulls).with_data_type(self.field.data_type().clone()),
             ),
-            Values::Text(text) => finish_text(text, shared, nulls),
+            Values::Text(text) | Values::Any(text) => finish_text(text, shared, nulls),
             Values::Binary { bytes, offsets } => Arc::new(BinaryArray::new(
                 finish_offsets(offsets),
                 Buffer::from_vec(std::mem::take(bytes)),

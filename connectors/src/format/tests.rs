@@ -44,6 +44,7 @@ fn json_keeps_the_contract() {
     let inner = Fields::from(vec![
         Field::new("total", DataType::Float64, true),
         Field::new("items", items, true),
+        columns::any("more"),
     ]);
     let mut fields = scalars();
     fields.push(Field::new("payload", DataType::Struct(inner), true));
@@ -52,6 +53,7 @@ fn json_keeps_the_contract() {
         DataType::new_list(DataType::new_list(DataType::Int32, true), true),
         true,
     ));
+    fields.push(columns::any("whatever"));
     check(&Case {
         format: &Json,
         options: Value::Null,
@@ -61,6 +63,10 @@ fn json_keeps_the_contract() {
             r#"{"flag":true,"small":-7,"large":9007199254740993,"single":1.5,"double":-0.1,"price":12.30,"text":"a text of more than twelve bytes","bytes":"aGVsbG8=","day":"2024-02-29","time":1700000000123}"#,
             r#" { "text" : "kurz\u0041 \ud83d\ude00\n\"" , "flag" : null , "time" : "2023-11-14T22:13:20.123Z" } "#,
             r#"{"payload":{"total":1e3,"items":[{"sku":"a","qty":1},{"qty":2},null,{}]},"grid":[[1,2],[],null,[null]]}"#,
+            r#"{"whatever":12.50,"payload":{"more":{"a" : [1, "\u0041"]},"total":1}}"#,
+            r#"{"whatever":"a string that is longer than a view","payload":{"more":"\"quoted\""}}"#,
+            r#"{"whatever":false,"payload":{"more":[]}}"#,
+            r#"{"whatever":null,"payload":{"more":-1e5,"items":[]}}"#,
             r#"{"payload":null,"grid":[],"unread":{"payload":{"total":"x"}},"unread too":[1,{"a":[]}]}"#,
             "{\"text\":\"gr\u{fc}\u{df}e, and some more of them\",\"payload\":{\"items\":[]}}",
         ],
@@ -70,6 +76,9 @@ fn json_keeps_the_contract() {
             r#"{"text":"cut off"#,
             r#"{"text":1}"#,
             r#"{"flag":true} x"#,
+            r#"{"whatever":truth}"#,
+            r#"{"whatever":[1,}"#,
+            r#"{"payload":{"more":01}}"#,
             r#"{"payload":{"items":[{"sku":"left","qty":"no number"}]}}"#,
             r#"{"grid":[[1,2.5]]}"#,
             r#"{"bytes":"no base64"}"#,
@@ -193,4 +202,17 @@ fn options_that_cannot_work_are_refused() {
     let nested = vec![Field::new("list", DataType::new_list(DataType::Int32, true), true)];
     assert!(Csv.decoder(&json!({}), schema(nested.clone())).is_err());
     assert!(Csv.encoder(&json!({}), schema(nested)).is_err());
+}
+
+#[test]
+fn a_value_of_any_type_is_plain_text_in_csv() {
+    let columns = schema(vec![columns::any("id")]);
+    let values = [r#""a,b""#, r#""caf\u00e9""#, "12.50", "true", r#"{"a":1}"#];
+    let array = arrow::array::StringViewArray::from_iter(values.map(Some).into_iter().chain([None]));
+    let rows = arrow::record_batch::RecordBatch::try_new(Arc::clone(&columns), vec![Arc::new(array)]).unwrap();
+    let mut encoder = Csv.encoder(&json!({ "nullText": "NULL" }), columns).unwrap();
+    let mut out = Vec::new();
+    encoder.encode(&rows, &mut out).unwrap();
+    let expected = "\"a,b\"\ncafé\n12.50\ntrue\n\"{\"\"a\"\":1}\"\nNULL\n";
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
 }

@@ -1,7 +1,8 @@
-//! The columns a document cannot name: where a row comes from, and its bytes.
+//! The columns a document cannot name: where a row comes from, and its bytes. And those that hold a value of any type.
 //!
 //! A name of a document never begins with `$`, so these cannot clash; the planner drops those that nobody downstream reads.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
@@ -24,7 +25,11 @@ pub fn raw() -> FieldRef {
 /// The field of [`SPLIT`].
 #[must_use]
 pub fn split() -> FieldRef {
-    Arc::new(Field::new(SPLIT, DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)), false))
+    Arc::new(Field::new(
+        SPLIT,
+        DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+        false,
+    ))
 }
 
 /// The field of [`POSITION`].
@@ -45,8 +50,41 @@ pub fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
 }
 
+const JSON: &str = "weir.json";
+const ANY: &str = "any";
+
+/// A field of an open stream of which nothing says what type it has: a `Utf8View` that holds the value's JSON text, byte
+/// for byte. A string keeps its quotes and escapes; null and absent are NULL.
+///
+/// Only the field's metadata tells it from a field of text: who makes a field of another must carry it along.
+#[must_use]
+pub fn any(name: &str) -> Field {
+    let metadata = HashMap::from([(JSON.to_owned(), ANY.to_owned())]);
+    Field::new(name, DataType::Utf8View, true).with_metadata(metadata)
+}
+
+/// Whether a field holds the JSON text of a value of any type, as those of [`any`] do.
+#[must_use]
+pub fn is_any(field: &Field) -> bool {
+    *field.data_type() == DataType::Utf8View && field.metadata().get(JSON).is_some_and(|held| held == ANY)
+}
+
 /// Whether a column is one that documents cannot name.
 #[must_use]
 pub fn is_reserved(name: &str) -> bool {
     name.starts_with('$')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_of_any_type_is_told_from_text_also_behind_the_wire() {
+        let sent = serde_json::to_string(&any("id")).unwrap();
+        let field: Field = serde_json::from_str(&sent).unwrap();
+        assert!(is_any(&field) && is_any(&field.clone().with_name("renamed")));
+        assert!(!is_any(&Field::new("id", DataType::Utf8View, true)));
+        assert!(!is_any(&field.with_data_type(DataType::Float64)));
+    }
 }

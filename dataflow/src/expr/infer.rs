@@ -1,7 +1,8 @@
 //! The types of fields in streams without a schema: they follow from what expressions do with them.
 //!
-//! `total > 5` makes `total` a number, `lower(name)` makes `name` a text, `a = b` gives both one type. What nothing is
-//! known of is read as text. Constraints of many expressions over the same stream meet in one [`Inference`].
+//! `total > 5` makes `total` a number, `lower(name)` makes `name` a text, `a = b` gives both one type. What is computed
+//! with, and nothing else is known of, is read as text; what is only copied or dealt out by may be of any type.
+//! Constraints of many expressions over the same stream meet in one [`Inference`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct Inference {
     joined: BTreeMap<usize, usize>,
     parents: Vec<usize>,
     families: Vec<Option<Family>>,
+    /// Whether an expression needs the value itself, not only that there is one or a copy of it.
+    computed: Vec<bool>,
 }
 
 /// What a path of an expression is, as far as the caller knows.
@@ -84,11 +87,11 @@ enum Term {
     Open,
 }
 
-/// The types of the paths of one expression over an open stream, each path once, in order.
+/// The types of the paths of one expression over an open stream, each path once, in order; as [`Inference::types`].
 ///
 /// # Errors
 /// A path used as values of two types.
-pub fn infer(parsed: &Parsed) -> Result<Vec<(Path, DataType)>, Error> {
+pub fn infer(parsed: &Parsed) -> Result<Vec<(Path, Option<DataType>)>, Error> {
     let mut inference = Inference::default();
     inference.observe(parsed, &|path| Slot::Open(0, path.clone()))?;
     Ok(inference.types(0))
@@ -105,7 +108,7 @@ impl Inference {
             parsed,
             slot,
         }
-        .term(&parsed.logical)
+        .kept(&parsed.logical)
         .map(drop)
     }
 
@@ -151,8 +154,28 @@ impl Inference {
             let (kept, root) = (self.variable(left, &path), self.root(variable));
             let kept = self.root(kept);
             self.families[kept] = self.families[kept].or(self.families[root]);
-            self.parents[root] = kept;
+            self.unite(kept, root);
         }
+    }
+
+    /// Says that two fields, of one stream or of two, become one column: they have one type if they can.
+    ///
+    /// Where they disagree already both stay as they are.
+    pub fn meet(&mut self, left: (usize, &Path), right: (usize, &Path)) {
+        let (left, right) = (self.variable(left.0, left.1), self.variable(right.0, right.1));
+        let (left, right) = (self.root(left), self.root(right));
+        let family = match (self.families[left], self.families[right]) {
+            (Some(one), Some(other)) if one != other => return,
+            (one, other) => one.or(other),
+        };
+        self.unite(left, right);
+        self.families[left] = family;
+    }
+
+    /// One root instead of two; the family is the caller's to say.
+    fn unite(&mut self, kept: usize, gone: usize) {
+        self.parents[gone] = kept;
+        self.computed[kept] |= self.computed[gone];
     }
 
     fn stream(&self, mut stream: usize) -> usize {
@@ -162,15 +185,16 @@ impl Inference {
         stream
     }
 
-    /// Every path of a stream that was read, with its type, in order.
+    /// Every path of a stream that was read, with its type, in order; without one where values of any type will do.
     #[must_use]
-    pub fn types(&self, stream: usize) -> Vec<(Path, DataType)> {
+    pub fn types(&self, stream: usize) -> Vec<(Path, Option<DataType>)> {
         let stream = self.stream(stream);
         let of_stream = self.variables.iter().filter(|((of, _), _)| *of == stream);
         of_stream
             .map(|((_, path), variable)| {
-                let family = self.families[self.root(*variable)];
-                (path.clone(), family.unwrap_or(Family::Text).data_type())
+                let root = self.root(*variable);
+                let family = self.families[root].or_else(|| self.computed[root].then_some(Family::Text));
+                (path.clone(), family.map(Family::data_type))
             })
             .collect()
     }
@@ -188,6 +212,7 @@ impl Inference {
         if variable == next {
             self.parents.push(next);
             self.families.push(None);
+            self.computed.push(false);
         }
         variable
     }
@@ -210,7 +235,14 @@ impl Observer<'_> {
     fn term(&mut self, expr: &Expr) -> Result<Term, Error> {
         match expr {
             Expr::Alias(alias) => self.term(&alias.expr),
-            Expr::Column(column) => Ok(self.column(&column.name)),
+            Expr::Column(column) => {
+                let term = self.column(&column.name);
+                if let Term::Variable(variable) = term {
+                    let root = self.inference.root(variable);
+                    self.inference.computed[root] = true;
+                }
+                Ok(term)
+            }
             Expr::Literal(value, _) => Ok(Family::of(&value.data_type()).map_or(Term::Open, Term::Is)),
             Expr::BinaryExpr(binary) => self.binary(binary),
             Expr::Not(inner)
@@ -221,7 +253,7 @@ impl Observer<'_> {
             | Expr::IsNotFalse(inner)
             | Expr::IsNotUnknown(inner) => self.required(inner, Family::Boolean, Term::Is(Family::Boolean)),
             Expr::IsNull(inner) | Expr::IsNotNull(inner) => {
-                self.term(inner)?;
+                self.kept(inner)?;
                 Ok(Term::Is(Family::Boolean))
             }
             Expr::Negative(inner) => self.required(inner, Family::Number, Term::Is(Family::Number)),
@@ -242,6 +274,14 @@ impl Observer<'_> {
             Expr::ScalarFunction(function) => self.function(function),
             // Everything else was refused when the expression was parsed.
             _ => Ok(Term::Open),
+        }
+    }
+
+    /// A value that is not looked into: of a field nothing is learned but that it is read.
+    fn kept(&mut self, expr: &Expr) -> Result<Term, Error> {
+        match expr {
+            Expr::Column(column) => Ok(self.column(&column.name)),
+            other => self.term(other),
         }
     }
 
@@ -304,7 +344,7 @@ impl Observer<'_> {
         self.same(&results)
     }
 
-    /// A cast says what a value becomes. What needs a cast in JSON is text, which is also what nothing known means.
+    /// A cast says what a value becomes. What needs a cast in JSON is text, and so is what is computed with and not known.
     fn cast(&mut self, inner: &Expr, target: &DataType) -> Result<Term, Error> {
         self.term(inner)?;
         Ok(Family::of(target).map_or(Term::Open, Term::Is))
@@ -397,7 +437,7 @@ impl Observer<'_> {
                     (Some(left), Some(right)) => Some(merge(left, right).ok_or_else(|| self.conflict(left, right))?),
                     (left, right) => left.or(right),
                 };
-                self.inference.parents[right] = left;
+                self.inference.unite(left, right);
                 self.inference.families[left] = family;
                 Ok(())
             }

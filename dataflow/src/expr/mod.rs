@@ -32,7 +32,7 @@ pub use functions::{Function, functions};
 pub use infer::{Inference, Slot, infer};
 pub use parse::{Parsed, PathUse, TEXT_BYTES_MAX};
 pub use path::{InvalidPath, Path};
-pub use types::type_name;
+pub use types::{field_type_name, type_name};
 
 use serde::{Deserialize, Serialize};
 

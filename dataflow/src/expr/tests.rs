@@ -261,7 +261,12 @@ fn types_follow_from_use() {
         Ok::<_, String>(
             types
                 .iter()
-                .map(|(path, data_type)| format!("{path} {}", type_name(data_type)))
+                .map(|(path, data_type)| {
+                    format!(
+                        "{path} {}",
+                        data_type.as_ref().map_or_else(|| "json".to_owned(), type_name)
+                    )
+                })
                 .collect::<Vec<_>>(),
         )
     };
@@ -269,7 +274,10 @@ fn types_follow_from_use() {
         ("a > 5", vec!["a double"]),
         ("a.b = 'x'", vec!["a.b string"]),
         ("a = b AND b > 1.5", vec!["a double", "b double"]),
-        ("flag", vec!["flag string"]),
+        ("a.b", vec!["a.b json"]),
+        ("a = b", vec!["a string", "b string"]),
+        ("a || b", vec!["a string", "b string"]),
+        ("coalesce(a, b)", vec!["a string", "b string"]),
         ("flag AND NOT other", vec!["flag boolean", "other boolean"]),
         ("lower(a) = b", vec!["a string", "b string"]),
         ("abs(a) > b", vec!["a double", "b double"]),
@@ -279,7 +287,9 @@ fn types_follow_from_use() {
         ("CASE WHEN a THEN b ELSE 0 END", vec!["a boolean", "b double"]),
         ("a IN ('x', 'y')", vec!["a string"]),
         ("a BETWEEN 1 AND b", vec!["a double", "b double"]),
-        ("a IS NULL", vec!["a string"]),
+        ("a IS NULL", vec!["a json"]),
+        ("a IS NOT NULL AND lower(a) = b", vec!["a string", "b string"]),
+        ("lower(a) IS NULL AND b IS NULL", vec!["a string", "b json"]),
         ("a LIKE 'x%'", vec!["a string"]),
         ("CAST(a AS DOUBLE) > b", vec!["a string", "b double"]),
         ("regexp_extract(url, 'x', 1) IS NOT NULL", vec!["url string"]),
@@ -293,6 +303,43 @@ fn types_follow_from_use() {
         "`a` is used as text here and as a number before"
     );
     assert!(types("a AND a > 5").is_err());
+}
+
+#[test]
+fn a_use_that_says_a_type_wins_over_those_that_say_none() {
+    let path = |name: &str| name.parse::<Path>().unwrap();
+    let of = |inference: &Inference, stream| {
+        let types = inference.types(stream).into_iter();
+        types
+            .map(|(path, data_type)| {
+                format!(
+                    "{path} {}",
+                    data_type.as_ref().map_or_else(|| "json".to_owned(), type_name)
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut inference = Inference::default();
+    inference.read(1, &path("id"), None);
+    inference.read(2, &path("key"), None);
+    inference.read(1, &path("note"), None);
+    inference.meet((1, &path("id")), (2, &path("key")));
+    inference.meet((1, &path("id")), (1, &path("id")));
+    assert_eq!(of(&inference, 1), ["id json", "note json"]);
+    let used = Parsed::parse("key > 5").unwrap();
+    inference.observe(&used, &|path| Slot::Open(2, path.clone())).unwrap();
+    assert_eq!(of(&inference, 1), ["id double", "note json"]);
+    assert_eq!(of(&inference, 2), ["key double"]);
+    // What is known to differ stays apart: the caller compares the types.
+    inference.read(1, &path("note"), Some(&DataType::Utf8View));
+    inference.meet((2, &path("key")), (1, &path("note")));
+    assert_eq!(of(&inference, 1), ["id double", "note string"]);
+    // Two streams that become one share also what was computed with.
+    let used = Parsed::parse("a = b").unwrap();
+    inference.observe(&used, &|path| Slot::Open(3, path.clone())).unwrap();
+    inference.read(4, &path("a"), None);
+    inference.join(4, 3);
+    assert_eq!(of(&inference, 4), ["a string", "b string"]);
 }
 
 #[test]

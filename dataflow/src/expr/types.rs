@@ -1,6 +1,6 @@
 //! Types as documents name them, and the few that rows may have.
 
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, Field, TimeUnit};
 
 use crate::element::columns;
 
@@ -23,16 +23,26 @@ pub fn type_name(data_type: &DataType) -> String {
         DataType::Interval(_) | DataType::Duration(_) => "interval".to_owned(),
         DataType::Dictionary(_, value) => type_name(value),
         DataType::List(item) | DataType::LargeList(item) | DataType::ListView(item) => {
-            format!("[{}]", type_name(item.data_type()))
+            format!("[{}]", field_type_name(item))
         }
         DataType::Struct(fields) => {
             let fields: Vec<String> = fields
                 .iter()
-                .map(|field| format!("{}: {}", field.name(), type_name(field.data_type())))
+                .map(|field| format!("{}: {}", field.name(), field_type_name(field)))
                 .collect();
             format!("{{{}}}", fields.join(", "))
         }
         other => other.to_string().to_lowercase(),
+    }
+}
+
+/// As [`type_name`], of a field: `json` if it holds values of any type.
+#[must_use]
+pub fn field_type_name(field: &Field) -> String {
+    if columns::is_any(field) {
+        "json".to_owned()
+    } else {
+        type_name(field.data_type())
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Fields, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 use dataflow::element::columns;
-use dataflow::expr::{self, Inference, Path};
+use dataflow::expr::{self, Inference, Path, field_type_name};
 use dataflow::recipe::{self, Recipe};
 
-use super::fields::{nested, rows, without};
+use super::fields::{begins_with, nested, rows, without};
 use super::outline::{Kind, Stage, outline};
 use super::scope::Scope;
 use super::{Checked, LogicalPlan, Node, Reads};
@@ -193,13 +193,35 @@ impl Binder<'_> {
             (left, Scope::Without(_, right)) if left.is_open() && right.is_open() => self.join(left, *right),
             (Scope::Columns(left), Scope::Columns(right)) => {
                 let agreed = |(name, slot): (String, expr::Slot)| {
-                    let same = right.iter().any(|(other, known)| *other == name && *known == slot);
-                    (name, if same { slot } else { expr::Slot::Unknown })
+                    let other = right.iter().find(|(other, _)| *other == name);
+                    let slot = other.map_or(expr::Slot::Unknown, |(_, other)| self.agreed(slot, other));
+                    (name, slot)
                 };
                 Scope::Columns(left.into_iter().map(agreed).collect())
             }
             // Open and typed streams do not go together; the second walk says so.
             (left, _) => left,
+        }
+    }
+
+    /// What a column is that comes from two sides: fields of open streams get one type, that of the other side if it has one.
+    fn agreed(&mut self, left: expr::Slot, right: &expr::Slot) -> expr::Slot {
+        use expr::Slot::{Known, Open, Unknown};
+        match (left, right) {
+            (left, right) if left == *right => left,
+            (Open(one, path), Open(other, other_path)) => {
+                self.inference.meet((one, &path), (*other, other_path));
+                Open(one, path)
+            }
+            (Known(known), Open(stream, path)) => {
+                self.inference.read(*stream, path, Some(&known));
+                Known(known)
+            }
+            (Open(stream, path), Known(known)) => {
+                self.inference.read(stream, &path, Some(known));
+                Known(known.clone())
+            }
+            (Known(_) | Open(_, _) | Unknown, _) => Unknown,
         }
     }
 
@@ -249,11 +271,8 @@ impl Binder<'_> {
             Scope::Open(stream) => nested(&self.inference.types(*stream)),
             Scope::Unnested { list, element, before } => {
                 let mut types = Vec::new();
-                leaves(
-                    &without(&self.fields(before), std::slice::from_ref(list)),
-                    &mut Vec::new(),
-                    &mut types,
-                );
+                leaves(&self.fields(before), &mut Vec::new(), &mut types);
+                types.retain(|(path, _)| !begins_with(path, list));
                 types.extend(self.inference.types(*element));
                 nested(&types)
             }
@@ -474,12 +493,13 @@ struct Made {
     key_by: Vec<Path>,
 }
 
-fn leaves(fields: &Fields, above: &mut Vec<String>, found: &mut Vec<(Path, DataType)>) {
+fn leaves(fields: &Fields, above: &mut Vec<String>, found: &mut Vec<(Path, Option<DataType>)>) {
     for field in fields {
         above.push(field.name().clone());
         match (field.data_type(), Path::new(above.clone())) {
             (DataType::Struct(inner), _) => leaves(inner, above, found),
-            (data_type, Ok(path)) => found.push((path, data_type.clone())),
+            (_, Ok(path)) if columns::is_any(field) => found.push((path, None)),
+            (data_type, Ok(path)) => found.push((path, Some(data_type.clone()))),
             (_, Err(_)) => {}
         }
         above.pop();
@@ -496,11 +516,12 @@ fn difference(left: &Input, right: &Input) -> Option<String> {
         _ => return Some("one has a schema, the other has none".to_owned()),
     }
     for (index, field) in left.fields.iter().enumerate() {
-        let shown = |data_type: &DataType| expr::type_name(data_type);
+        let differs =
+            |other: &Field| field.data_type() != other.data_type() || columns::is_any(field) != columns::is_any(other);
         match right.fields.iter().position(|other| other.name() == field.name()) {
             None => return Some(format!("only one has `{}`", field.name())),
-            Some(place) if right.fields[place].data_type() != field.data_type() => {
-                let (one, other) = (shown(field.data_type()), shown(right.fields[place].data_type()));
+            Some(place) if differs(&right.fields[place]) => {
+                let (one, other) = (field_type_name(field), field_type_name(&right.fields[place]));
                 return Some(format!("`{}` is {one} here and {other} there", field.name()));
             }
             Some(place) if place != index => return Some(format!("`{}` stands in another place", field.name())),

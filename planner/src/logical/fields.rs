@@ -13,28 +13,32 @@ pub(crate) fn begins_with(path: &Path, prefix: &Path) -> bool {
 
 /// The fields that these typed paths make: records where a path goes on behind another, columns in order of name.
 ///
-/// A path that is both a value and a record of others is a record: its fields say more than its own use.
-pub(crate) fn nested(types: &[(Path, DataType)]) -> Fields {
-    let parts: Vec<(&[String], &DataType)> = types
+/// A path that is both a value and a record of others is a record: its fields say more than its own use. One without a
+/// type is of any.
+pub(crate) fn nested(types: &[(Path, Option<DataType>)]) -> Fields {
+    let parts: Vec<Typed<'_>> = types
         .iter()
-        .map(|(path, data_type)| (path.parts(), data_type))
+        .map(|(path, data_type)| (path.parts(), data_type.as_ref()))
         .collect();
     level(&parts)
 }
 
-fn level(paths: &[(&[String], &DataType)]) -> Fields {
+type Typed<'a> = (&'a [String], Option<&'a DataType>);
+
+fn level(paths: &[Typed<'_>]) -> Fields {
     let mut names: Vec<&String> = paths.iter().filter_map(|(parts, _)| parts.first()).collect();
     names.sort();
     names.dedup();
     let field = |name: &String| {
-        let below: Vec<(&[String], &DataType)> = paths
+        let below: Vec<Typed<'_>> = paths
             .iter()
             .filter(|(parts, _)| parts[0] == *name)
             .map(|(parts, data_type)| (&parts[1..], *data_type))
             .collect();
-        let inner: Vec<(&[String], &DataType)> = below.iter().filter(|(parts, _)| !parts.is_empty()).copied().collect();
+        let inner: Vec<Typed<'_>> = below.iter().filter(|(parts, _)| !parts.is_empty()).copied().collect();
         match below.first() {
-            Some((_, data_type)) if inner.is_empty() => Field::new(name, (*data_type).clone(), true),
+            Some((_, None)) if inner.is_empty() => columns::any(name),
+            Some((_, Some(data_type))) if inner.is_empty() => Field::new(name, (*data_type).clone(), true),
             _ => Field::new(name, DataType::Struct(level(&inner)), true),
         }
     };
@@ -84,6 +88,8 @@ fn prune_level(fields: &Fields, wanted: &[&[String]]) -> Fields {
 }
 
 /// The fields without what is at these paths; a record that loses its last field goes with it.
+///
+/// So does a value of any type that may hold what is removed: it was read while that was still there.
 pub(crate) fn without(fields: &Fields, paths: &[Path]) -> Fields {
     let paths: Vec<&[String]> = paths.iter().map(Path::parts).collect();
     without_level(fields, &paths)
@@ -104,6 +110,7 @@ fn without_level(fields: &Fields, paths: &[&[String]]) -> Fields {
                 let inner = without_level(inner, &below);
                 (!inner.is_empty()).then(|| Arc::new(field.as_ref().clone().with_data_type(DataType::Struct(inner))))
             }
+            _ if !below.is_empty() && columns::is_any(field) => None,
             _ => Some(Arc::clone(field)),
         }
     };
@@ -148,11 +155,11 @@ mod tests {
 
     #[test]
     fn schemas_are_cut_by_path() {
-        let types: Vec<(Path, DataType)> = [
-            ("b.y", DataType::Float64),
-            ("a", DataType::Utf8View),
-            ("b.x", DataType::Boolean),
-            ("b", DataType::Utf8View),
+        let types: Vec<(Path, Option<DataType>)> = [
+            ("b.y", Some(DataType::Float64)),
+            ("a", Some(DataType::Utf8View)),
+            ("b.x", Some(DataType::Boolean)),
+            ("b", None),
         ]
         .into_iter()
         .map(|(path, data_type)| (path.parse().unwrap(), data_type))
@@ -169,6 +176,22 @@ mod tests {
         assert_eq!(
             shown(&replace(&fields, &["b".to_owned(), "x".to_owned()], &DataType::Int64)),
             "{a: string, b: {x: int64, y: double}}"
+        );
+    }
+
+    #[test]
+    fn a_value_of_any_type_is_gone_with_what_it_may_hold() {
+        let types = ["id", "payload.user"].map(|path| (path.parse().unwrap(), None));
+        let fields = nested(&types);
+        assert_eq!(shown(&fields), "{id: json, payload: {user: json}}");
+        assert_eq!(
+            shown(&prune(&fields, &paths(&["payload.user"]))),
+            "{payload: {user: json}}"
+        );
+        assert_eq!(shown(&without(&fields, &paths(&["payload.user.name"]))), "{id: json}");
+        assert_eq!(
+            shown(&without(&fields, &paths(&["payload.other", "i.d"]))),
+            "{id: json, payload: {user: json}}"
         );
     }
 }

@@ -1,6 +1,7 @@
 //! `select`: computes the columns of the output. Behind it a stream is typed.
 
 use arrow_schema::{DataType, Field, Fields};
+use dataflow::element::columns::{any, is_any};
 use dataflow::expr::Slot;
 use dataflow::recipe::{Projection, Recipe, Select};
 
@@ -44,7 +45,10 @@ pub(crate) fn bind(binder: &mut Binder<'_>, columns: &[Column<'_>], input: &Inpu
                 .push(found.help("select its fields one by one, or give the source a `schema`"));
             continue;
         }
-        fields.push(Field::new(&name.value, bound.data_type, bound.nullable));
+        fields.push(match &bound.field {
+            Some(copied) if is_any(copied) => any(&name.value),
+            _ => Field::new(&name.value, bound.data_type, bound.nullable),
+        });
         projections.push(Projection {
             name: name.value.clone(),
             expression: checked.expression(),

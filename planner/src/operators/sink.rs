@@ -17,17 +17,24 @@ fn nothing() -> Input {
 }
 
 pub(crate) fn observe(binder: &mut Binder<'_>, item: SinkItem<'_>, input: &Scope) -> Scope {
-    // Of typed rows a sink gets every column; of open ones what it says it reads.
-    if let (true, Some(component)) = (input.is_open(), item.component) {
-        let open = Input {
-            fields: Fields::empty(),
-            open: Some(source::format(None)),
-        };
-        if let Some(wants) = wants(binder, component, &open.rows()) {
-            for (path, data_type) in &wants.paths {
-                binder.read(input, path, Some(data_type));
-            }
-        }
+    let Some(component) = item.component else {
+        return Scope::Unknown;
+    };
+    let open = Input {
+        fields: Fields::empty(),
+        open: Some(source::format(None)),
+    };
+    // Of typed rows a sink gets every column; of open ones what it says it reads. Typed ones may still be copies of open
+    // fields, so it is asked of those too, but its refusals mean nothing there.
+    let wants = if input.is_open() {
+        wants(binder, component, &open.rows())
+    } else {
+        let connector = binder.catalog.connector(&component.connector.value);
+        let sink = connector.and_then(|connector| connector.sink());
+        sink.and_then(|sink| sink.plan(&component.options, &open.rows()).ok())
+    };
+    for (path, data_type) in wants.iter().flat_map(|wants| &wants.paths) {
+        binder.read(input, path, Some(data_type));
     }
     Scope::Unknown
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Int64Array, StringViewArray};
 use arrow::datatypes::Int64Type;
 use arrow::record_batch::RecordBatch;
+use arrow_schema::Schema;
 use dataflow::contract::Waker;
-use dataflow::element::{BATCH_ROWS_MAX, Barrier, Batch, Element, Roll, Watermark};
+use dataflow::element::{BATCH_ROWS_MAX, Barrier, Batch, Element, Roll, Watermark, columns};
 use dataflow::id::{BarrierId, EdgeId, SubtaskId, VertexId};
 use dataflow::key::{KeyReader, key_group, range};
 use dataflow::recipe::Partition;
@@ -43,6 +44,30 @@ fn many(numbers: std::ops::Range<i64>) -> RecordBatch {
 
 fn numbers(records: &RecordBatch) -> Vec<i64> {
     records.column(0).as_primitive::<Int64Type>().values().to_vec()
+}
+
+#[test]
+fn rows_are_dealt_out_by_keys_of_any_type() {
+    let keys = [
+        Some("12"),
+        Some("\"12\""),
+        Some("{\"a\":1}"),
+        None,
+        Some("12"),
+        Some("{\"a\":1}"),
+        None,
+    ];
+    let schema = Arc::new(Schema::new(vec![columns::any("key")]));
+    let column: ArrayRef = Arc::new(StringViewArray::from_iter(keys));
+    let rows = RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap();
+    let mut partitioner = Partitioner::new(&by_key(), &schema, 64, 0).unwrap();
+    let mut seen = BTreeMap::new();
+    for (target, rows) in partitioner.split(&rows).unwrap() {
+        for key in rows.column(0).as_string_view() {
+            assert_eq!(*seen.entry(key.map(str::to_owned)).or_insert(target), target);
+        }
+    }
+    assert_eq!(seen.len(), 4);
 }
 
 fn output(partition: &Partition, targets: u32) -> (Output, Vec<Inlet>) {

@@ -166,7 +166,7 @@ fn read(column: &mut Column, field: &Field<'_>, dialect: &Dialect, place: (usize
     } else {
         field.text
     };
-    if let Values::Text(values) = &mut column.values {
+    if let Values::Text(values) | Values::Any(values) = &mut column.values {
         if field.has_doubled_quotes {
             values.push_own(text, place.2);
         } else {
@@ -218,7 +218,7 @@ fn scalar_value(values: &mut Values, text: &[u8]) -> Option<()> {
             offsets.push(offset(bytes.len()));
         }
         // Text is read before; lists and records were refused with the schema.
-        Values::Text(_) | Values::Record(_) | Values::List { .. } => return None,
+        Values::Text(_) | Values::Any(_) | Values::Record(_) | Values::List { .. } => return None,
     }
     Some(())
 }
@@ -241,7 +241,7 @@ fn wanted(values: &Values) -> String {
         Values::Decimal { precision, scale, .. } => format!("a decimal({precision},{scale})"),
         Values::Date(_) => "a date such as 2026-01-31".to_owned(),
         Values::Timestamp(_) => "milliseconds since 1970 or a time such as 2026-01-31T12:30:00Z".to_owned(),
-        Values::Text(_) => "text".to_owned(),
+        Values::Text(_) | Values::Any(_) => "text".to_owned(),
         Values::Binary { .. } => "base64".to_owned(),
         Values::Record(_) | Values::List { .. } => "a plain value".to_owned(),
     }

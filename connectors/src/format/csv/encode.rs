@@ -53,7 +53,7 @@ impl Encoder for CsvEncoder {
         let arrays = self.written.arrays(rows)?;
         let members: Vec<Member<'_>> = arrays
             .iter()
-            .map(|(name, array)| Member::new(name, array.as_ref()))
+            .map(|(field, array)| Member::new(field, array.as_ref()))
             .collect();
         let mut field = Vec::new();
         for row in 0..rows.num_rows() {
@@ -65,7 +65,7 @@ impl Encoder for CsvEncoder {
                 if member.is_null(row) {
                     out.extend_from_slice(&self.dialect.null_text);
                 } else if let Some(text) = member.text(row) {
-                    self.dialect.write(text.as_bytes(), out);
+                    self.dialect.write(text.as_ref(), out);
                 } else {
                     field.clear();
                     if let Err(error) = member.value(row, &mut field) {

@@ -26,6 +26,7 @@ pub(in crate::format) struct Written {
 /// One column that is written.
 struct Column {
     index: usize,
+    field: FieldRef,
     /// The type it is brought to first, so that few types need code.
     written: DataType,
 }
@@ -51,6 +52,7 @@ impl Written {
         let columns = user.map(|(index, field)| {
             Ok(Column {
                 index,
+                field: Arc::clone(field),
                 written: written(field, field.data_type())?,
             })
         });
@@ -59,19 +61,19 @@ impl Written {
         })
     }
 
-    /// The columns of these rows, by name, in the few types that are written.
-    pub(in crate::format) fn arrays(&self, rows: &RecordBatch) -> Result<Vec<(String, ArrayRef)>, BadRecord> {
+    /// The columns of these rows, with their fields, in the few types that are written.
+    pub(in crate::format) fn arrays(&self, rows: &RecordBatch) -> Result<Vec<(FieldRef, ArrayRef)>, BadRecord> {
         let array = |column: &Column| {
             let array = rows.column(column.index);
-            let name = rows.schema_ref().field(column.index).name().clone();
+            let field = Arc::clone(&column.field);
             if *array.data_type() == column.written {
-                return Ok((name, Arc::clone(array)));
+                return Ok((field, Arc::clone(array)));
             }
             let written = cast(array, &column.written).map_err(|error| BadRecord {
                 row: 0,
-                error: format!("{name}: {error}"),
+                error: format!("{}: {error}", field.name()),
             })?;
-            Ok((name, written))
+            Ok((field, written))
         };
         self.columns.iter().map(array).collect()
     }
@@ -124,7 +126,7 @@ impl Encoder for RowEncoder {
         let arrays = self.written.arrays(rows)?;
         let members: Vec<Member<'_>> = arrays
             .iter()
-            .map(|(name, array)| Member::new(name, array.as_ref()))
+            .map(|(field, array)| Member::new(field, array.as_ref()))
             .collect();
         for row in 0..rows.num_rows() {
             let start = out.len();

@@ -102,6 +102,11 @@ fn value(walk: &mut Walk<'_>, column: &mut Column, names: &Names, row: usize, pl
                 text.push_padded(start, contents.len(), place.buffer, place.offset + from);
             }
         }
+        (Values::Any(text), _) => {
+            let (from, to) = walk.value()?;
+            let start = *walk.bytes()[from..].first_chunk().expect("the padding is longer");
+            text.push_padded(start, to - from, place.buffer, place.offset + from);
+        }
         (Values::Record(members_wanted), b'{') if members_wanted.is_empty() => walk.skip()?,
         (Values::Record(members_wanted), b'{') => {
             members(walk, members_wanted, names, row, place)?;
@@ -280,6 +285,7 @@ fn wrong(walk: &mut Walk<'_>, values: &Values, byte: u8) -> Box<Fault> {
         Values::Date(_) => "a date as a string",
         Values::Timestamp(_) => "a time as a number or a string",
         Values::Text(_) => "a string",
+        Values::Any(_) => "a value",
         Values::Binary { .. } => "base64 as a string",
         Values::Record(_) => "an object",
         Values::List { .. } => "a list",

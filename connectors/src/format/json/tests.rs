@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 use arrow_schema::{DataType, Field, Fields, Schema};
 use dataflow::contract::format::{Format, Splicer};
 use dataflow::contract::{BadRecord, Decoded};
+use dataflow::element::columns;
 use dataflow::testing::format::lines;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
 use serde_json::Value;
@@ -66,6 +67,7 @@ fn agrees(record: &[u8]) {
     let Ok(Value::Object(members)) = serde_json::from_slice::<Value>(record) else {
         return;
     };
+    any_type_is_taken(record, &members);
     if found.is_some() {
         return;
     }
@@ -95,6 +97,43 @@ fn agrees(record: &[u8]) {
     let lazy = sonic_rs::get(record, ["payload", "total"]).ok();
     let expected = lazy.and_then(|lazy| lazy.as_raw_str().parse::<f64>().ok());
     assert_eq!(total.is_valid(0).then(|| total.value(0)), expected);
+}
+
+/// Whatever the type of a member, it is taken byte for byte where any will do.
+fn any_type_is_taken(record: &[u8], members: &serde_json::Map<String, Value>) {
+    type Raw<'a> = std::collections::BTreeMap<String, &'a serde_json::value::RawValue>;
+    if sonic_rs::to_object_iter(record).flatten().count() != members.len() {
+        return;
+    }
+    let text = |raw: &Raw<'_>, name: &str| {
+        let value = raw.get(name).map(|value| value.get().to_owned());
+        value.filter(|value| value != "null")
+    };
+    let raw: Raw<'_> = serde_json::from_slice(record).unwrap();
+    let names = ["before", "eventType", "id", "payload"];
+    let decoded = decode(names.map(columns::any).to_vec(), &lines(&[record]));
+    assert_eq!(decoded.bad, []);
+    for (name, column) in names.iter().zip(&decoded.columns) {
+        let column = column.as_string_view();
+        let found = column.is_valid(0).then(|| column.value(0).to_owned());
+        assert_eq!(found, text(&raw, name), "{name} of {}", String::from_utf8_lossy(record));
+    }
+    let Some(payload) = raw.get("payload").filter(|_| members["payload"].is_object()) else {
+        return;
+    };
+    let inner = DataType::Struct(vec![columns::any("total"), columns::any("x")].into());
+    let decoded = decode(vec![Field::new("payload", inner, true)], &lines(&[record]));
+    assert_eq!(decoded.bad, []);
+    let names = sonic_rs::to_object_iter(payload.get()).flatten().count();
+    let payload: Raw<'_> = serde_json::from_str(payload.get()).unwrap();
+    if names != payload.len() {
+        return;
+    }
+    for (place, name) in ["total", "x"].into_iter().enumerate() {
+        let column = decoded.columns[0].as_struct().column(place).as_string_view();
+        let found = column.is_valid(0).then(|| column.value(0).to_owned());
+        assert_eq!(found, text(&payload, name), "payload.{name}");
+    }
 }
 
 fn strings() -> impl Strategy<Value = String> {
@@ -296,6 +335,49 @@ fn of_members_with_one_name_the_first_counts() {
 }
 
 #[test]
+fn values_of_any_type_leave_as_they_came() {
+    let records = [
+        r#"{"id":"a\u0041\"","more":{"a":12.50}}"#,
+        r#"{"id":12.50,"more":{"a":{"b" : [1, null]}}}"#,
+        r#"{"id":true,"more":{"a":[]}}"#,
+        r#"{"id":123456789012345678901234567890,"more":{"a":"a string that is longer than a view"}}"#,
+        r#"{"more":{}}"#,
+    ];
+    let more = DataType::Struct(vec![columns::any("a")].into());
+    let fields = vec![columns::any("id"), Field::new("more", more, true)];
+    let bytes: Vec<&[u8]> = records.iter().map(|record| record.as_bytes()).collect();
+    let input = lines(&bytes);
+    let decoded = decode(fields.clone(), &input);
+    assert_eq!(decoded.bad, []);
+    let views = decoded.columns[1].as_struct().column(0).as_string_view();
+    assert_eq!(
+        views.data_buffers()[0].as_ptr(),
+        input.data_buffers()[0].as_ptr(),
+        "nothing is copied"
+    );
+    let schema = Arc::new(Schema::new(fields));
+    let rows = RecordBatch::try_new(Arc::clone(&schema), decoded.columns).unwrap();
+    let mut out = Vec::new();
+    let mut encoder = Json.encoder(&Value::Null, schema).unwrap();
+    encoder.encode(&rows, &mut out).unwrap();
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        records.map(|record| format!("{record}\n")).concat()
+    );
+}
+
+#[test]
+fn a_value_of_many_lines_leaves_on_one() {
+    let schema = Arc::new(Schema::new(vec![columns::any("a")]));
+    let decoded = decode(vec![columns::any("a")], &lines(&[b"{\"a\": {\n\"b\":\r\n\"\\n\"}\n}"]));
+    let rows = RecordBatch::try_new(Arc::clone(&schema), decoded.columns).unwrap();
+    let mut out = Vec::new();
+    let mut encoder = Json.encoder(&Value::Null, schema).unwrap();
+    encoder.encode(&rows, &mut out).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), "{\"a\":{ \"b\":  \"\\n\"}}\n");
+}
+
+#[test]
 fn strings_without_escapes_are_not_copied() {
     let records = lines(&[br#"{"eventType":"a name of more than twelve bytes"}"#]);
     let decoded = decode(wanted(), &records);
@@ -316,7 +398,7 @@ fn a_required_field_must_be_there() {
 fn nulls_are_left_out_and_what_json_lacks_is_a_bad_row() {
     let schema = Arc::new(Schema::new(vec![
         Field::new("a", DataType::Float64, true),
-        dataflow::element::columns::split().as_ref().clone(),
+        columns::split().as_ref().clone(),
     ]));
     let split: arrow::array::DictionaryArray<arrow::datatypes::Int32Type> = vec!["s"; 3].into_iter().collect();
     let column = arrow::array::Float64Array::from(vec![Some(1.5), None, Some(f64::NAN)]);

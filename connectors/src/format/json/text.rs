@@ -1,5 +1,7 @@
 //! Strings of a record: what their escapes mean.
 
+use std::borrow::Cow;
+
 use super::tokens;
 
 /// The string whose contents begin here, without its closing quote.
@@ -42,6 +44,19 @@ pub(super) fn unescape(mut contents: &[u8], out: &mut Vec<u8>) {
         contents = &contents[at + length..];
     }
     out.extend_from_slice(contents);
+}
+
+/// The text of a value, and what it means if that is a string.
+pub(super) fn plain(value: &[u8]) -> Cow<'_, [u8]> {
+    let Some(contents) = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) else {
+        return Cow::Borrowed(value);
+    };
+    if memchr::memchr(b'\\', contents).is_none() {
+        return Cow::Borrowed(contents);
+    }
+    let mut plain = Vec::with_capacity(contents.len());
+    unescape(contents, &mut plain);
+    Cow::Owned(plain)
 }
 
 /// Whether two names mean the same; `raw` stands in a record, escapes and all.

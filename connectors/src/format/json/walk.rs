@@ -141,6 +141,25 @@ impl<'a> Walk<'a> {
         self.run(Entry::Value)
     }
 
+    /// Checks the value that begins here; gives where its text begins and ends.
+    pub(super) fn value(&mut self) -> Result<(usize, usize)> {
+        let (at, byte) = self.peek();
+        let end = match byte {
+            b'"' => self.string().1 + 1,
+            b'-' | b'0'..=b'9' => at + self.number()?.text.len(),
+            b't' | b'f' | b'n' => {
+                self.literal()?;
+                at + if byte == b'f' { 5 } else { 4 }
+            }
+            _ => {
+                self.skip()?;
+                // The token before the next is the bracket that closed it.
+                self.starts[self.next - 1] as usize + 1
+            }
+        };
+        Ok((at, end))
+    }
+
     /// Checks the rest of an object, behind one of its members, and goes out of it.
     #[inline]
     pub(super) fn skip_members(&mut self) -> Result<()> {

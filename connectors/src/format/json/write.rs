@@ -1,16 +1,21 @@
 //! Values of typed columns as JSON text, straight from the arrays.
 
+use std::borrow::Cow;
+
 use arrow::array::{
     Array, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int64Array,
     ListArray, StringViewArray, TimestampMillisecondArray, UInt64Array,
 };
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int64Type, TimestampMillisecondType, UInt64Type,
+    DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int64Type, TimestampMillisecondType,
+    UInt64Type,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use dataflow::element::columns::is_any;
 use serde::Serialize;
 
+use super::text;
 use crate::format::scalar;
 
 /// What goes wrong with one value, with its path.
@@ -34,6 +39,8 @@ enum Values<'a> {
     Double(&'a Float64Array),
     Decimal(&'a Decimal128Array),
     Text(&'a StringViewArray),
+    /// JSON text already.
+    Any(&'a StringViewArray),
     Binary(&'a BinaryArray),
     Date(&'a Date32Array),
     Timestamp(&'a TimestampMillisecondArray),
@@ -42,8 +49,9 @@ enum Values<'a> {
 }
 
 impl<'a> Member<'a> {
-    /// A member of this name. The array is of one of the types that the encoder casts to.
-    pub(in crate::format) fn new(name: &'a str, array: &'a dyn Array) -> Self {
+    /// A member of the field's name. The array is of one of the types that the encoder casts to.
+    pub(in crate::format) fn new(field: &'a Field, array: &'a dyn Array) -> Self {
+        let name = field.name().as_str();
         let values = match array.data_type() {
             DataType::Boolean => Values::Boolean(array.as_boolean()),
             DataType::Int64 => Values::Int64(array.as_primitive::<Int64Type>()),
@@ -51,13 +59,14 @@ impl<'a> Member<'a> {
             DataType::Float32 => Values::Float(array.as_primitive::<Float32Type>()),
             DataType::Float64 => Values::Double(array.as_primitive::<Float64Type>()),
             DataType::Decimal128(..) => Values::Decimal(array.as_primitive::<Decimal128Type>()),
+            DataType::Utf8View if is_any(field) => Values::Any(array.as_string_view()),
             DataType::Utf8View => Values::Text(array.as_string_view()),
             DataType::Binary => Values::Binary(array.as_binary()),
             DataType::Date32 => Values::Date(array.as_primitive::<Date32Type>()),
             DataType::Timestamp(..) => Values::Timestamp(array.as_primitive::<TimestampMillisecondType>()),
-            DataType::List(_) => {
+            DataType::List(item) => {
                 let lists = array.as_list();
-                Values::List(lists, Box::new(Member::new("", lists.values().as_ref())))
+                Values::List(lists, Box::new(Member::new(item, lists.values().as_ref())))
             }
             DataType::Struct(fields) => {
                 let columns = array.as_struct().columns();
@@ -65,7 +74,7 @@ impl<'a> Member<'a> {
                     fields
                         .iter()
                         .zip(columns)
-                        .map(|(field, column)| Member::new(field.name(), column.as_ref()))
+                        .map(|(field, column)| Member::new(field, column.as_ref()))
                         .collect(),
                 )
             }
@@ -93,10 +102,12 @@ impl<'a> Member<'a> {
         self.array.is_null(row) || matches!(self.values, Values::Null)
     }
 
-    /// The row's value, if it is a string.
-    pub(in crate::format) fn text(&self, row: usize) -> Option<&'a str> {
+    /// The row's value as formats write it that know only text: a string as it is meant, and the JSON text of other values
+    /// of any type.
+    pub(in crate::format) fn text(&self, row: usize) -> Option<Cow<'a, [u8]>> {
         match &self.values {
-            Values::Text(array) => Some(array.value(row)),
+            Values::Text(array) => Some(Cow::Borrowed(array.value(row).as_bytes())),
+            Values::Any(array) => Some(text::plain(array.value(row).as_bytes())),
             _ => None,
         }
     }
@@ -120,6 +131,7 @@ impl<'a> Member<'a> {
             }
             Values::Decimal(array) => scalar::write_decimal(array.value(row), array.scale(), out),
             Values::Text(array) => string(array.value(row), out),
+            Values::Any(array) => verbatim(array.value(row).as_bytes(), out),
             Values::Binary(array) => base64(array.value(row), out),
             Values::Date(array) => {
                 out.push(b'"');
@@ -179,6 +191,16 @@ fn inside(name: &str, error: &str) -> String {
         format!("{name}.{error}")
     } else {
         format!("{name}: {error}")
+    }
+}
+
+/// Writes a value that is JSON already. A line feed can only stand between its tokens, and would end the line.
+fn verbatim(value: &[u8], out: &mut Vec<u8>) {
+    let mut from = out.len();
+    out.extend_from_slice(value);
+    while let Some(at) = memchr::memchr2(b'\n', b'\r', &out[from..]) {
+        out[from + at] = b' ';
+        from += at + 1;
     }
 }
 
