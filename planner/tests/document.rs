@@ -1,6 +1,5 @@
 //! The document's language: what may be written parses, what is said of mistakes is true, and no text does harm.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod toy;
 
