@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jobmanager::jobs::Fresh;
 use jobmanager::rest::types::{Datastream, LogLine, Problem, Stop as StopRequest, Submitted, Summary};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
@@ -21,8 +22,11 @@ impl Client {
     /// A client of the job manager at `cluster`, such as `http://127.0.0.1:7080`.
     pub(crate) fn new(cluster: &str) -> Result<Self, Stop> {
         let wrong = |reason: String| {
-            Stop::new(Exit::Failed, format!("`{cluster}` is not the address of a job manager: {reason}"))
-                .help("it is written like http://127.0.0.1:7080")
+            Stop::new(
+                Exit::Failed,
+                format!("`{cluster}` is not the address of a job manager: {reason}"),
+            )
+            .help("it is written like http://127.0.0.1:7080")
         };
         let base: Url = cluster.parse().map_err(|error| wrong(format!("{error}")))?;
         if base.cannot_be_a_base() || !matches!(base.scheme(), "http" | "https") {
@@ -52,12 +56,16 @@ impl Client {
     }
 
     /// Creates datastreams from the text of a document file.
-    pub(crate) async fn submit(&self, text: String, fresh: bool) -> Result<Vec<Submitted>, Stop> {
+    pub(crate) async fn submit(&self, text: String, fresh: Fresh) -> Result<Vec<Submitted>, Stop> {
         let mut url = self.url(&["datastreams"])?;
-        if fresh {
+        if fresh == Fresh::Anew {
             url.query_pairs_mut().append_pair("fresh", "true");
         }
-        let request = self.http.request(Method::POST, url).header("content-type", "application/yaml").body(text);
+        let request = self
+            .http
+            .request(Method::POST, url)
+            .header("content-type", "application/yaml")
+            .body(text);
         self.answer(request).await
     }
 
@@ -81,8 +89,17 @@ impl Client {
     /// The URL of a resource; parts of the path may hold anything.
     fn url(&self, path: &[&str]) -> Result<Url, Stop> {
         let mut url = self.base.clone();
-        let not_a_base = |()| Stop::new(Exit::Failed, format!("`{}` is not the address of a job manager", self.base));
-        url.path_segments_mut().map_err(not_a_base)?.pop_if_empty().push("v1").extend(path);
+        let not_a_base = |()| {
+            Stop::new(
+                Exit::Failed,
+                format!("`{}` is not the address of a job manager", self.base),
+            )
+        };
+        url.path_segments_mut()
+            .map_err(not_a_base)?
+            .pop_if_empty()
+            .push("v1")
+            .extend(path);
         Ok(url)
     }
 
@@ -98,14 +115,27 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Stop {
-        let what = if error.is_timeout() { "does not answer" } else { "cannot be reached" };
-        Stop::new(Exit::Unreachable, format!("the job manager at {} {what}: {}", self.base, root_cause(error)))
-            .help("start one with `weir jobmanager --state DIR`, or name another with --cluster or WEIR_CLUSTER")
+        let what = if error.is_timeout() {
+            "does not answer"
+        } else {
+            "cannot be reached"
+        };
+        Stop::new(
+            Exit::Unreachable,
+            format!("the job manager at {} {what}: {}", self.base, root_cause(error)),
+        )
+        .help("start one with `weir jobmanager --state DIR`, or name another with --cluster or WEIR_CLUSTER")
     }
 
     fn foreign(&self, error: &serde_json::Error) -> Stop {
-        Stop::new(Exit::Unreachable, format!("what answers at {} is not a job manager of this version: {error}", self.base))
-            .help("look at the address, and use the same build of `weir` everywhere")
+        Stop::new(
+            Exit::Unreachable,
+            format!(
+                "what answers at {} is not a job manager of this version: {error}",
+                self.base
+            ),
+        )
+        .help("look at the address, and use the same build of `weir` everywhere")
     }
 }
 
@@ -113,8 +143,16 @@ fn refusal(status: StatusCode, problem: Problem) -> Stop {
     if let Some(rendered) = problem.rendered {
         return Stop::new(Exit::Document, rendered);
     }
-    let exit = if status.is_server_error() { Exit::Failed } else { Exit::Refused };
-    Stop { exit, message: problem.detail, help: problem.help }
+    let exit = if status.is_server_error() {
+        Exit::Failed
+    } else {
+        Exit::Refused
+    };
+    Stop {
+        exit,
+        message: problem.detail,
+        help: problem.help,
+    }
 }
 
 /// The innermost cause: `Connection refused` says more than `error sending request`.

@@ -1,5 +1,8 @@
 //! Configuration that comes from the environment: the one place that reads it. Flags are in `args`.
-#![expect(clippy::disallowed_methods, reason = "this is the place that the lint sends everybody to")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the place that the lint sends everybody to"
+)]
 
 use std::env::{VarError, var};
 
@@ -27,7 +30,10 @@ fn first(names: &[&str]) -> Result<Option<String>, Stop> {
             Ok(value) if !value.is_empty() => return Ok(Some(value)),
             Ok(_) | Err(VarError::NotPresent) => {}
             Err(VarError::NotUnicode(_)) => {
-                return Err(Stop::new(Exit::Failed, format!("the environment variable {name} is not text")));
+                return Err(Stop::new(
+                    Exit::Failed,
+                    format!("the environment variable {name} is not text"),
+                ));
             }
         }
     }

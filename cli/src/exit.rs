@@ -44,7 +44,11 @@ pub(crate) struct Stop {
 
 impl Stop {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), help: None }
+        Self {
+            exit,
+            message: message.into(),
+            help: None,
+        }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
@@ -67,6 +71,10 @@ impl std::error::Error for Stop {}
 
 impl From<dataflow::Failure> for Stop {
     fn from(failure: dataflow::Failure) -> Self {
-        Self { exit: Exit::Failed, message: failure.message, help: failure.help }
+        Self {
+            exit: Exit::Failed,
+            message: failure.message,
+            help: failure.help,
+        }
     }
 }

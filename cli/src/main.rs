@@ -30,7 +30,11 @@ fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
     match command::run(arguments) {
         Ok(exit) => exit.into(),
         Err(stop) => {

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use dataflow::store::Stores;
 use dataflow::Failure;
+use dataflow::store::Stores;
 use jobmanager::{Desired, Plan, Planned, Rejected};
 use planner::diagnostic::Look;
 use planner::spec::DesiredState;
@@ -36,29 +36,52 @@ pub(crate) struct Checked {
 impl Planner {
     /// A planner of texts that came without a file, and go back as plain text.
     pub(crate) fn new(catalog: Arc<Catalog>, stores: Arc<dyn Stores>) -> Self {
-        Self { catalog, stores, file: "datastream.yaml".to_owned(), look: Look::Plain }
+        Self {
+            catalog,
+            stores,
+            file: "datastream.yaml".to_owned(),
+            look: Look::Plain,
+        }
     }
 
     /// Texts of this file, for the person at this terminal.
     pub(crate) fn of_file(mut self, file: &Path) -> Self {
-        self.file = if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
-        self.look = if std::io::stderr().is_terminal() { Look::Colours } else { Look::Plain };
+        self.file = if file == Path::new("-") {
+            "standard input".to_owned()
+        } else {
+            file.display().to_string()
+        };
+        self.look = if std::io::stderr().is_terminal() {
+            Look::Colours
+        } else {
+            Look::Plain
+        };
         self
     }
 
     /// Plans every document of a text.
     pub(crate) async fn plan_all(&self, text: &str) -> Result<Vec<Planned>, Stop> {
-        self.plan(text).await.map_err(|rejected| Stop::new(Exit::Document, rejected.rendered.trim_end()))
+        self.plan(text)
+            .await
+            .map_err(|rejected| Stop::new(Exit::Document, rejected.rendered.trim_end()))
     }
 
     /// The logical plans of a text, as text.
     pub(crate) async fn logical_text(&self, text: &str) -> Result<String, Stop> {
-        let planned = self.walk(text).await.map_err(|failure| Stop::new(Exit::Document, format!("error: {failure}")))?;
+        let planned = self
+            .walk(text)
+            .await
+            .map_err(|failure| Stop::new(Exit::Document, format!("error: {failure}")))?;
         if planned.diagnostics.has_errors() {
             let rendered = planned.diagnostics.render(&self.file, text, self.look);
             return Err(Stop::new(Exit::Document, rendered.trim_end()));
         }
-        Ok(planned.plans.iter().map(planner::explain::logical).collect::<Vec<_>>().join("\n"))
+        Ok(planned
+            .plans
+            .iter()
+            .map(planner::explain::logical)
+            .collect::<Vec<_>>()
+            .join("\n"))
     }
 
     /// Every mistake in a text.
@@ -66,7 +89,11 @@ impl Planner {
         match self.walk(text).await {
             Ok(planned) => {
                 let found = &planned.diagnostics;
-                let rendered = if found.is_empty() { String::new() } else { found.render(&self.file, text, self.look) };
+                let rendered = if found.is_empty() {
+                    String::new()
+                } else {
+                    found.render(&self.file, text, self.look)
+                };
                 Checked {
                     has_errors: found.has_errors(),
                     names: planned.specs.iter().map(|spec| spec.name.value.clone()).collect(),
@@ -91,11 +118,16 @@ impl Planner {
         if !parsed.diagnostics.has_errors() {
             for wanted in planner::sources_to_discover(&parsed.specs, &self.catalog) {
                 let connector = self.catalog.connector(&wanted.connector);
-                let Some(source) = connector.and_then(|connector| connector.source()) else { continue };
-                let schema = source.discover_schema(&wanted.options, self.stores.clone()).await.map_err(|mut failure| {
-                    failure.message = format!("source `{}`: {}", wanted.source, failure.message);
-                    failure
-                })?;
+                let Some(source) = connector.and_then(|connector| connector.source()) else {
+                    continue;
+                };
+                let schema = source
+                    .discover_schema(&wanted.options, self.stores.clone())
+                    .await
+                    .map_err(|mut failure| {
+                        failure.message = format!("source `{}`: {}", wanted.source, failure.message);
+                        failure
+                    })?;
                 discovered.insert(&wanted.datastream, &wanted.source, schema);
             }
         }

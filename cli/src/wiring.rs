@@ -47,7 +47,10 @@ pub(crate) fn control_runtime() -> Result<Runtime, Stop> {
 
 /// Connectors that talk to the world, and the exchange between task managers.
 pub(crate) fn io_runtime() -> Result<Runtime, Stop> {
-    runtime("weir-io", std::thread::available_parallelism().map_or(2, NonZero::get).max(2))
+    runtime(
+        "weir-io",
+        std::thread::available_parallelism().map_or(2, NonZero::get).max(2),
+    )
 }
 
 fn runtime(name: &str, threads: usize) -> Result<Runtime, Stop> {
@@ -64,12 +67,17 @@ pub(crate) fn loopback_only(flag: &str, address: SocketAddr) -> Result<(), Stop>
     if address.ip().is_loopback() {
         return Ok(());
     }
-    Err(Stop::new(Exit::Failed, format!("{flag} {address} would be reachable from other machines, without any protection"))
-        .help("use an address of this machine, such as 127.0.0.1"))
+    Err(Stop::new(
+        Exit::Failed,
+        format!("{flag} {address} would be reachable from other machines, without any protection"),
+    )
+    .help("use an address of this machine, such as 127.0.0.1"))
 }
 
 /// The store at `--state`: not bound by `--allow-path`, since who starts the process names it.
 pub(crate) fn state_store(url: &str) -> Result<Arc<dyn Store>, Stop> {
     let stores = OpenStores::new(AllowPaths::All, config::s3()?);
-    stores.open(url).map_err(|error| Stop::new(Exit::Refused, format!("--state {url}: {error}")))
+    stores
+        .open(url)
+        .map_err(|error| Stop::new(Exit::Refused, format!("--state {url}: {error}")))
 }

@@ -31,17 +31,29 @@ pub struct Failure {
 impl Failure {
     /// The world hiccuped; trying again may succeed.
     pub fn retry(message: impl Into<String>) -> Self {
-        Self { disposition: Disposition::Retry, message: message.into(), help: None }
+        Self {
+            disposition: Disposition::Retry,
+            message: message.into(),
+            help: None,
+        }
     }
 
     /// The job or its data is wrong; trying again cannot succeed.
     pub fn fail(message: impl Into<String>) -> Self {
-        Self { disposition: Disposition::Fail, message: message.into(), help: None }
+        Self {
+            disposition: Disposition::Fail,
+            message: message.into(),
+            help: None,
+        }
     }
 
     /// An invariant of Weir broke.
     pub fn bug(message: impl Into<String>) -> Self {
-        Self { disposition: Disposition::Bug, message: message.into(), help: None }
+        Self {
+            disposition: Disposition::Bug,
+            message: message.into(),
+            help: None,
+        }
     }
 
     /// Adds what a person can do about it.

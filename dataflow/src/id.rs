@@ -33,7 +33,10 @@ impl FromStr for JobId {
         if name.is_empty() {
             return Err(invalid());
         }
-        Ok(Self { name: name.to_owned(), life })
+        Ok(Self {
+            name: name.to_owned(),
+            life,
+        })
     }
 }
 
@@ -121,7 +124,11 @@ pub struct BarrierId {
 
 impl fmt::Display for BarrierId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "chk-{}.{}.{}", self.generation.term, self.generation.deployment, self.counter)
+        write!(
+            f,
+            "chk-{}.{}.{}",
+            self.generation.term, self.generation.deployment, self.counter
+        )
     }
 }
 

@@ -18,9 +18,20 @@ impl Registry {
     /// When two connectors or two formats have one name: a mistake in the list, seen at every start.
     #[must_use]
     pub fn new(connectors: Vec<Arc<dyn Connector>>, formats: Vec<Arc<dyn Format>>) -> Self {
-        let twice = |names: Vec<&str>| names.iter().enumerate().any(|(index, name)| names[..index].contains(name));
-        assert!(!twice(connectors.iter().map(|connector| connector.name()).collect()), "two connectors of one name");
-        assert!(!twice(formats.iter().map(|format| format.name()).collect()), "two formats of one name");
+        let twice = |names: Vec<&str>| {
+            names
+                .iter()
+                .enumerate()
+                .any(|(index, name)| names[..index].contains(name))
+        };
+        assert!(
+            !twice(connectors.iter().map(|connector| connector.name()).collect()),
+            "two connectors of one name"
+        );
+        assert!(
+            !twice(formats.iter().map(|format| format.name()).collect()),
+            "two formats of one name"
+        );
         Self { connectors, formats }
     }
 

@@ -2,7 +2,6 @@
 //!
 //! Scopes nest (process, job, subtask). A scope carries the cancel signal down, waits for its children,
 //! and turns the panic of a child into a [`Failure`] instead of a lost thread.
-#![expect(clippy::disallowed_methods, reason = "this is the owner that the lint sends everybody to")]
 
 use std::any::Any;
 use std::future::Future;
@@ -29,7 +28,12 @@ impl Scope {
     /// A scope without a parent, on `runtime`.
     #[must_use]
     pub fn root(name: impl Into<String>, runtime: Handle) -> Self {
-        Self { name: name.into(), runtime, cancel: CancellationToken::new(), children: TaskTracker::new() }
+        Self {
+            name: name.into(),
+            runtime,
+            cancel: CancellationToken::new(),
+            children: TaskTracker::new(),
+        }
     }
 
     /// A scope that is cancelled with this one, and may be cancelled alone.
@@ -46,7 +50,10 @@ impl Scope {
     /// The same scope for tasks on another runtime.
     #[must_use]
     pub fn on(&self, runtime: Handle) -> Self {
-        Self { runtime, ..self.clone() }
+        Self {
+            runtime,
+            ..self.clone()
+        }
     }
 
     /// The name, with the names of the parents before it.

@@ -39,7 +39,10 @@ pub(crate) fn jobmanager(arguments: &args::JobManager) -> Result<Exit, Stop> {
         let scope = Scope::root("jobmanager", runtime.handle().clone());
         let (rest, rest_address) = listen("--listen", arguments.listen).await?;
         let (control, control_address) = listen("--control", arguments.control).await?;
-        let options = jobs::Options { address: rest_address.to_string(), ..jobmanager_options() };
+        let options = jobs::Options {
+            address: rest_address.to_string(),
+            ..jobmanager_options()
+        };
         let world = World {
             registry: Arc::new(parts.catalog.registry().clone()),
             store: wiring::state_store(&arguments.state)?,
@@ -51,7 +54,10 @@ pub(crate) fn jobmanager(arguments: &args::JobManager) -> Result<Exit, Stop> {
         leader.serve_control(TcpListenerStream::new(control));
         leader.serve_rest(rest, Arc::new(Planner::new(parts.catalog, parts.stores)));
         ready(arguments.ready_file.as_deref(), rest_address, control_address)?;
-        say(&format!("job manager: REST at http://{rest_address}, task managers connect to {control_address}, state in {}", arguments.state));
+        say(&format!(
+            "job manager: REST at http://{rest_address}, task managers connect to {control_address}, state in {}",
+            arguments.state
+        ));
         until_told().await?;
         scope.shut_down().await;
         Ok(Exit::Success)
@@ -93,7 +99,10 @@ pub(crate) fn taskmanager(arguments: args::TaskManager) -> Result<Exit, Stop> {
         };
         let taskmanager = Arc::new(TaskManager::start(options, surroundings)?);
         serve_metrics(&scope, metrics, &taskmanager);
-        say(&format!("task manager {name}: metrics at http://{metrics_address}/metrics, job manager at {}", arguments.jobmanager));
+        say(&format!(
+            "task manager {name}: metrics at http://{metrics_address}/metrics, job manager at {}",
+            arguments.jobmanager
+        ));
         until_told().await?;
         taskmanager.shut_down().await;
         Ok(Exit::Success)
@@ -112,14 +121,18 @@ pub(crate) fn jobmanager_options() -> jobs::Options {
 
 /// What keeps a job manager from leading is a refusal: another one leads, or the folder is not to be had.
 pub(crate) fn refused(failure: dataflow::Failure) -> Stop {
-    Stop { exit: Exit::Refused, ..failure.into() }
+    Stop {
+        exit: Exit::Refused,
+        ..failure.into()
+    }
 }
 
 /// Listens, or says what to do about a port in use.
 pub(crate) async fn listen(flag: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Stop> {
     let cannot = |error: std::io::Error| {
-        Stop::new(Exit::Refused, format!("{flag} {address}: {error}"))
-            .help(format!("another process may use the port: name another with {flag}, or let the system choose with port 0"))
+        Stop::new(Exit::Refused, format!("{flag} {address}: {error}")).help(format!(
+            "another process may use the port: name another with {flag}, or let the system choose with port 0"
+        ))
     };
     let listener = TcpListener::bind(address).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;

@@ -11,7 +11,13 @@ pub(crate) async fn logs(named: &Named, form: OutputForm) -> Result<(), Stop> {
     let lines = Client::new(&named.cluster.cluster)?.logs(&named.name).await?;
     show(form, &lines, |lines| {
         let text = |line: &jobmanager::rest::types::LogLine| {
-            format!("{} {:<5} {}: {}\n", stamp(line.at_ms), line.level, line.origin, line.text)
+            format!(
+                "{} {:<5} {}: {}\n",
+                stamp(line.at_ms),
+                line.level,
+                line.origin,
+                line.text
+            )
         };
         lines.iter().map(text).collect()
     })
@@ -20,12 +26,22 @@ pub(crate) async fn logs(named: &Named, form: OutputForm) -> Result<(), Stop> {
 pub(crate) async fn stop(stop: &args::Stop, form: OutputForm) -> Result<(), Stop> {
     let client = Client::new(&stop.named.cluster.cluster)?;
     let summary = client.stop(&stop.named.name, StopRequest { drain: stop.drain }).await?;
-    show(form, &summary, |summary| said(summary, "it takes its last checkpoint; `weir list` shows when it has stopped"))
+    show(form, &summary, |summary| {
+        said(
+            summary,
+            "it takes its last checkpoint; `weir list` shows when it has stopped",
+        )
+    })
 }
 
 pub(crate) async fn cancel(named: &Named, form: OutputForm) -> Result<(), Stop> {
     let summary = Client::new(&named.cluster.cluster)?.cancel(&named.name).await?;
-    show(form, &summary, |summary| said(summary, "what was committed stays; `weir submit --fresh` starts it anew"))
+    show(form, &summary, |summary| {
+        said(
+            summary,
+            "what was committed stays; `weir submit --fresh` starts it anew",
+        )
+    })
 }
 
 fn said(summary: &Summary, next: &str) -> String {

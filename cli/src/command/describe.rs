@@ -42,7 +42,11 @@ fn head(datastream: &Datastream) -> String {
         let _ = writeln!(lines, "  help: {help}");
     }
     let contact = datastream.contact.as_deref().unwrap_or("nobody");
-    let _ = writeln!(lines, "job {}, {}, contact {contact}", summary.job, datastream.generation);
+    let _ = writeln!(
+        lines,
+        "job {}, {}, contact {contact}",
+        summary.job, datastream.generation
+    );
     let _ = write!(
         lines,
         "{} rows in ({}), {} rows out ({}), {} read",
@@ -55,12 +59,28 @@ fn head(datastream: &Datastream) -> String {
     if let (Some(total), Some(share)) = (progress.bytes_total, progress.share) {
         let _ = write!(lines, " of {} ({:.0} %)", bytes(total), share * 100.0);
     }
-    let _ = writeln!(lines, ", {} dead letters, {} restarts", count(progress.dead_letters), count(summary.restarts));
+    let _ = writeln!(
+        lines,
+        ", {} dead letters, {} restarts",
+        count(progress.dead_letters),
+        count(summary.restarts)
+    );
     lines
 }
 
 fn vertex_text(vertex: &Vertex) -> String {
-    let mut subtasks = Table::new(&["subtask", "on", "state", "#in", "#out", "#rate", "#busy", "#pressed", "#idle", "waits for"]);
+    let mut subtasks = Table::new(&[
+        "subtask",
+        "on",
+        "state",
+        "#in",
+        "#out",
+        "#rate",
+        "#busy",
+        "#pressed",
+        "#idle",
+        "waits for",
+    ]);
     for subtask in &vertex.subtasks {
         let waits = match subtask.waits_for.as_str() {
             "" => String::new(),
@@ -90,19 +110,40 @@ fn vertex_text(vertex: &Vertex) -> String {
             count(step.dead),
         ]);
     }
-    format!("{} {}\n{}{}", vertex.id, vertex.name, indent(&subtasks.to_string()), indent(&steps.to_string()))
+    format!(
+        "{} {}\n{}{}",
+        vertex.id,
+        vertex.name,
+        indent(&subtasks.to_string()),
+        indent(&steps.to_string())
+    )
 }
 
 fn checkpoints(checkpoints: &Checkpoints) -> String {
-    let mut text = format!("\ncheckpoints: {} committed, {} aborted\n", checkpoints.completed, checkpoints.aborted);
+    let mut text = format!(
+        "\ncheckpoints: {} committed, {} aborted\n",
+        checkpoints.completed, checkpoints.aborted
+    );
     if let Some(current) = &checkpoints.current {
-        let waits = if current.waits_for.is_empty() { String::new() } else { format!(", waits for {}", current.waits_for.join(", ")) };
-        let _ = writeln!(text, "  {} is {} for {}{waits}", current.barrier, current.phase, age(current.age_ms));
+        let waits = if current.waits_for.is_empty() {
+            String::new()
+        } else {
+            format!(", waits for {}", current.waits_for.join(", "))
+        };
+        let _ = writeln!(
+            text,
+            "  {} is {} for {}{waits}",
+            current.barrier,
+            current.phase,
+            age(current.age_ms)
+        );
     }
     if checkpoints.history.is_empty() {
         return text;
     }
-    let mut table = Table::new(&["#epoch", "barrier", "#took", "#collect", "#record", "#commit", "#size", ""]);
+    let mut table = Table::new(&[
+        "#epoch", "barrier", "#took", "#collect", "#record", "#commit", "#size", "",
+    ]);
     for checkpoint in checkpoints.history.iter().take(SHOWN) {
         table.row(vec![
             checkpoint.epoch.map_or_else(|| "-".to_owned(), count),
@@ -123,8 +164,16 @@ fn exceptions(exceptions: &[Exception]) -> String {
     for exception in exceptions.iter().take(SHOWN) {
         let places = [&exception.subtask, &exception.task_manager];
         let places: Vec<&str> = places.into_iter().filter_map(|place| place.as_deref()).collect();
-        let place = if places.is_empty() { String::new() } else { format!("{}: ", places.join(" on ")) };
-        let _ = write!(text, "\nfailure: {place}{}\n  answer: {}", exception.message, exception.answer);
+        let place = if places.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", places.join(" on "))
+        };
+        let _ = write!(
+            text,
+            "\nfailure: {place}{}\n  answer: {}",
+            exception.message, exception.answer
+        );
         if let Some(recovered) = exception.recovered_ms {
             let _ = write!(text, ", all running again after {}", age(recovered));
         }

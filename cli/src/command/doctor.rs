@@ -1,6 +1,5 @@
 //! `weir doctor`: looks for what would keep Weir, or a document, from running, and says what to do about it.
 
-
 use bytes::Bytes;
 use dataflow::contract::EnumeratorContext;
 use dataflow::store::open::AllowPaths;
@@ -30,8 +29,16 @@ impl Finding {
     fn of(what: impl Into<String>, outcome: Result<(), Stop>) -> Self {
         let what = what.into();
         match outcome {
-            Ok(()) => Self { what, problem: None, help: None },
-            Err(stop) => Self { what, problem: Some(stop.message), help: stop.help },
+            Ok(()) => Self {
+                what,
+                problem: None,
+                help: None,
+            },
+            Err(stop) => Self {
+                what,
+                problem: Some(stop.message),
+                help: stop.help,
+            },
         }
     }
 }
@@ -64,7 +71,10 @@ pub(crate) async fn doctor(doctor: &Doctor, form: OutputForm) -> Result<Exit, St
 }
 
 fn line(finding: &Finding) -> String {
-    let help = finding.help.as_ref().map_or_else(String::new, |help| format!("\n     help: {help}"));
+    let help = finding
+        .help
+        .as_ref()
+        .map_or_else(String::new, |help| format!("\n     help: {help}"));
     match &finding.problem {
         None => format!("ok   {}\n", finding.what),
         Some(problem) => format!("BAD  {}: {problem}{help}\n", finding.what),
@@ -78,7 +88,9 @@ fn open_files() -> Result<(), Stop> {
     let soft = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     match soft {
         Some(soft) if soft < FILES_WANTED => Err(Stop::new(Exit::Failed, format!("{soft}; {FILES_WANTED} are wanted"))
-            .help(format!("raise it: `ulimit -n {FILES_WANTED}`, or LimitNOFILE= in a systemd unit"))),
+            .help(format!(
+                "raise it: `ulimit -n {FILES_WANTED}`, or LimitNOFILE= in a systemd unit"
+            ))),
         _ => Ok(()),
     }
 }
@@ -88,14 +100,20 @@ async fn state(url: &str) -> Result<(), Stop> {
     let store = wiring::state_store(url)?;
     let path = format!("doctor/{}", uuid::Uuid::new_v4());
     let failed = |error: dataflow::store::Error| Stop::from(dataflow::Failure::from(error));
-    store.create(&path, Bytes::from_static(b"first")).await.map_err(failed)?;
+    store
+        .create(&path, Bytes::from_static(b"first"))
+        .await
+        .map_err(failed)?;
     let again = store.create(&path, Bytes::from_static(b"second")).await;
     store.delete(&path).await.map_err(failed)?;
     match again {
         Err(dataflow::store::Error::Exists { .. }) => Ok(()),
         Err(error) => Err(failed(error)),
-        Ok(()) => Err(Stop::new(Exit::Failed, "it overwrites objects that must be created only once")
-            .help("use a store that honours create-if-absent (If-None-Match), such as Amazon S3, MinIO or a local folder")),
+        Ok(()) => Err(
+            Stop::new(Exit::Failed, "it overwrites objects that must be created only once").help(
+                "use a store that honours create-if-absent (If-None-Match), such as Amazon S3, MinIO or a local folder",
+            ),
+        ),
     }
 }
 
@@ -103,10 +121,22 @@ async fn state(url: &str) -> Result<(), Stop> {
 async fn inputs(parts: &Parts, graph: &JobGraph) -> Vec<Finding> {
     let mut findings = Vec::new();
     for node in graph.vertices.iter().flat_map(|vertex| &vertex.chain.nodes) {
-        let dataflow::recipe::Recipe::Source(recipe) = &node.recipe else { continue };
+        let dataflow::recipe::Recipe::Source(recipe) = &node.recipe else {
+            continue;
+        };
         let what = format!("source {} ({})", node.name, recipe.connector);
-        let Some(source) = parts.catalog.connector(&recipe.connector).and_then(|connector| connector.source()) else { continue };
-        let context = EnumeratorContext { stores: parts.stores.clone(), clock: parts.clock.clone(), parallelism: 1 };
+        let Some(source) = parts
+            .catalog
+            .connector(&recipe.connector)
+            .and_then(|connector| connector.source())
+        else {
+            continue;
+        };
+        let context = EnumeratorContext {
+            stores: parts.stores.clone(),
+            clock: parts.clock.clone(),
+            parallelism: 1,
+        };
         let found = match source.enumerator(&recipe.options, context, None) {
             Ok(mut enumerator) => enumerator.discover().await,
             Err(failure) => Err(failure),
@@ -118,4 +148,3 @@ async fn inputs(parts: &Parts, graph: &JobGraph) -> Vec<Finding> {
     }
     findings
 }
-

@@ -48,7 +48,9 @@ pub(crate) async fn plan(files: &Files, form: OutputForm) -> Result<(), Stop> {
         let planner = Planner::new(parts.catalog.clone(), parts.stores.clone()).of_file(file);
         graphs.extend(planner.plan_all(&text).await?.into_iter().map(|planned| planned.graph));
     }
-    show(form, &graphs, |graphs| graphs.iter().map(planner::explain::job).collect::<Vec<_>>().join("\n"))
+    show(form, &graphs, |graphs| {
+        graphs.iter().map(planner::explain::job).collect::<Vec<_>>().join("\n")
+    })
 }
 
 pub(crate) fn schema() -> Result<(), Stop> {
@@ -64,10 +66,21 @@ pub(super) fn read(file: &Path) -> Result<String, Stop> {
     };
     let mut bytes = Vec::new();
     let mut take = |reader: &mut dyn std::io::Read| reader.take(TEXT_BYTES_MAX).read_to_end(&mut bytes);
-    if file == Path::new("-") { take(&mut std::io::stdin().lock()) } else { take(&mut std::fs::File::open(file).map_err(unreadable)?) }
-        .map_err(unreadable)?;
+    if file == Path::new("-") {
+        take(&mut std::io::stdin().lock())
+    } else {
+        take(&mut std::fs::File::open(file).map_err(unreadable)?)
+    }
+    .map_err(unreadable)?;
     String::from_utf8(bytes).map_err(|error| {
-        Stop::new(Exit::Document, format!("error: {}: byte {} is not UTF-8", file.display(), error.utf8_error().valid_up_to()))
+        Stop::new(
+            Exit::Document,
+            format!(
+                "error: {}: byte {} is not UTF-8",
+                file.display(),
+                error.utf8_error().valid_up_to()
+            ),
+        )
     })
 }
 

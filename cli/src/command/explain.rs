@@ -33,35 +33,56 @@ pub(crate) async fn explain(explain: &Explain, form: OutputForm) -> Result<(), S
         Stage::Logical => print(&planner.logical_text(&text).await?),
         Stage::Job => {
             let planned = planner.plan_all(&text).await?;
-            print(&planned.iter().map(|one| planner::explain::job(&one.graph)).collect::<Vec<_>>().join("\n"))
+            print(
+                &planned
+                    .iter()
+                    .map(|one| planner::explain::job(&one.graph))
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            )
         }
         Stage::Execution => {
             let planned = planner.plan_all(&text).await?;
-            let texts = planned.iter().map(|one| jobmanager::execution::explain(&jobmanager::execution::expand(&one.graph)));
+            let texts = planned
+                .iter()
+                .map(|one| jobmanager::execution::explain(&jobmanager::execution::expand(&one.graph)));
             print(&texts.collect::<Vec<_>>().join("\n"))
         }
     }
 }
 
 fn unknown(catalog: &Catalog, subject: &str) -> Stop {
-    let names = catalog.sources().iter().chain(catalog.sinks()).chain(catalog.formats()).map(|options| options.name);
+    let names = catalog
+        .sources()
+        .iter()
+        .chain(catalog.sinks())
+        .chain(catalog.formats())
+        .map(|options| options.name);
     let codes = planner::diagnostic::pages().iter().map(|(code, _)| *code);
     let mut known: Vec<&str> = names.chain(codes).collect();
     known.sort_unstable();
     known.dedup();
     let help = match planner::diagnostic::nearest(subject, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "name an error code such as E0101, a connector such as file, a format such as json, or a YAML file".to_owned(),
+        None => "name an error code such as E0101, a connector such as file, a format such as json, or a YAML file"
+            .to_owned(),
     };
-    Stop::new(Exit::Refused, format!("there is nothing to explain by the name `{subject}`, and no such file")).help(help)
+    Stop::new(
+        Exit::Refused,
+        format!("there is nothing to explain by the name `{subject}`, and no such file"),
+    )
+    .help(help)
 }
 
 /// What a connector or format says of itself.
 fn component(catalog: &Catalog, name: &str) -> Option<Value> {
     if let Some(connector) = catalog.connector(name) {
         let described = connector.describe();
-        let examples: Vec<Value> =
-            described.examples.iter().map(|example| json!({ "title": example.title, "document": example.document })).collect();
+        let examples: Vec<Value> = described
+            .examples
+            .iter()
+            .map(|example| json!({ "title": example.title, "document": example.document }))
+            .collect();
         return Some(json!({
             "name": name,
             "summary": described.summary,
@@ -93,18 +114,26 @@ fn options_text(described: &Value) -> String {
     for example in described["examples"].as_array().into_iter().flatten() {
         let line = |key: &str| example[key].as_str().unwrap_or_default();
         page.push_str(&format!("\n{}:\n\n", line("title")));
-        line("document").lines().for_each(|line| page.push_str(&format!("    {line}\n")));
+        line("document")
+            .lines()
+            .for_each(|line| page.push_str(&format!("    {line}\n")));
     }
     page
 }
 
 /// The properties of a JSON Schema, one a paragraph.
 fn properties(schema: &Value) -> String {
-    let Some(properties) = schema["properties"].as_object() else { return "  no options\n".to_owned() };
+    let Some(properties) = schema["properties"].as_object() else {
+        return "  no options\n".to_owned();
+    };
     if properties.is_empty() {
         return "  no options\n".to_owned();
     }
-    let is_required = |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|one| one == name));
+    let is_required = |name: &str| {
+        schema["required"]
+            .as_array()
+            .is_some_and(|names| names.iter().any(|one| one == name))
+    };
     let mut page = String::new();
     for (name, property) in properties {
         let need = match &property["default"] {

@@ -16,7 +16,18 @@ fn table(summaries: &[Summary]) -> String {
     if summaries.is_empty() {
         return "no datastreams yet: `weir new > mine.yaml`, then `weir submit mine.yaml`".to_owned();
     }
-    let mut table = Table::new(&["name", "state", "#subtasks", "#rows in", "#rows out", "#rate", "#read", "#dead", "#epoch", "#restarts"]);
+    let mut table = Table::new(&[
+        "name",
+        "state",
+        "#subtasks",
+        "#rows in",
+        "#rows out",
+        "#rate",
+        "#read",
+        "#dead",
+        "#epoch",
+        "#restarts",
+    ]);
     for summary in summaries {
         let progress = &summary.progress;
         table.row(vec![

@@ -47,13 +47,22 @@ pub(crate) fn run(run: &Run, form: OutputForm) -> Result<Exit, Stop> {
             None => None,
         };
         if listener.is_some() && planned.len() > 1 {
-            return Err(Stop::new(Exit::Refused, "--listen serves one datastream, and the file has several")
-                .help("run them in processes of their own, or on a cluster: `weir jobmanager`"));
+            return Err(Stop::new(
+                Exit::Refused,
+                "--listen serves one datastream, and the file has several",
+            )
+            .help("run them in processes of their own, or on a cluster: `weir jobmanager`"));
         }
         let listener = Mutex::new(listener);
         let alone = |planned: Planned| {
             let scope = Scope::root("run", control_runtime.handle().clone());
-            let house = House { parts: &parts, run, planner: planner.clone(), scope, data_runtime: data_runtime.handle().clone() };
+            let house = House {
+                parts: &parts,
+                run,
+                planner: planner.clone(),
+                scope,
+                data_runtime: data_runtime.handle().clone(),
+            };
             let listener = &listener;
             async move { house.live(planned, listener.lock().await.take()).await }
         };
@@ -75,7 +84,13 @@ impl House<'_> {
     /// From the planned document to its end.
     async fn live(self, planned: Planned, listener: Option<TcpListener>) -> Result<Datastream, Stop> {
         let name = planned.graph.name.clone();
-        let slots = planned.graph.vertices.iter().map(|vertex| vertex.parallelism).max().unwrap_or(1);
+        let slots = planned
+            .graph
+            .vertices
+            .iter()
+            .map(|vertex| vertex.parallelism)
+            .max()
+            .unwrap_or(1);
         let leader = self.lead(&name).await?;
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         leader.serve_control(tokio_stream::once(Ok::<_, io::Error>(theirs)));
@@ -107,7 +122,9 @@ impl House<'_> {
             clock: self.parts.clock.clone(),
             scope: self.scope.clone(),
         };
-        JobManager::start_idle(jobmanager_options(), world).await.map_err(refused)
+        JobManager::start_idle(jobmanager_options(), world)
+            .await
+            .map_err(refused)
     }
 
     fn work(&self, slots: u32, control: Channel) -> Result<TaskManager, Stop> {
@@ -182,7 +199,9 @@ fn not_done(error: jobmanager::jobs::Error) -> Stop {
 fn report(form: OutputForm, ended: &[Datastream]) -> Result<Exit, Stop> {
     match ended {
         [one] => show(form, one, |one| end(&one.summary))?,
-        several => show(form, &several, |several| several.iter().map(|one| end(&one.summary) + "\n").collect())?,
+        several => show(form, &several, |several| {
+            several.iter().map(|one| end(&one.summary) + "\n").collect()
+        })?,
     }
     let state = |state: State| ended.iter().any(|one| one.summary.state == state);
     Ok(match () {

@@ -44,9 +44,18 @@ sources:
 
 const SINKS: &[(&str, &str)] = &[
     ("stdout", "sinks:\n  - stdout: {}\n"),
-    ("file", "sinks:\n  - file: { path: ./output }       # whole files appear when their checkpoint is committed\n"),
-    ("parquet", "sinks:\n  - parquet: { path: ./archive, partitionBy: [eventType] }\n"),
-    ("blackhole", "sinks:\n  - blackhole: {}                  # counts, and keeps nothing\n"),
+    (
+        "file",
+        "sinks:\n  - file: { path: ./output }       # whole files appear when their checkpoint is committed\n",
+    ),
+    (
+        "parquet",
+        "sinks:\n  - parquet: { path: ./archive, partitionBy: [eventType] }\n",
+    ),
+    (
+        "blackhole",
+        "sinks:\n  - blackhole: {}                  # counts, and keeps nothing\n",
+    ),
 ];
 
 const TAIL: &str = "deadLetter: { path: ./dead-letters }   # records that a step could not take, with the reason\n";
@@ -59,7 +68,9 @@ pub(crate) fn new(new: &New, catalog: &Catalog) -> Result<(), Stop> {
 /// The document of a shape such as `file/parquet`.
 pub(crate) fn document(shape: &str) -> Option<String> {
     let (source, sink) = shape.split_once('/')?;
-    let find = |list: &[(&str, &'static str)], name: &str| list.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
+    let find = |list: &[(&str, &'static str)], name: &str| {
+        list.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    };
     Some([HEAD, find(SOURCES, source)?, find(SINKS, sink)?, TAIL].concat())
 }
 
@@ -72,8 +83,11 @@ fn unknown(shape: &str, catalog: &Catalog) -> Stop {
         Some(name) => format!("there is no template with `{name}` yet"),
         None => format!("`{shape}` is not a shape of a datastream"),
     };
-    Stop::new(Exit::Refused, message)
-        .help(format!("write SOURCE/SINK with a source of {}, and a sink of {}", names(SOURCES), names(SINKS)))
+    Stop::new(Exit::Refused, message).help(format!(
+        "write SOURCE/SINK with a source of {}, and a sink of {}",
+        names(SOURCES),
+        names(SINKS)
+    ))
 }
 
 #[cfg(test)]
@@ -87,7 +101,13 @@ mod tests {
             for (sink, _) in SINKS {
                 let text = document(&format!("{source}/{sink}")).unwrap();
                 let parsed = planner::spec::parse(&text, &catalog);
-                assert!(parsed.diagnostics.is_empty(), "{source}/{sink}:\n{}", parsed.diagnostics.render(&text, source, false));
+                assert!(
+                    parsed.diagnostics.is_empty(),
+                    "{source}/{sink}:\n{}",
+                    parsed
+                        .diagnostics
+                        .render(source, &text, planner::diagnostic::Look::Plain)
+                );
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dataflow::time::{Clock, SystemClock};
+use jobmanager::jobs::Fresh;
 use jobmanager::rest::types::{Outcome, State, Submitted, Summary};
 
 use super::documents::read;
@@ -19,9 +20,10 @@ const AWAY_MAX: Duration = Duration::from_secs(60);
 
 pub(crate) async fn submit(submit: &Submit, form: OutputForm) -> Result<Exit, Stop> {
     let client = Client::new(&submit.cluster.cluster)?;
+    let fresh = if submit.fresh { Fresh::Anew } else { Fresh::Resume };
     let mut submitted = Vec::new();
     for file in &submit.files.files {
-        submitted.extend(client.submit(read(file)?, submit.fresh).await?);
+        submitted.extend(client.submit(read(file)?, fresh).await?);
     }
     if !submit.wait {
         show(form, &submitted, |all| all.iter().map(|one| said(one) + "\n").collect())?;
@@ -34,18 +36,31 @@ pub(crate) async fn submit(submit: &Submit, form: OutputForm) -> Result<Exit, St
             ended.push(follow(&client, &one.name).await?);
         }
     }
-    let exit = if ended.iter().any(|summary| summary.state == State::Failed) { Exit::Failed } else { Exit::Success };
-    show(form, &ended, |all| all.iter().map(|summary| end(summary) + "\n").collect())?;
+    let exit = if ended.iter().any(|summary| summary.state == State::Failed) {
+        Exit::Failed
+    } else {
+        Exit::Success
+    };
+    show(form, &ended, |all| {
+        all.iter().map(|summary| end(summary) + "\n").collect()
+    })?;
     Ok(exit)
 }
 
 /// What became of a document.
 pub(crate) fn said(submitted: &Submitted) -> String {
-    let Submitted { name, job, epoch, outcome } = submitted;
+    let Submitted {
+        name,
+        job,
+        epoch,
+        outcome,
+    } = submitted;
     match outcome {
         Outcome::Started => format!("{name}: started as {job}"),
         Outcome::Resumed => format!("{name}: goes on where it was, from epoch {epoch} of {job}"),
-        Outcome::AlreadyFinished => format!("{name}: has finished, at epoch {epoch} of {job}; `--fresh` starts it anew"),
+        Outcome::AlreadyFinished => {
+            format!("{name}: has finished, at epoch {epoch} of {job}; `--fresh` starts it anew")
+        }
         Outcome::Off => format!("{name}: is off, as its document says"),
     }
 }
@@ -68,7 +83,11 @@ pub(crate) fn end(summary: &Summary) -> String {
         0 => String::new(),
         restarts => format!(", {restarts} restarts"),
     };
-    text + &format!("\n  {} rows in, {} rows out{dead}{restarts}", count(progress.rows_in), count(progress.rows_out))
+    text + &format!(
+        "\n  {} rows in, {} rows out{dead}{restarts}",
+        count(progress.rows_in),
+        count(progress.rows_out)
+    )
 }
 
 /// Shows progress until a job is over.
@@ -96,5 +115,9 @@ async fn follow(client: &Client, name: &str) -> Result<Summary, Stop> {
 /// What a summary says of progress.
 pub(crate) fn reading(summary: &Summary) -> Reading {
     let progress = &summary.progress;
-    Reading { rows: progress.rows_in, bytes_read: progress.bytes_read, bytes_total: progress.bytes_total }
+    Reading {
+        rows: progress.rows_in,
+        bytes_read: progress.bytes_read,
+        bytes_total: progress.bytes_total,
+    }
 }

@@ -42,5 +42,8 @@ pub(crate) fn say(text: &str) {
 }
 
 fn unprintable(error: impl std::error::Error) -> Stop {
-    Stop::new(Exit::Failed, format!("the result cannot be printed in this form: {error}"))
+    Stop::new(
+        Exit::Failed,
+        format!("the result cannot be printed in this form: {error}"),
+    )
 }

@@ -35,10 +35,17 @@ impl Progress {
     pub(crate) fn begin(now: Instant) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new_spinner();
-            bar.set_style(ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
             bar
         });
-        Self { bar, began: now, last: (now, Reading::default()), next_line: now + PLAIN_EVERY }
+        Self {
+            bar,
+            began: now,
+            last: (now, Reading::default()),
+            next_line: now + PLAIN_EVERY,
+        }
     }
 
     /// Shows a reading. Call about twice a second.
@@ -70,13 +77,24 @@ impl Progress {
     fn text(&self, now: Instant, reading: Reading) -> String {
         let span = now.since(self.last.0).as_secs_f64().max(0.001);
         let rows_rate = reading.rows.saturating_sub(self.last.1.rows) as f64 / span;
-        let read = format!("{} rows, {}, {}", count(reading.rows), rate(rows_rate), bytes(reading.bytes_read));
-        let Some(total) = reading.bytes_total.filter(|total| *total > 0) else { return read };
+        let read = format!(
+            "{} rows, {}, {}",
+            count(reading.rows),
+            rate(rows_rate),
+            bytes(reading.bytes_read)
+        );
+        let Some(total) = reading.bytes_total.filter(|total| *total > 0) else {
+            return read;
+        };
         let share = (reading.bytes_read as f64 / total as f64).min(1.0);
         let elapsed = now.since(self.began).as_secs_f64();
         // The mean rate since the beginning: steadier than the last moment's.
         let left = if share > 0.0 { elapsed / share - elapsed } else { 0.0 };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; shown to people")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not negative; shown to people"
+        )]
         let left = age((left.max(0.0) * 1000.0) as u64);
         format!("{read} of {} ({:.0} %), {left} left", bytes(total), share * 100.0)
     }

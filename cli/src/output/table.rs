@@ -9,10 +9,14 @@ impl Table {
     /// A table of these columns; those whose name begins with `#` are numbers and stand to the right.
     pub(crate) fn new(columns: &[&str]) -> Self {
         let mut table = comfy_table::Table::new();
-        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        table
+            .load_preset(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(columns.iter().map(|name| name.trim_start_matches('#').to_uppercase()));
         for (index, name) in columns.iter().enumerate() {
-            let Some(column) = table.column_mut(index) else { continue };
+            let Some(column) = table.column_mut(index) else {
+                continue;
+            };
             column.set_padding((0, 2));
             if name.starts_with('#') {
                 column.set_cell_alignment(CellAlignment::Right);
@@ -59,7 +63,11 @@ pub(crate) fn bytes(number: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    if unit == 0 { format!("{number} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+    if unit == 0 {
+        format!("{number} B")
+    } else {
+        format!("{value:.1} {}", UNITS[unit])
+    }
 }
 
 /// Rows a second: `1.25 M/s`.

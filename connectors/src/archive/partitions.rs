@@ -44,10 +44,10 @@ pub(super) fn wanted(partitions: &[(String, Option<String>)], replay: &Replay) -
             .find(|(name, _)| name == key)
             .map(|(_, value)| value.as_deref())
     };
-    if let (Some(types), Some(folder)) = (&replay.types, value(&replay.type_column)) {
-        if !folder.is_some_and(|folder| types.iter().any(|wanted| wanted == folder)) {
-            return false;
-        }
+    if let (Some(types), Some(folder)) = (&replay.types, value(&replay.type_column))
+        && !folder.is_some_and(|folder| types.iter().any(|wanted| wanted == folder))
+    {
+        return false;
     }
     let Some((start, end)) = value(PARTITION_DATE)
         .flatten()

@@ -63,10 +63,9 @@ impl Pace {
         clippy::cast_possible_truncation,
         reason = "saturates, and a fraction of a millisecond is dropped"
     )]
-    fn due(&mut self, first: i64, origin: i64, restored: bool, now: Instant) -> i64 {
+    fn due(&mut self, begin: i64, now: Instant) -> i64 {
         let started = *self.started.get_or_insert_with(|| {
-            // All readers of a fresh replay count from its beginning; a restored one goes on where it was.
-            self.event = if restored { first } else { origin };
+            self.event = begin;
             now
         });
         self.event
@@ -150,7 +149,13 @@ impl ArchiveReader {
         };
         let now = self.context.clock.now();
         let first = sorted.times.value(0);
-        let until = pace.due(first, current.slice.origin, current.place.is_some(), now);
+        // All readers of a fresh replay count from its beginning; a restored one goes on where it was.
+        let begin = if current.place.is_some() {
+            first
+        } else {
+            current.slice.origin
+        };
+        let until = pace.due(begin, now);
         let count = sorted.times.values().partition_point(|time| *time <= until);
         if count == 0 {
             self.alarm.set(pace.instant(first, now));

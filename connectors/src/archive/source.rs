@@ -49,7 +49,7 @@ impl SourceConnector for ArchiveSource {
             .objects
             .iter()
             .find(|object| wanted(&partitions(&object.path), &replay));
-        let Some(object) = in_range.or(found.objects.first()) else {
+        let Some(object) = in_range.or_else(|| found.objects.first()) else {
             return Err(Failure::fail(format!(
                 "there are no files at `{}` to learn the columns from",
                 replay.path

@@ -37,7 +37,7 @@ fn stores() -> Arc<OpenStores> {
 #[test]
 fn the_contract_of_sources_holds_for_an_archive_in_an_object_store() {
     let folder = TempDir::new().unwrap();
-    archive(&folder, false);
+    archive(&folder, Stream::Typed);
     let mut subject = subject(json!({ "path": folder.path() }), typed_output());
     subject.stores = Arc::new(Afar(stores()));
     check(subject);
@@ -133,8 +133,18 @@ fn write(file: &Path, written: &Written<'_>) {
     writer.close().unwrap();
 }
 
+/// What an archive was written from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    /// A stream without a schema: records as bytes.
+    Open,
+    /// A stream with columns.
+    Typed,
+}
+
 /// Three files that overlap in time, of 30,000 rows in all; the times of all rows by id.
-fn archive(folder: &TempDir, open: bool) -> Vec<i64> {
+fn archive(folder: &TempDir, stream: Stream) -> Vec<i64> {
+    let open = stream == Stream::Open;
     let mut all = Vec::new();
     for (file, (first, rows)) in [(0, 12_000), (300_000, 10_000), (1_100_000, 8_000)]
         .into_iter()
@@ -200,7 +210,7 @@ fn expected(times: &[i64], keep: impl Fn(usize, i64) -> bool) -> Vec<i64> {
 #[test]
 fn the_contract_of_sources_holds() {
     let folder = TempDir::new().unwrap();
-    archive(&folder, false);
+    archive(&folder, Stream::Typed);
     let mut subject = subject(json!({ "path": folder.path() }), typed_output());
     check(subject.clone());
     subject.parallelism = 3;
@@ -210,7 +220,7 @@ fn the_contract_of_sources_holds() {
 #[test]
 fn the_contract_of_sources_holds_for_archived_bytes() {
     let folder = TempDir::new().unwrap();
-    archive(&folder, true);
+    archive(&folder, Stream::Open);
     check(subject(
         json!({ "path": folder.path(), "eventTypes": ["A"] }),
         open_output(),
@@ -220,7 +230,7 @@ fn the_contract_of_sources_holds_for_archived_bytes() {
 #[test]
 fn a_replay_is_in_the_order_of_event_time_whatever_the_memory() {
     let folder = TempDir::new().unwrap();
-    let times = archive(&folder, false);
+    let times = archive(&folder, Stream::Typed);
     for (buffer_bytes, parallelism) in [(1, 1), (100 << 10, 1), (600 << 10, 1), (64 << 20, 1), (600 << 10, 4)] {
         let mut subject = subject(json!({ "path": folder.path() }), typed_output());
         subject.buffer_bytes = buffer_bytes;
@@ -246,7 +256,7 @@ fn a_replay_is_in_the_order_of_event_time_whatever_the_memory() {
 #[test]
 fn only_the_range_and_the_types_that_are_wanted_come() {
     let folder = TempDir::new().unwrap();
-    let times = archive(&folder, false);
+    let times = archive(&folder, Stream::Typed);
     // Whoever opens these files fails: pruning by folder must leave them alone.
     for other in [
         "date=2023-11-13/hour=22",
@@ -259,7 +269,7 @@ fn only_the_range_and_the_types_that_are_wanted_come() {
     let (from, to) = (BASE + 200_000, BASE + 400_000);
     let read =
         replay(json!({ "path": folder.path(), "from": from, "to": "2023-11-14T22:06:40Z", "eventTypes": ["B", "C"] }));
-    let wanted = |id: usize, time: i64| (from..to).contains(&time) && id % 3 != 0;
+    let wanted = |id: usize, time: i64| (from..to).contains(&time) && !id.is_multiple_of(3);
     assert_eq!(ids(&read), expected(&times, wanted));
     let nothing = replay(json!({ "path": folder.path(), "from": "2024-01-01" }));
     assert_eq!(ids(&nothing), Vec::<i64>::new());
@@ -298,7 +308,7 @@ fn the_stream_is_open_or_typed_as_it_was_archived() {
     let harness = Harness::new(subject(json!({}), typed_output()));
     for open in [true, false] {
         let folder = TempDir::new().unwrap();
-        archive(&folder, open);
+        archive(&folder, if open { Stream::Open } else { Stream::Typed });
         let options = json!({ "path": folder.path() });
         assert_eq!(ArchiveSource.plan(&options).unwrap(), Shape::Discovered);
         let schema = harness
@@ -338,7 +348,7 @@ fn rows_without_event_time_count_as_of_the_beginning_and_come_only_without_from(
 #[test]
 fn a_paced_replay_takes_as_long_as_the_events_did() {
     let folder = TempDir::new().unwrap();
-    archive(&folder, false);
+    archive(&folder, Stream::Typed);
     let clock = ManualClock::new();
     let mut subject = subject(
         json!({ "path": folder.path(), "speed": "10x", "from": BASE, "to": BASE + 60_000 }),
@@ -378,11 +388,11 @@ fn archives_that_are_not_as_they_should_be_are_named() {
     };
     assert!(failure(json!({ "path": folder.path() })).contains("there are no files"));
     assert!(failure(json!({ "path": folder.path().join("nowhere") })).contains("there is no file or folder"));
-    archive(&folder, false);
+    archive(&folder, Stream::Typed);
     let column = failure(json!({ "path": folder.path(), "timeColumn": "happenedAt" }));
     assert!(column.contains("there is no column `happenedAt`"), "{column}");
     let bytes = TempDir::new().unwrap();
-    archive(&bytes, true);
+    archive(&bytes, Stream::Open);
     let raw = failure(json!({ "path": bytes.path(), "timeColumn": "raw" }));
     assert!(
         raw.contains("0.parquet`: the event time is a column of Binary"),
@@ -395,10 +405,10 @@ fn archives_that_are_not_as_they_should_be_are_named() {
 #[test]
 fn a_file_that_is_rewritten_during_a_replay_is_an_error() {
     let folder = TempDir::new().unwrap();
-    archive(&folder, false);
+    archive(&folder, Stream::Typed);
     let harness = Harness::new(subject(json!({ "path": folder.path() }), typed_output()));
     let splits = harness.splits().unwrap();
-    archive(&folder, false);
+    archive(&folder, Stream::Typed);
     let mut reader = harness.reader(splits).unwrap();
     let failure = reader.step().unwrap_err();
     assert!(failure.message.contains("changed or was removed"), "{failure}");

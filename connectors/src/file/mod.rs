@@ -24,9 +24,18 @@ impl Connector for File {
             summary: "reads and writes files: lines of JSON, CSV or text, local or in an object store; reads Parquet too",
             guarantee: Some(Guarantee::ExactlyOnce),
             examples: &[
-                Example { title: "Keep two event types of a folder of compressed JSON lines", document: LINES },
-                Example { title: "Read Parquet from S3", document: PARQUET },
-                Example { title: "Read files as they are moved into a folder", document: WATCH },
+                Example {
+                    title: "Keep two event types of a folder of compressed JSON lines",
+                    document: LINES,
+                },
+                Example {
+                    title: "Read Parquet from S3",
+                    document: PARQUET,
+                },
+                Example {
+                    title: "Read files as they are moved into a folder",
+                    document: WATCH,
+                },
             ],
         }
     }

@@ -1,5 +1,4 @@
 //! Writes numbers and instants as text, straight into the buffer of a batch.
-#![expect(clippy::cast_possible_truncation, reason = "single digits fit a byte")]
 
 const DAY_MS: u64 = 86_400_000;
 const HEX: &[u8; 16] = b"0123456789abcdef";

@@ -45,7 +45,12 @@ pub trait SourceConnector: Send + Sync {
     ///
     /// # Errors
     /// Options or a snapshot that cannot work.
-    fn enumerator(&self, options: &Value, context: EnumeratorContext, restored: Option<Value>) -> Result<Box<dyn Enumerator>, Failure>;
+    fn enumerator(
+        &self,
+        options: &Value,
+        context: EnumeratorContext,
+        restored: Option<Value>,
+    ) -> Result<Box<dyn Enumerator>, Failure>;
 
     /// A reader of one subtask, without splits yet.
     ///

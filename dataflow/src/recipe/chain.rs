@@ -64,8 +64,11 @@ impl Chain {
     /// The blob.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(&Envelope { version: VERSION, chain: self })
-            .expect("recipes hold only what JSON can say: strings, numbers, lists and maps with string keys")
+        serde_json::to_vec(&Envelope {
+            version: VERSION,
+            chain: self,
+        })
+        .expect("recipes hold only what JSON can say: strings, numbers, lists and maps with string keys")
     }
 
     /// Reads a blob and checks what [`Chain`] promises.
@@ -75,7 +78,10 @@ impl Chain {
     pub fn decode(blob: &[u8]) -> Result<Self, InvalidChain> {
         let envelope: Envelope<serde_json::Value> = serde_json::from_slice(blob).map_err(InvalidChain::Malformed)?;
         if envelope.version != VERSION {
-            return Err(InvalidChain::Version { found: envelope.version, known: VERSION });
+            return Err(InvalidChain::Version {
+                found: envelope.version,
+                known: VERSION,
+            });
         }
         let chain: Self = serde_json::from_value(envelope.chain).map_err(InvalidChain::Malformed)?;
         chain.check()?;
@@ -88,14 +94,19 @@ impl Chain {
             for (_, target) in &node.targets {
                 let Target::Node(next) = target else { continue };
                 if *next <= index || *next >= self.nodes.len() {
-                    return Err(InvalidChain::Target { node: node.name.clone(), target: *next });
+                    return Err(InvalidChain::Target {
+                        node: node.name.clone(),
+                        target: *next,
+                    });
                 }
                 fed[*next] += 1;
             }
         }
         let orphan = fed.iter().skip(1).position(|times| *times != 1);
         match orphan {
-            Some(index) => Err(InvalidChain::Fed { node: self.nodes[index + 1].name.clone() }),
+            Some(index) => Err(InvalidChain::Fed {
+                node: self.nodes[index + 1].name.clone(),
+            }),
             None if self.nodes.is_empty() => Err(InvalidChain::Empty),
             None => Ok(()),
         }

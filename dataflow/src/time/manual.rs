@@ -17,7 +17,9 @@ impl ManualClock {
     /// Begins an hour after its own start, so that subtraction does not saturate.
     #[must_use]
     pub fn new() -> Self {
-        Self { now: watch::Sender::new(Duration::from_secs(3600)) }
+        Self {
+            now: watch::Sender::new(Duration::from_secs(3600)),
+        }
     }
 
     /// Moves on; wakes the sleepers whose time has come.

@@ -1,5 +1,8 @@
 //! The machine's own clock: the one place that reads it.
-#![expect(clippy::disallowed_methods, reason = "this is the clock that the lint sends everybody to")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the clock that the lint sends everybody to"
+)]
 
 use std::time::{Duration, Instant as Monotonic, SystemTime};
 
@@ -19,7 +22,9 @@ impl SystemClock {
     pub fn start() -> Self {
         // An hour of head room lets `now() - duration` be exact from the beginning.
         let now = Monotonic::now();
-        Self { start: now.checked_sub(Duration::from_secs(3600)).unwrap_or(now) }
+        Self {
+            start: now.checked_sub(Duration::from_secs(3600)).unwrap_or(now),
+        }
     }
 }
 
@@ -30,7 +35,9 @@ impl Clock for SystemClock {
     }
 
     fn wall(&self) -> WallTime {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
         WallTime(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 

@@ -59,7 +59,12 @@ fn main() -> Result<ExitCode> {
     fs::remove_dir_all(&folder).or_else(|error| if folder.exists() { Err(error) } else { Ok(()) })?;
     fs::create_dir_all(&folder)?;
     make_input(&folder, arguments.events)?;
-    let mut chaos = Chaos { clock: SystemClock::start(), random: arguments.seed, recovered: Vec::new(), next_name: 0 };
+    let mut chaos = Chaos {
+        clock: SystemClock::start(),
+        random: arguments.seed,
+        recovered: Vec::new(),
+        next_name: 0,
+    };
     let mut exact = true;
     for run in 1.. {
         if chaos.recovered.len() >= arguments.kills {
@@ -70,7 +75,11 @@ fn main() -> Result<ExitCode> {
     chaos.recovered.sort_unstable();
     let milliseconds = |at: usize| chaos.recovered[at].as_millis();
     let count = chaos.recovered.len();
-    print(&format!("{count} kills in mid-flow; from kill to the next committed epoch: p50 {} ms, max {} ms", milliseconds(count / 2), milliseconds(count - 1)));
+    print(&format!(
+        "{count} kills in mid-flow; from kill to the next committed epoch: p50 {} ms, max {} ms",
+        milliseconds(count / 2),
+        milliseconds(count - 1)
+    ));
     Ok(if exact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -90,7 +99,9 @@ impl Chaos {
         self.add_taskmanager(&mut cluster, folder)?;
         self.add_taskmanager(&mut cluster, folder)?;
         cluster.submit(&document(folder, &place, arguments.sink))?;
-        cluster.until(NAME, "to commit", Duration::from_secs(60), |described| described["summary"]["epoch"].as_u64() > Some(0))?;
+        cluster.until(NAME, "to commit", Duration::from_secs(60), |described| {
+            described["summary"]["epoch"].as_u64() > Some(0)
+        })?;
         while self.recovered.len() < arguments.kills && self.kill(&mut cluster, folder)? {}
         cluster.until_finished(NAME, Duration::from_secs(300))?;
         judge(&place, arguments.events)
@@ -118,13 +129,19 @@ impl Chaos {
         let after = cluster.until(NAME, "to commit again", Duration::from_secs(120), |described| {
             let state = &described["summary"]["state"];
             // A fence record counts as an epoch of the chain: it carries no rows, so one more must follow.
-            (state == "running" && described["checkpoints"]["completed"].as_u64() > Some(0) && described["summary"]["epoch"].as_u64() > Some(epoch))
+            (state == "running"
+                && described["checkpoints"]["completed"].as_u64() > Some(0)
+                && described["summary"]["epoch"].as_u64() > Some(epoch))
                 || state == "finished"
         })?;
         let took = self.clock.now().since(killed);
         if after["summary"]["state"] == "running" {
             self.recovered.push(took);
-            print(&format!("kill {:>2} of {victim:?} after epoch {epoch}: committed again after {} ms", self.recovered.len(), took.as_millis()));
+            print(&format!(
+                "kill {:>2} of {victim:?} after epoch {epoch}: committed again after {} ms",
+                self.recovered.len(),
+                took.as_millis()
+            ));
         }
         Ok(after["summary"]["state"] == "running")
     }
@@ -150,7 +167,10 @@ impl Chaos {
     fn add_taskmanager(&mut self, cluster: &mut Cluster, folder: &Path) -> Result<()> {
         self.next_name += 1;
         let input = folder.join("input");
-        cluster.start_taskmanager(&format!("tm-{}", self.next_name), &["--allow-path", &input.to_string_lossy()])
+        cluster.start_taskmanager(
+            &format!("tm-{}", self.next_name),
+            &["--allow-path", &input.to_string_lossy()],
+        )
     }
 
     /// The next number below `bound` (SplitMix64, Steele et al. 2014).
@@ -173,16 +193,34 @@ fn make_input(folder: &Path, events: u64) -> Result<()> {
     );
     let document = folder.join("make-input.yaml");
     fs::write(&document, text)?;
-    let output = weir(&["run", &document.to_string_lossy(), "--state", &folder.join("make-input").to_string_lossy()], folder)?;
-    ensure!(output.status.success(), "making the input: {}", String::from_utf8_lossy(&output.stderr));
+    let output = weir(
+        &[
+            "run",
+            &document.to_string_lossy(),
+            "--state",
+            &folder.join("make-input").to_string_lossy(),
+        ],
+        folder,
+    )?;
+    ensure!(
+        output.status.success(),
+        "making the input: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(())
 }
 
 fn document(folder: &Path, place: &Path, sink: Sink) -> String {
     let out = place.join("out");
     let sink = match sink {
-        Sink::File => format!("file: {{ path: \"{}\", roll: {{ size: 64MiB, every: 3s }} }}", out.display()),
-        Sink::Parquet => format!("parquet: {{ path: \"{}\", partitionBy: [eventType], roll: {{ size: 64MiB, every: 3s }} }}", out.display()),
+        Sink::File => format!(
+            "file: {{ path: \"{}\", roll: {{ size: 64MiB, every: 3s }} }}",
+            out.display()
+        ),
+        Sink::Parquet => format!(
+            "parquet: {{ path: \"{}\", partitionBy: [eventType], roll: {{ size: 64MiB, every: 3s }} }}",
+            out.display()
+        ),
     };
     format!(
         "datastreamName: {NAME}\ncontactName: chaos\ndesiredState: ON\nparallelism: 2\ncheckpoint: {{ interval: 1s }}\n\
@@ -199,7 +237,14 @@ fn judge(place: &Path, events: u64) -> Result<bool> {
     let generator = serde_json::json!({"events": "shop", "count": events, "splits": 2, "seed": 42});
     let out = place.join("out");
     let output = Command::new(&oracle)
-        .args(["--generator", &Value::to_string(&generator), "--keep", KEPT, "--archived", &out.to_string_lossy()])
+        .args([
+            "--generator",
+            &Value::to_string(&generator),
+            "--keep",
+            KEPT,
+            "--archived",
+            &out.to_string_lossy(),
+        ])
         .output()
         .with_context(|| format!("starting {}", oracle.display()))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

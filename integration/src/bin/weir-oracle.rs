@@ -45,7 +45,10 @@ struct Made {
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let made = make(&arguments)?;
-    print(&format!("{:<12}{:>12}{:>10}{:>12}{:>9}{:>9}{:>8}", "", "events", "missing", "duplicated", "foreign", "altered", "files"));
+    print(&format!(
+        "{:<12}{:>12}{:>10}{:>12}{:>9}{:>9}{:>8}",
+        "", "events", "missing", "duplicated", "foreign", "altered", "files"
+    ));
     print(&format!("{:<12}{:>12}", "generated", made.generated));
     print(&format!("{:<12}{:>12}", "kept", made.kept.len()));
     let archived = judge("archived", made.kept, &arguments.archived)?;
@@ -54,7 +57,11 @@ fn main() -> Result<ExitCode> {
         None => Verdict::default(),
     };
     let exact = archived.is_exact() && replayed.is_exact();
-    print(if exact { "exactly once: nothing missing, nothing twice, every byte as it was" } else { "NOT exactly once" });
+    print(if exact {
+        "exactly once: nothing missing, nothing twice, every byte as it was"
+    } else {
+        "NOT exactly once"
+    });
     Ok(if exact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -63,7 +70,9 @@ fn make(arguments: &Arguments) -> Result<Made> {
     let mut made = Made::default();
     oracle::generated(&options, &mut |record| {
         made.generated += 1;
-        let (Some(event), Some(kind)) = (oracle::event(record), oracle::event_type(record)) else { return };
+        let (Some(event), Some(kind)) = (oracle::event(record), oracle::event_type(record)) else {
+            return;
+        };
         if !arguments.keep.is_empty() && !arguments.keep.iter().any(|kept| kept == kind) {
             return;
         }
@@ -85,8 +94,17 @@ fn judge(what: &str, expected: Vec<Event>, folder: &std::path::Path) -> Result<V
     })?;
     let mut verdict = oracle::compare(expected, actual);
     verdict.foreign += unreadable;
-    let Verdict { actual, missing, duplicated, foreign, altered, .. } = verdict;
-    print(&format!("{what:<12}{actual:>12}{missing:>10}{duplicated:>12}{foreign:>9}{altered:>9}{files:>8}"));
+    let Verdict {
+        actual,
+        missing,
+        duplicated,
+        foreign,
+        altered,
+        ..
+    } = verdict;
+    print(&format!(
+        "{what:<12}{actual:>12}{missing:>10}{duplicated:>12}{foreign:>9}{altered:>9}{files:>8}"
+    ));
     Ok(verdict)
 }
 

@@ -25,7 +25,10 @@ const READY: Duration = Duration::from_secs(60);
 /// # Panics
 /// When there is none: build it with `cargo build --release --package cli`.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "tests are told by the environment which binary to test")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are told by the environment which binary to test"
+)]
 pub fn binary() -> PathBuf {
     if let Ok(path) = std::env::var("WEIR") {
         return PathBuf::from(path);
@@ -88,15 +91,34 @@ impl Cluster {
         let ready = self.folder.join(format!("ready-{}.json", self.starts));
         let state = self.folder.join("state");
         let mut command = Command::new(binary());
-        command.args(["jobmanager", "--log", "info", "--listen", &self.rest, "--control", &self.control]);
-        command.arg("--state").arg(&state).arg("--allow-path").arg(&self.folder).arg("--ready-file").arg(&ready);
+        command.args([
+            "jobmanager",
+            "--log",
+            "info",
+            "--listen",
+            &self.rest,
+            "--control",
+            &self.control,
+        ]);
+        command
+            .arg("--state")
+            .arg(&state)
+            .arg("--allow-path")
+            .arg(&self.folder)
+            .arg("--ready-file")
+            .arg(&ready);
         let mut process = Process::start("jobmanager", command, &self.folder.join("jobmanager.log"))?;
         until("the job manager to be ready", Deadline::of(READY), || {
             process.check()?;
             Ok(fs::read(&ready).ok().filter(|bytes| !bytes.is_empty()))
         })?;
         let addresses: Value = serde_json::from_slice(&fs::read(&ready)?)?;
-        let text = |key: &str| addresses[key].as_str().map(str::to_owned).with_context(|| format!("{key} in {addresses}"));
+        let text = |key: &str| {
+            addresses[key]
+                .as_str()
+                .map(str::to_owned)
+                .with_context(|| format!("{key} in {addresses}"))
+        };
         self.rest = text("listen")?;
         self.control = text("control")?;
         self.jobmanager = Some(process);
@@ -109,10 +131,23 @@ impl Cluster {
     /// When the process cannot be started.
     pub fn start_taskmanager(&mut self, name: &str, arguments: &[&str]) -> Result<()> {
         let mut command = Command::new(binary());
-        command.args(["taskmanager", "--log", "info", "--name", name, "--jobmanager", &self.control]).args(arguments);
+        command
+            .args([
+                "taskmanager",
+                "--log",
+                "info",
+                "--name",
+                name,
+                "--jobmanager",
+                &self.control,
+            ])
+            .args(arguments);
         command.arg("--allow-path").arg(&self.folder);
         let process = Process::start(name, command, &self.folder.join(format!("{name}.log")))?;
-        ensure!(self.taskmanagers.insert(name.to_owned(), process).is_none(), "{name} is there already");
+        ensure!(
+            self.taskmanagers.insert(name.to_owned(), process).is_none(),
+            "{name} is there already"
+        );
         Ok(())
     }
 
@@ -160,7 +195,11 @@ impl Cluster {
     pub fn json(&self, arguments: &[&str]) -> Result<Value> {
         let output = self.weir(&[arguments, &["-o", "json"]].concat())?;
         if !output.status.success() {
-            bail!("weir {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "weir {}: {}",
+                arguments.join(" "),
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         serde_json::from_slice(&output.stdout).with_context(|| format!("the JSON of weir {}", arguments.join(" ")))
     }
@@ -182,7 +221,9 @@ impl Cluster {
     pub fn until(&self, name: &str, what: &str, limit: Duration, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
         until(&format!("{name} {what}"), Deadline::of(limit), || {
             // A job manager that was killed a moment ago does not answer.
-            let Ok(described) = self.json(&["describe", name]) else { return Ok(None) };
+            let Ok(described) = self.json(&["describe", name]) else {
+                return Ok(None);
+            };
             if described["summary"]["state"] == "failed" {
                 bail!("{name} failed: {}", described["summary"]["reason"]);
             }
@@ -195,6 +236,8 @@ impl Cluster {
     /// # Errors
     /// When it fails, or does not finish in time.
     pub fn until_finished(&self, name: &str, limit: Duration) -> Result<Value> {
-        self.until(name, "to finish", limit, |described| described["summary"]["state"] == "finished")
+        self.until(name, "to finish", limit, |described| {
+            described["summary"]["state"] == "finished"
+        })
     }
 }

@@ -22,7 +22,11 @@ impl Process {
         let file = OpenOptions::new().create(true).append(true).open(log)?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let child = command.spawn().with_context(|| format!("starting {name}"))?;
-        Ok(Self { name: name.to_owned(), child, log: log.to_owned() })
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            log: log.to_owned(),
+        })
     }
 
     /// Whether it still runs.
@@ -30,10 +34,16 @@ impl Process {
     /// # Errors
     /// When it has ended, with the end of its log.
     pub fn check(&mut self) -> Result<()> {
-        let Some(status) = self.child.try_wait()? else { return Ok(()) };
+        let Some(status) = self.child.try_wait()? else {
+            return Ok(());
+        };
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
-        bail!("{} ended with {status}:\n{}", self.name, lines[lines.len().saturating_sub(10)..].join("\n"))
+        bail!(
+            "{} ended with {status}:\n{}",
+            self.name,
+            lines[lines.len().saturating_sub(10)..].join("\n")
+        )
     }
 
     /// Its process id.

@@ -1,5 +1,8 @@
 //! Waits for conditions, with deadlines.
-#![expect(clippy::disallowed_methods, reason = "these processes live in the time of the machine")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "these processes live in the time of the machine"
+)]
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,7 +23,10 @@ impl Deadline {
     /// `limit` from now.
     #[must_use]
     pub fn of(limit: Duration) -> Self {
-        Self { at: Instant::now() + limit, limit }
+        Self {
+            at: Instant::now() + limit,
+            limit,
+        }
     }
 
     /// Whether it has passed.

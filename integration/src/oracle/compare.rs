@@ -32,7 +32,11 @@ impl Verdict {
 pub fn compare(mut expected: Vec<Event>, mut actual: Vec<Event>) -> Verdict {
     expected.sort_unstable();
     actual.sort_unstable();
-    let mut verdict = Verdict { expected: expected.len(), actual: actual.len(), ..Verdict::default() };
+    let mut verdict = Verdict {
+        expected: expected.len(),
+        actual: actual.len(),
+        ..Verdict::default()
+    };
     let mut rest = actual.as_slice();
     for event in &expected {
         let before = rest.iter().take_while(|other| other.id < event.id).count();
@@ -56,13 +60,26 @@ mod tests {
     use super::*;
 
     fn events(ids: &[u128]) -> Vec<Event> {
-        ids.iter().map(|id| Event { id: *id, time: 0, digest: 1 }).collect()
+        ids.iter()
+            .map(|id| Event {
+                id: *id,
+                time: 0,
+                digest: 1,
+            })
+            .collect()
     }
 
     #[test]
     fn each_kind_of_difference_is_counted() {
         let found = compare(events(&[1, 2, 3, 5]), events(&[5, 2, 2, 4, 3, 9, 2]));
-        let wanted = Verdict { expected: 4, actual: 7, missing: 1, duplicated: 2, foreign: 2, altered: 0 };
+        let wanted = Verdict {
+            expected: 4,
+            actual: 7,
+            missing: 1,
+            duplicated: 2,
+            foreign: 2,
+            altered: 0,
+        };
         assert_eq!(found, wanted);
         assert!(!found.is_exact());
     }

@@ -17,7 +17,10 @@ struct NoStores;
 
 impl Stores for NoStores {
     fn open(&self, url: &str) -> Result<Arc<dyn Store>, Error> {
-        Err(Error::Refused { url: url.to_owned(), reason: "the oracle opens no stores".to_owned() })
+        Err(Error::Refused {
+            url: url.to_owned(),
+            reason: "the oracle opens no stores".to_owned(),
+        })
     }
 }
 
@@ -28,7 +31,10 @@ impl Stores for NoStores {
 pub fn generated(options: &Value, each: &mut dyn FnMut(&[u8])) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let registry = connectors::registry();
-    let generator = registry.connector("generator").context("the registry lists a generator")?.clone();
+    let generator = registry
+        .connector("generator")
+        .context("the registry lists a generator")?
+        .clone();
     let source = generator.source().context("a generator is a source")?;
     let scope = Scope::root("oracle", runtime.handle().clone());
     runtime.block_on(drive(source, options, scope, each))
@@ -37,7 +43,11 @@ pub fn generated(options: &Value, each: &mut dyn FnMut(&[u8])) -> Result<()> {
 async fn drive(source: &dyn SourceConnector, options: &Value, scope: Scope, each: &mut dyn FnMut(&[u8])) -> Result<()> {
     let clock = Arc::new(SystemClock::start());
     let stores: Arc<dyn Stores> = Arc::new(NoStores);
-    let context = EnumeratorContext { stores: stores.clone(), clock: clock.clone(), parallelism: 1 };
+    let context = EnumeratorContext {
+        stores: stores.clone(),
+        clock: clock.clone(),
+        parallelism: 1,
+    };
     let mut enumerator = source.enumerator(options, context, None)?;
     let splits = enumerator.discover().await?.splits;
     let context = ReaderContext {
@@ -45,7 +55,12 @@ async fn drive(source: &dyn SourceConnector, options: &Value, scope: Scope, each
         clock,
         scope,
         waker: Waker::new(|| {}),
-        output: Arc::new(Schema::new(vec![columns::raw(), columns::split(), columns::position(), columns::time()])),
+        output: Arc::new(Schema::new(vec![
+            columns::raw(),
+            columns::split(),
+            columns::position(),
+            columns::time(),
+        ])),
         framing: Framing::Lines,
         buffer_bytes: 8 << 20,
         subtask: (0, 1),
@@ -56,7 +71,10 @@ async fn drive(source: &dyn SourceConnector, options: &Value, scope: Scope, each
     loop {
         match reader.poll()? {
             Polled::Batch(batch) => {
-                let raw = batch.column_by_name(columns::RAW).context("records as bytes")?.as_binary_view();
+                let raw = batch
+                    .column_by_name(columns::RAW)
+                    .context("records as bytes")?
+                    .as_binary_view();
                 (0..raw.len()).for_each(|row| each(raw.value(row)));
             }
             Polled::Finished(_) => {}

@@ -32,7 +32,11 @@ pub fn event(record: &[u8]) -> Option<Event> {
     let time = field(record, br#""eventTime":"#)?;
     let end = time.iter().position(|byte| !byte.is_ascii_digit())?;
     let time = std::str::from_utf8(&time[..end]).ok()?.parse().ok()?;
-    Some(Event { id, time, digest: fingerprint(record) })
+    Some(Event {
+        id,
+        time,
+        digest: fingerprint(record),
+    })
 }
 
 /// The event type of a shop record.
@@ -50,7 +54,9 @@ fn field<'a>(record: &'a [u8], needle: &[u8]) -> Option<&'a [u8]> {
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo): small, and nobody else's here.
 fn fingerprint(record: &[u8]) -> u64 {
-    record.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    record.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]

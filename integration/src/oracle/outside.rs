@@ -39,7 +39,11 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         if name.starts_with(['_', '.']) {
             continue;
         }
-        if path.is_dir() { collect(&path, files)? } else { files.push(path) }
+        if path.is_dir() {
+            collect(&path, files)?
+        } else {
+            files.push(path)
+        }
     }
     Ok(())
 }
@@ -62,7 +66,9 @@ fn parquet_records(file: &Path, each: &mut dyn FnMut(&[u8])) -> Result<()> {
     let mask = ProjectionMask::columns(builder.parquet_schema(), ["raw"]);
     for batch in builder.with_projection(mask).build()? {
         let batch = batch?;
-        let Some(raw) = batch.column_by_name("raw") else { bail!("no column `raw`") };
+        let Some(raw) = batch.column_by_name("raw") else {
+            bail!("no column `raw`")
+        };
         let raw = arrow::compute::cast(raw, &DataType::Binary)?;
         let raw = raw.as_binary::<i32>();
         (0..raw.len()).for_each(|row| each(raw.value(row)));

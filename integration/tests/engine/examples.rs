@@ -11,7 +11,9 @@ use integration::oracle::read_folder;
 /// The lines below a folder, sorted: the order between subtasks is no promise.
 fn lines(folder: &Path) -> Result<Vec<String>> {
     let mut lines = Vec::new();
-    read_folder(folder, &mut |line| lines.push(String::from_utf8_lossy(line).into_owned()))?;
+    read_folder(folder, &mut |line| {
+        lines.push(String::from_utf8_lossy(line).into_owned())
+    })?;
     lines.sort();
     Ok(lines)
 }
@@ -38,7 +40,11 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() { copy(&entry.path(), &target)? } else { fs::copy(entry.path(), target).map(drop)? }
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?
+        } else {
+            fs::copy(entry.path(), target).map(drop)?
+        }
     }
     Ok(())
 }
@@ -52,7 +58,12 @@ fn check(name: &str) -> Result<()> {
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     for (folder, wanted) in expected(&example.join("expected"), "")? {
         let found = lines(&place.path().join(&folder)).with_context(|| folder.clone())?;
-        ensure!(found == wanted, "{name}: {folder} holds\n  {}\nand must hold\n  {}", found.join("\n  "), wanted.join("\n  "));
+        ensure!(
+            found == wanted,
+            "{name}: {folder} holds\n  {}\nand must hold\n  {}",
+            found.join("\n  "),
+            wanted.join("\n  ")
+        );
     }
     Ok(())
 }
@@ -72,7 +83,10 @@ fn every_example_gives_what_its_folder_says() -> Result<()> {
 #[test]
 fn dead_letters_say_where_and_why() -> Result<()> {
     let place = tempfile::tempdir()?;
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/dead-letters"), place.path())?;
+    copy(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/dead-letters"),
+        place.path(),
+    )?;
     let output = weir(&["run", "datastream.yaml"], place.path())?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let letters = lines(&place.path().join("dead"))?;
@@ -82,7 +96,12 @@ fn dead_letters_say_where_and_why() -> Result<()> {
         for key in ["datastream", "step", "error", "split", "position", "record"] {
             ensure!(!letter[key].is_null(), "{key} is missing in {letter}");
         }
-        ensure!(letter["split"].as_str().is_some_and(|split| split.contains("events.json")), "{letter}");
+        ensure!(
+            letter["split"]
+                .as_str()
+                .is_some_and(|split| split.contains("events.json")),
+            "{letter}"
+        );
     }
     Ok(())
 }

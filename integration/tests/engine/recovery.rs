@@ -54,27 +54,38 @@ fn epoch(described: &Value) -> u64 {
 
 fn until_past(cluster: &Cluster, before: u64) -> Result<u64> {
     let past = |described: &Value| described["summary"]["state"] == "running" && epoch(described) > before;
-    cluster.until("shuffled", "to commit", LIMIT, past).map(|described| epoch(&described))
+    cluster
+        .until("shuffled", "to commit", LIMIT, past)
+        .map(|described| epoch(&described))
 }
 
 #[test]
 fn a_killed_task_manager_costs_no_record() -> Result<()> {
     let place = tempfile::tempdir()?;
-    let sink = format!("file: {{ path: \"{}\", roll: {{ size: 4MiB, every: 1s }} }}", place.path().join("out").display());
+    let sink = format!(
+        "file: {{ path: \"{}\", roll: {{ size: 4MiB, every: 1s }} }}",
+        place.path().join("out").display()
+    );
     let mut cluster = cluster(place.path(), &document(&sink))?;
     let before = until_past(&cluster, 1)?;
     cluster.kill_taskmanager("tm-2");
     cluster.start_taskmanager("tm-3", &[])?;
     until_past(&cluster, before + 1)?;
     let described = cluster.until_finished("shuffled", LIMIT)?;
-    ensure!(described["summary"]["restarts"].as_u64().context("restarts")? >= 1, "the loss was noticed: {described}");
+    ensure!(
+        described["summary"]["restarts"].as_u64().context("restarts")? >= 1,
+        "the loss was noticed: {described}"
+    );
     judge(&place.path().join("out"))
 }
 
 #[test]
 fn a_killed_job_manager_costs_no_record() -> Result<()> {
     let place = tempfile::tempdir()?;
-    let sink = format!("parquet: {{ path: \"{}\", partitionBy: [eventType] }}", place.path().join("out").display());
+    let sink = format!(
+        "parquet: {{ path: \"{}\", partitionBy: [eventType] }}",
+        place.path().join("out").display()
+    );
     let mut cluster = cluster(place.path(), &document(&sink))?;
     let before = until_past(&cluster, 1)?;
     cluster.kill_jobmanager();

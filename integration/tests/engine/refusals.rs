@@ -16,9 +16,18 @@ fn said(output: &Output) -> String {
 fn refused(arguments: &[&str], folder: &Path, code: i32, words: &[&str]) -> Result<()> {
     let output = weir(arguments, folder)?;
     let said = said(&output);
-    ensure!(output.status.code() == Some(code), "weir {}: exit {:?}, said {said}", arguments.join(" "), output.status.code());
+    ensure!(
+        output.status.code() == Some(code),
+        "weir {}: exit {:?}, said {said}",
+        arguments.join(" "),
+        output.status.code()
+    );
     for word in words {
-        ensure!(said.contains(word), "weir {}: `{word}` is missing in\n{said}", arguments.join(" "));
+        ensure!(
+            said.contains(word),
+            "weir {}: `{word}` is missing in\n{said}",
+            arguments.join(" ")
+        );
     }
     ensure!(!said.contains("panicked"), "{said}");
     Ok(())
@@ -40,9 +49,24 @@ fn wrong_flags_and_names_are_refused() -> Result<()> {
     refused(&["run", "no-such.yaml"], place.path(), 5, &["no-such.yaml", "help"])?;
     refused(&["explain", "E9999"], place.path(), 5, &["E9999"])?;
     refused(&["new", "kafka/nowhere"], place.path(), 5, &["generator"])?;
-    refused(&["list", "--cluster", "http://127.0.0.1:1"], place.path(), 4, &["cannot be reached", "weir jobmanager"])?;
-    refused(&["list", "--cluster", "nonsense"], place.path(), 1, &["http://127.0.0.1:7080"])?;
-    refused(&["jobmanager", "--state", "s", "--listen", "0.0.0.0:0"], place.path(), 1, &["127.0.0.1"])
+    refused(
+        &["list", "--cluster", "http://127.0.0.1:1"],
+        place.path(),
+        4,
+        &["cannot be reached", "weir jobmanager"],
+    )?;
+    refused(
+        &["list", "--cluster", "nonsense"],
+        place.path(),
+        1,
+        &["http://127.0.0.1:7080"],
+    )?;
+    refused(
+        &["jobmanager", "--state", "s", "--listen", "0.0.0.0:0"],
+        place.path(),
+        1,
+        &["127.0.0.1"],
+    )
 }
 
 #[test]
@@ -50,8 +74,18 @@ fn a_document_with_mistakes_shows_all_of_them() -> Result<()> {
     let place = tempfile::tempdir()?;
     let text = "datastreamName: wrong\ncontactName: me\ndesiredState: MAYBE\nsources:\n  - fiel: { path: x }\nsinks:\n  - stdout: {}\n";
     fs::write(place.path().join("wrong.yaml"), text)?;
-    refused(&["validate", "wrong.yaml"], place.path(), 3, &["wrong.yaml:3", "wrong.yaml:5", "MAYBE", "fiel", "file"])?;
-    refused(&["run", "wrong.yaml"], place.path(), 3, &["wrong.yaml:3", "wrong.yaml:5"])
+    refused(
+        &["validate", "wrong.yaml"],
+        place.path(),
+        3,
+        &["wrong.yaml:3", "wrong.yaml:5", "MAYBE", "fiel", "file"],
+    )?;
+    refused(
+        &["run", "wrong.yaml"],
+        place.path(),
+        3,
+        &["wrong.yaml:3", "wrong.yaml:5"],
+    )
 }
 
 #[test]
@@ -59,12 +93,19 @@ fn input_that_is_not_what_it_says_ends_the_job_with_a_reason() -> Result<()> {
     let place = tempfile::tempdir()?;
     let folder = place.path();
     fs::write(folder.join("cut.json.gz"), [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x4b])?;
-    fs::write(folder.join("not.parquet"), "this is text, not Parquet, whatever its name says")?;
+    fs::write(
+        folder.join("not.parquet"),
+        "this is text, not Parquet, whatever its name says",
+    )?;
     run_refused(folder, "file: { path: ./cut.json.gz }", "stdout: {}", &["cut.json.gz"])?;
     let text = "datastreamName: refused\ncontactName: test\ndesiredState: ON\nsources:\n  - file: { path: ./not.parquet }\nsinks:\n  - stdout: {}\n";
     fs::write(folder.join("not.yaml"), text)?;
     let output = weir(&["run", "not.yaml", "--fresh"], folder)?;
-    ensure!(!output.status.success() && said(&output).contains("not.parquet"), "{}", said(&output));
+    ensure!(
+        !output.status.success() && said(&output).contains("not.parquet"),
+        "{}",
+        said(&output)
+    );
     run_refused(folder, "file: { path: ./nowhere }", "stdout: {}", &["nowhere"])
 }
 
@@ -81,13 +122,34 @@ fn a_port_in_use_is_named() -> Result<()> {
     let place = tempfile::tempdir()?;
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let address = taken.local_addr()?.to_string();
-    refused(&["jobmanager", "--state", "state", "--listen", &address, "--control", "127.0.0.1:0"], place.path(), 5, &[&address, "help"])
+    refused(
+        &[
+            "jobmanager",
+            "--state",
+            "state",
+            "--listen",
+            &address,
+            "--control",
+            "127.0.0.1:0",
+        ],
+        place.path(),
+        5,
+        &[&address, "help"],
+    )
 }
 
 #[test]
 fn a_second_job_manager_on_the_same_folder_is_refused() -> Result<()> {
     let place = tempfile::tempdir()?;
     let _first = Cluster::start(place.path())?;
-    let arguments = ["jobmanager", "--state", "state", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
+    let arguments = [
+        "jobmanager",
+        "--state",
+        "state",
+        "--listen",
+        "127.0.0.1:0",
+        "--control",
+        "127.0.0.1:0",
+    ];
     refused(&arguments, place.path(), 5, &["state", "help"])
 }

@@ -36,13 +36,19 @@ fn actual(folder: &Path) -> Result<Vec<Event>> {
 
 fn start(folder: &Path) -> Result<Process> {
     let mut command = Command::new(binary());
-    command.args(["run", "datastream.yaml"]).current_dir(folder).stdout(Stdio::null());
+    command
+        .args(["run", "datastream.yaml"])
+        .current_dir(folder)
+        .stdout(Stdio::null());
     Process::start("weir run", command, &folder.join("run.log"))
 }
 
 fn visible_files(folder: &Path) -> usize {
     fs::read_dir(folder.join("out")).map_or(0, |entries| {
-        entries.flatten().filter(|entry| !entry.file_name().to_string_lossy().starts_with('_')).count()
+        entries
+            .flatten()
+            .filter(|entry| !entry.file_name().to_string_lossy().starts_with('_'))
+            .count()
     })
 }
 
@@ -58,7 +64,10 @@ fn a_killed_run_goes_on_where_it_was_and_a_finished_one_says_so() -> Result<()> 
             Ok((visible_files(place.path()) > files).then_some(()))
         })?;
         drop(process);
-        ensure!(actual(&place.path().join("out"))?.len() < expected()?.len(), "round {round} was killed in mid-flow");
+        ensure!(
+            actual(&place.path().join("out"))?.len() < expected()?.len(),
+            "round {round} was killed in mid-flow"
+        );
     }
     let output = weir(&["run", "datastream.yaml"], place.path())?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -69,7 +78,13 @@ fn a_killed_run_goes_on_where_it_was_and_a_finished_one_says_so() -> Result<()> 
 
     let output = weir(&["run", "datastream.yaml"], place.path())?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success() && said.contains("finished"), "a finished run says so: {said}");
-    ensure!(compare(expected()?, actual(&place.path().join("out"))?).is_exact(), "and writes nothing more");
+    ensure!(
+        output.status.success() && said.contains("finished"),
+        "a finished run says so: {said}"
+    );
+    ensure!(
+        compare(expected()?, actual(&place.path().join("out"))?).is_exact(),
+        "and writes nothing more"
+    );
     Ok(())
 }

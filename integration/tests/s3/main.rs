@@ -1,4 +1,5 @@
 //! Stores and sinks on a real S3 server: SeaweedFS, one process per test, installed by `integration/servers.sh`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod server;
 

@@ -14,8 +14,29 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("connectors", &["dataflow"]),
     ("taskmanager", &["dataflow", "proto"]),
     ("jobmanager", &["planner", "dataflow", "proto"]),
-    ("cli", &["proto", "dataflow", "planner", "connectors", "taskmanager", "jobmanager"]),
-    ("integration", &["proto", "dataflow", "planner", "connectors", "taskmanager", "jobmanager", "cli"]),
+    (
+        "cli",
+        &[
+            "proto",
+            "dataflow",
+            "planner",
+            "connectors",
+            "taskmanager",
+            "jobmanager",
+        ],
+    ),
+    (
+        "integration",
+        &[
+            "proto",
+            "dataflow",
+            "planner",
+            "connectors",
+            "taskmanager",
+            "jobmanager",
+            "cli",
+        ],
+    ),
 ];
 
 /// Third-party crates that only some may use.
@@ -31,7 +52,11 @@ const HEAVY: &[(&str, &[&str])] = &[
 
 #[test]
 fn arrows_between_crates_point_down_only() {
-    let metadata = MetadataCommand::new().no_deps().current_dir(tree::root()).exec().expect("cargo metadata");
+    let metadata = MetadataCommand::new()
+        .no_deps()
+        .current_dir(tree::root())
+        .exec()
+        .expect("cargo metadata");
     let known: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
     let mut found = Vec::new();
     for package in metadata.workspace_packages() {
@@ -48,7 +73,10 @@ fn arrows_between_crates_point_down_only() {
             }
             let heavy = HEAVY.iter().find(|(heavy, _)| *heavy == other);
             if heavy.is_some_and(|(_, users)| !users.contains(&name)) {
-                found.push(format!("{name} -> {other}, which is for {:?} only", heavy.map(|(_, users)| users)));
+                found.push(format!(
+                    "{name} -> {other}, which is for {:?} only",
+                    heavy.map(|(_, users)| users)
+                ));
             }
         }
     }
@@ -58,7 +86,8 @@ fn arrows_between_crates_point_down_only() {
 #[test]
 fn every_crate_keeps_the_lints_of_the_workspace() {
     let manifests = tree::files(&["Cargo.toml"]);
-    let lax = |file: &&tree::File| !file.text.contains("[workspace]") && !file.text.contains("[lints]\nworkspace = true");
+    let lax =
+        |file: &&tree::File| !file.text.contains("[workspace]") && !file.text.contains("[lints]\nworkspace = true");
     let found: Vec<String> = manifests.iter().filter(lax).map(|file| file.path.clone()).collect();
     report("crates without `[lints] workspace = true`", &found);
 }
@@ -66,12 +95,38 @@ fn every_crate_keeps_the_lints_of_the_workspace() {
 #[test]
 fn the_top_level_holds_what_the_design_lists() {
     const KNOWN: &[&str] = &[
-        ".cargo", ".ci", ".gitignore", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.lock", "Cargo.toml", "GLOSSARY.md", "LICENSE",
-        "Makefile", "README.md", "cli", "clippy.toml", "connectors", "dataflow", "deny.toml", "docs", "examples", "integration",
-        "jobmanager", "planner", "proto", "rust-toolchain.toml", "rustfmt.toml", "taskmanager",
+        ".cargo",
+        ".ci",
+        ".gitignore",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "GLOSSARY.md",
+        "LICENSE",
+        "Makefile",
+        "README.md",
+        "cli",
+        "clippy.toml",
+        "connectors",
+        "dataflow",
+        "deny.toml",
+        "docs",
+        "examples",
+        "integration",
+        "jobmanager",
+        "planner",
+        "proto",
+        "rust-toolchain.toml",
+        "rustfmt.toml",
+        "taskmanager",
     ];
     let files = tree::files(&[""]);
     let top: BTreeSet<&str> = files.iter().filter_map(|file| file.path.split('/').next()).collect();
-    let found: Vec<String> = top.into_iter().filter(|name| !KNOWN.contains(name)).map(str::to_owned).collect();
+    let found: Vec<String> = top
+        .into_iter()
+        .filter(|name| !KNOWN.contains(name))
+        .map(str::to_owned)
+        .collect();
     report("unknown names at the top level", &found);
 }

@@ -11,14 +11,27 @@ const MOD_LINES_MAX: usize = 300;
 fn the_first_line_of_every_file_says_what_it_is_for() {
     let first = |text: &str| text.lines().next().unwrap_or_default().trim_start_matches("//! ").len();
     let silent = |file: &&tree::File| !file.text.starts_with("//! ") || first(&file.text) < 10;
-    let found: Vec<String> = tree::sources().iter().filter(silent).map(|file| file.path.clone()).collect();
+    let found: Vec<String> = tree::sources()
+        .iter()
+        .filter(silent)
+        .map(|file| file.path.clone())
+        .collect();
     report("files that do not begin with `//!` and a sentence", &found);
 }
 
 #[test]
 fn scripts_say_what_they_are_for() {
-    let says = |file: &tree::File| file.text.lines().nth(1).is_some_and(|line| line.starts_with("# ") && line.len() > 20);
-    let found: Vec<String> = tree::files(&[".sh"]).iter().filter(|file| !says(file)).map(|file| file.path.clone()).collect();
+    let says = |file: &tree::File| {
+        file.text
+            .lines()
+            .nth(1)
+            .is_some_and(|line| line.starts_with("# ") && line.len() > 20)
+    };
+    let found: Vec<String> = tree::files(&[".sh"])
+        .iter()
+        .filter(|file| !says(file))
+        .map(|file| file.path.clone())
+        .collect();
     report("scripts whose second line does not say what they are for", &found);
 }
 

@@ -17,7 +17,8 @@ struct Functions {
 impl Functions {
     fn see(&mut self, name: &syn::Ident, block: &syn::Block) {
         let span = block.span();
-        self.seen.push((name.to_string(), span.end().line + 1 - span.start().line));
+        self.seen
+            .push((name.to_string(), span.end().line + 1 - span.start().line));
     }
 }
 

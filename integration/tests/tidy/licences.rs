@@ -8,7 +8,11 @@ use crate::{report, tree};
 
 /// The quoted strings of the `allow` list under `[licenses]`.
 fn allowed(deny: &str) -> BTreeSet<String> {
-    let list = deny.split("[licenses]").nth(1).and_then(|rest| rest.split("allow = [").nth(1)).and_then(|rest| rest.split(']').next());
+    let list = deny
+        .split("[licenses]")
+        .nth(1)
+        .and_then(|rest| rest.split("allow = [").nth(1))
+        .and_then(|rest| rest.split(']').next());
     let quoted = |list: &str| list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
     list.map(quoted).unwrap_or_default()
 }
@@ -27,15 +31,27 @@ fn every_dependency_has_an_allowed_licence() {
     assert!(allowed.len() > 5, "deny.toml lists licences");
     let metadata = MetadataCommand::new()
         .current_dir(tree::root())
-        .other_options(["--locked".to_owned(), "--filter-platform".to_owned(), "x86_64-unknown-linux-gnu".to_owned()])
+        .other_options([
+            "--locked".to_owned(),
+            "--filter-platform".to_owned(),
+            "x86_64-unknown-linux-gnu".to_owned(),
+        ])
         .exec()
         .expect("cargo metadata");
     let refused = metadata.packages.iter().filter(|package| {
         let licence = package.license.as_deref().unwrap_or_default();
         !is_met(licence, &allowed)
     });
-    let found: Vec<String> =
-        refused.map(|package| format!("{} {}: {}", package.name, package.version, package.license.as_deref().unwrap_or("none"))).collect();
+    let found: Vec<String> = refused
+        .map(|package| {
+            format!(
+                "{} {}: {}",
+                package.name,
+                package.version,
+                package.license.as_deref().unwrap_or("none")
+            )
+        })
+        .collect();
     report("dependencies without an allowed licence", &found);
 }
 

@@ -3,14 +3,19 @@
 use crate::{report, tree};
 
 /// Operators with a runtime. `union` and `route` are edges and have none.
-const OPERATORS: &[&str] = &["decode", "drop", "filter", "sample", "select", "sink", "source", "unnest"];
+const OPERATORS: &[&str] = &[
+    "decode", "drop", "filter", "sample", "select", "sink", "source", "unnest",
+];
 
 /// Files of a collection that are not operators.
 const HOUSEKEEPING: &[&str] = &["mod", "chain", "partition", "tests", "route", "union"];
 
 #[test]
 fn an_operator_has_one_name_in_four_places() {
-    let paths: Vec<String> = tree::files(&[".rs", ".yaml"]).into_iter().map(|file| file.path).collect();
+    let paths: Vec<String> = tree::files(&[".rs", ".yaml"])
+        .into_iter()
+        .map(|file| file.path)
+        .collect();
     let mut found = Vec::new();
     for operator in OPERATORS {
         for place in [
@@ -29,8 +34,14 @@ fn an_operator_has_one_name_in_four_places() {
 
 #[test]
 fn a_recipe_without_an_operator_is_found() {
-    let recipe = |path: &str| path.strip_prefix("dataflow/src/recipe/").and_then(|name| name.strip_suffix(".rs").map(str::to_owned));
+    let recipe = |path: &str| {
+        path.strip_prefix("dataflow/src/recipe/")
+            .and_then(|name| name.strip_suffix(".rs").map(str::to_owned))
+    };
     let names = tree::sources().into_iter().filter_map(|file| recipe(&file.path));
     let unknown = names.filter(|name| !OPERATORS.contains(&name.as_str()) && !HOUSEKEEPING.contains(&name.as_str()));
-    report("recipes that the table of operators does not list", &unknown.collect::<Vec<_>>());
+    report(
+        "recipes that the table of operators does not list",
+        &unknown.collect::<Vec<_>>(),
+    );
 }

@@ -9,8 +9,12 @@ pub(crate) const FUNCTIONS: &[(&str, usize)] = &[];
 /// What is wrong with `lines`, given the ceiling and the exceptions: too long, or an exception that is no longer needed.
 pub(crate) fn exceeds(exceptions: &[(&str, usize)], name: &str, lines: usize, ceiling: usize) -> Option<String> {
     match exceptions.iter().find(|(excepted, _)| *excepted == name) {
-        Some((_, allowed)) if lines < *allowed => Some(format!("{name} has shrunk to {lines}: lower its exception from {allowed}")),
-        Some((_, allowed)) => (lines > *allowed).then(|| format!("{name}: {lines} lines, its exception allows {allowed}")),
+        Some((_, allowed)) if lines < *allowed => Some(format!(
+            "{name} has shrunk to {lines}: lower its exception from {allowed}"
+        )),
+        Some((_, allowed)) => {
+            (lines > *allowed).then(|| format!("{name}: {lines} lines, its exception allows {allowed}"))
+        }
         None => (lines > ceiling).then(|| format!("{name}: {lines} lines of at most {ceiling}")),
     }
 }

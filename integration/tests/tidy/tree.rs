@@ -24,7 +24,10 @@ impl File {
 }
 
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("integration lies in the root").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("integration lies in the root")
+        .to_owned()
 }
 
 /// All files whose name ends with one of `endings`.
@@ -35,10 +38,18 @@ pub(crate) fn files(endings: &[&str]) -> Vec<File> {
         .output()
         .expect("git is there: the repository came by it");
     let listed = String::from_utf8(output.stdout).expect("paths are UTF-8");
-    let mut paths: Vec<&str> = listed.lines().filter(|path| endings.iter().any(|ending| path.ends_with(ending))).collect();
+    let mut paths: Vec<&str> = listed
+        .lines()
+        .filter(|path| endings.iter().any(|ending| path.ends_with(ending)))
+        .collect();
     paths.sort_unstable();
     paths.dedup();
-    let read = |path: &str| std::fs::read_to_string(root().join(path)).ok().map(|text| File { path: path.to_owned(), text });
+    let read = |path: &str| {
+        std::fs::read_to_string(root().join(path)).ok().map(|text| File {
+            path: path.to_owned(),
+            text,
+        })
+    };
     paths.into_iter().filter_map(read).collect()
 }
 

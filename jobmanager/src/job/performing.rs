@@ -363,7 +363,7 @@ impl Actor {
             document: None,
             subtasks: parts.collect::<Result<_, _>>()?,
             sources: deployment.sources.snapshots(),
-            reached: self.reached(),
+            reached: self.reached_at(snapshots),
         })
     }
 

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use dataflow::id::SubtaskId;
 use dataflow::recipe::{Recipe, Role};
+use serde::Deserialize;
 
 use super::actor::Actor;
 use super::deployment::{Deployment, Observed};
@@ -18,6 +20,22 @@ use crate::store::Reached;
 
 /// How many subtasks are named that a checkpoint waits for.
 const NAMED_MAX: usize = 8;
+
+/// The counts in a subtask's snapshot.
+#[derive(Default, Deserialize)]
+struct Counted {
+    #[serde(default)]
+    counts: Counts,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Counts {
+    bytes_read: u64,
+    dead_letters: u64,
+    /// Rows in and rows out, by step.
+    steps: BTreeMap<String, (u64, u64)>,
+}
 
 impl Actor {
     /// Where it is in its life; an end counts once it is written down.
@@ -78,6 +96,34 @@ impl Actor {
             reached.rows_out += rows_out;
             reached.bytes_read += gauges.source_bytes_read;
             reached.dead_letters += gauges.dead_letters;
+        }
+        reached
+    }
+
+    /// What is reached at a barrier: what the head says, and what the subtasks counted from there to the barrier.
+    pub(super) fn reached_at(&self, snapshots: &BTreeMap<SubtaskId, Bytes>) -> Reached {
+        let mut reached = self.base();
+        for (subtask, snapshot) in snapshots {
+            // Counts are for people: a snapshot without them is a good snapshot.
+            let Counted { counts } = serde_json::from_slice(snapshot).unwrap_or_default();
+            let nodes = counts
+                .steps
+                .into_iter()
+                .map(|(step, (records_in, records_out))| NodeGauges {
+                    step,
+                    records_in,
+                    records_out,
+                    ..NodeGauges::default()
+                });
+            let gauges = Gauges {
+                nodes: nodes.collect(),
+                ..Gauges::default()
+            };
+            let (rows_in, rows_out) = self.rows(*subtask, &gauges);
+            reached.rows_in += rows_in;
+            reached.rows_out += rows_out;
+            reached.bytes_read += counts.bytes_read;
+            reached.dead_letters += counts.dead_letters;
         }
         reached
     }

@@ -48,15 +48,7 @@ pub(crate) fn bind(
     scope: &Scope,
 ) -> Option<Vec<Bound>> {
     let component = source.component.as_ref()?;
-    let recipe = |format: Option<recipe::Format>, columns: Option<Vec<String>>| {
-        let (connector, options) = (component.connector.value.clone(), component.options.clone());
-        Recipe::Source(recipe::Source {
-            connector,
-            options,
-            format,
-            columns,
-        })
-    };
+    let recipe = |format, columns| recipe_of(component, format, columns);
     let (format, fields, open) = match yields(binder, stage, source)? {
         Yields::Columns(schema) => {
             if let Some(event_time) = &source.event_time {
@@ -117,6 +109,15 @@ pub(crate) fn bind(
         first,
         decode::bound(format, time.map(|time| time.value.clone()), decoded),
     ])
+}
+
+fn recipe_of(component: &spec::Component, format: Option<recipe::Format>, columns: Option<Vec<String>>) -> Recipe {
+    Recipe::Source(recipe::Source {
+        connector: component.connector.value.clone(),
+        options: component.options.clone(),
+        format,
+        columns,
+    })
 }
 
 fn check_time(binder: &mut Binder<'_>, time: &spec::Spanned<Path>, input: &Input) -> Option<()> {

@@ -37,6 +37,10 @@ pub(crate) struct Intake {
 }
 
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "three facts that hold independently of each other"
+)]
 struct State {
     queue: VecDeque<(Item, u64)>,
     grants: Grants,

@@ -17,11 +17,32 @@ use dataflow::contract::{Committable, SinkState, Split};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a subtask needs to go on from a barrier: `{"nodes": {"<step>": value}}`.
+/// What a subtask needs to go on from a barrier: `{"nodes": {"<step>": value}, "counts": {…}}`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The state of each node that has any, by its step.
     pub nodes: BTreeMap<String, Value>,
+    /// What was counted up to the barrier, so that totals are exact across restarts.
+    #[serde(default, skip_serializing_if = "Counts::is_empty")]
+    pub counts: Counts,
+}
+
+/// Counts of one attempt of a subtask, from its start to a barrier.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Bytes of input read.
+    pub bytes_read: u64,
+    /// Records that went to the dead letters.
+    pub dead_letters: u64,
+    /// Rows in and rows out of each step.
+    pub steps: BTreeMap<String, (u64, u64)>,
+}
+
+impl Counts {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a sink's node has in a [`Snapshot`].

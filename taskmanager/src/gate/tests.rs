@@ -219,7 +219,7 @@ proptest! {
         channels in 1usize..5,
         events in prop::collection::vec((0usize..5, 0u64..6, any::<bool>()), 0..60),
     ) {
-        let mut alignment = align::Alignment::new(channels);
+        let mut alignment = Alignment::new(channels);
         let mut done = 0;
         for (channel, counter, ends) in events {
             let channel = channel % channels;

@@ -136,12 +136,9 @@ impl Connection {
                     drop(state);
                     return Some(Ok(receiver.receipt(number)));
                 }
-                match &mut state.end {
-                    Some(end) => {
-                        // The error is said once, then the stream is over.
-                        return std::mem::replace(end, Ok(())).err().map(Err);
-                    }
-                    None => {}
+                if let Some(end) = &mut state.end {
+                    // The error is said once, then the stream is over.
+                    return std::mem::replace(end, Ok(())).err().map(Err);
                 }
             }
             self.ready.notified().await;

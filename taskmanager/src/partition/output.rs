@@ -84,9 +84,9 @@ impl Output {
             Element::Batch(batch) => self.rows(batch.into_records(), now),
             Element::End => {
                 self.ended = true;
-                self.to_all(&Element::End)
+                self.send_to_all(&Element::End)
             }
-            other @ (Element::Watermark(_) | Element::Barrier(_) | Element::Idle) => self.to_all(&other),
+            other @ (Element::Watermark(_) | Element::Barrier(_) | Element::Idle) => self.send_to_all(&other),
         }
     }
 
@@ -105,7 +105,7 @@ impl Output {
         Ok(())
     }
 
-    fn to_all(&mut self, element: &Element) -> Result<(), Failure> {
+    fn send_to_all(&mut self, element: &Element) -> Result<(), Failure> {
         // A watermark says nothing about rows before it, yet must not pass them: they would be late.
         self.flush()?;
         self.targets

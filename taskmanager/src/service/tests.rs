@@ -464,6 +464,7 @@ async fn a_restored_sink_commits_before_the_first_row_and_sources_go_on_at_their
     let mut play = Play::begin().await;
     let node = |name: &str, value: Value| Snapshot {
         nodes: BTreeMap::from([(name.to_owned(), value)]),
+        ..Snapshot::default()
     };
     let committable = json!({"name": "of an earlier attempt", "rows": [-2, -4]});
     let restored = BTreeMap::from([

@@ -7,6 +7,8 @@ use std::time::Duration;
 use dataflow::time::Instant;
 use parking_lot::Mutex;
 
+use crate::checkpoint::Counts;
+
 /// So many dead letters of a node are kept as text, for a person to look at.
 const SAMPLES_MAX: usize = 5;
 
@@ -93,6 +95,16 @@ pub(crate) struct Gauges {
 }
 
 impl Gauges {
+    /// What was counted so far, for a snapshot.
+    pub(crate) fn counts(&self) -> Counts {
+        let step = |node: &Arc<NodeGauges>| (node.step.clone(), (node.records_in.get(), node.records_out.get()));
+        Counts {
+            bytes_read: self.source_bytes_read.get(),
+            dead_letters: self.dead(),
+            steps: self.nodes.iter().map(step).collect(),
+        }
+    }
+
     /// Gauges of a chain with these steps.
     pub(crate) fn new(steps: impl Iterator<Item = String>) -> Self {
         let nodes = steps.map(|step| Arc::new(NodeGauges::new(step))).collect();

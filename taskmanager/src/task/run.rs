@@ -311,7 +311,10 @@ impl Task {
         if !self.ending {
             self.parts.chain.broadcast(&Element::Barrier(barrier), now)?;
         }
-        let mut snapshot = Snapshot::default();
+        let mut snapshot = Snapshot {
+            counts: self.parts.gauges.counts(),
+            ..Snapshot::default()
+        };
         if let Input::Source(source) = &self.parts.input {
             let splits = source.snapshot();
             if !splits.is_empty() {

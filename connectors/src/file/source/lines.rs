@@ -49,14 +49,35 @@ pub(super) enum Found {
     End,
 }
 
+/// Where the content of a cutter begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// At the first byte of a record.
+    AtRecord,
+    /// Perhaps inside one, which belongs to the split before.
+    InRecord,
+}
+
+/// Whether content will still come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum More {
+    /// It will.
+    Coming,
+    /// What was fed is all there is.
+    None,
+}
+
 impl Cutter {
-    /// Cuts content that will be given from byte `origin` on; `aligned` where a record begins there.
-    pub(super) fn new(framing: &Framing, origin: u64, end: u64, aligned: bool) -> Self {
+    /// Cuts content that will be given from byte `origin` on.
+    pub(super) fn new(framing: &Framing, origin: u64, end: u64, begin: Begin) -> Self {
         let (quote, header) = match framing {
             Framing::Lines => (None, None),
             Framing::QuotedLines { quote, header } => (Some(*quote), header.clone()),
         };
-        let state = if aligned { State::Cutting } else { State::Aligning };
+        let state = match begin {
+            Begin::AtRecord => State::Cutting,
+            Begin::InRecord => State::Aligning,
+        };
         Self {
             quote,
             header,
@@ -97,19 +118,19 @@ impl Cutter {
         self.block = Buffer::from_vec(block);
     }
 
-    /// The next records; `complete` where no more content will come.
-    pub(super) fn cut(&mut self, complete: bool) -> Result<Found, Failure> {
+    /// The next records of what was fed.
+    pub(super) fn cut(&mut self, more: More) -> Result<Found, Failure> {
         loop {
             match &self.state {
                 State::Aligning => {
                     if !self.skip_line() {
-                        return Ok(if complete { Found::End } else { Found::Starved });
+                        return Ok(if more == More::None { Found::End } else { Found::Starved });
                     }
                     self.state = State::Cutting;
                 }
                 State::Overlong(kept, start) => {
                     let (kept, start) = (kept.clone(), *start);
-                    if !self.skip_line() && !complete {
+                    if !self.skip_line() && more == More::Coming {
                         return Ok(Found::Starved);
                     }
                     self.state = State::Cutting;
@@ -117,7 +138,7 @@ impl Cutter {
                     records.push(&kept, 0, start);
                     return Ok(Found::Records(records, kept));
                 }
-                State::Cutting => return self.cut_block(complete),
+                State::Cutting => return self.cut_block(more),
             }
         }
     }
@@ -129,7 +150,8 @@ impl Cutter {
         end.is_some()
     }
 
-    fn cut_block(&mut self, complete: bool) -> Result<Found, Failure> {
+    fn cut_block(&mut self, more: More) -> Result<Found, Failure> {
+        let complete = more == More::None;
         let block = self.block.clone();
         let bytes = block.as_slice();
         let mut records = Records::new();
@@ -141,7 +163,7 @@ impl Cutter {
                 break;
             }
             let line_end = line_end(&bytes[begin..], self.quote).map(|length| begin + length);
-            let Some(end) = line_end.or((complete && begin < bytes.len()).then_some(bytes.len())) else {
+            let Some(end) = line_end.or_else(|| (complete && begin < bytes.len()).then_some(bytes.len())) else {
                 break;
             };
             if end - begin > RECORD_BYTES_MAX {
@@ -157,13 +179,13 @@ impl Cutter {
             return Ok(Found::End);
         }
         if bytes.len() - self.at > RECORD_BYTES_MAX {
-            return self.cut_off(complete);
+            return self.cut_off(more);
         }
         Ok(Found::Starved)
     }
 
     /// Adds a line to the records, if it is one.
-    fn take(&mut self, line: &[u8], begin: usize, records: &mut Records) -> Result<(), Failure> {
+    fn take(&self, line: &[u8], begin: usize, records: &mut Records) -> Result<(), Failure> {
         let position = self.origin + begin as u64;
         let mut line = line.strip_suffix(b"\r").unwrap_or(line);
         let mut begin = begin;
@@ -183,7 +205,7 @@ impl Cutter {
     }
 
     /// Keeps the first part of a record that is too long, and goes on behind its line feed.
-    fn cut_off(&mut self, complete: bool) -> Result<Found, Failure> {
+    fn cut_off(&mut self, more: More) -> Result<Found, Failure> {
         let start = self.origin + self.at as u64;
         tracing::warn!(
             position = start,
@@ -193,7 +215,7 @@ impl Cutter {
         let kept = self.block.slice_with_length(self.at, RECORD_BYTES_MAX);
         self.at += RECORD_BYTES_MAX;
         self.state = State::Overlong(kept, start);
-        self.cut(complete)
+        self.cut(more)
     }
 }
 

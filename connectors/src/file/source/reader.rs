@@ -8,7 +8,7 @@ use dataflow::Failure;
 use dataflow::contract::{Framing, Polled, Progress, Reader, ReaderContext, Split};
 
 use super::input::{Content, Stored};
-use super::lines::{Cutter, Found};
+use super::lines::{Begin, Cutter, Found, More};
 use super::options::Compression;
 use super::split::Spec;
 use crate::coordinates::SplitLabel;
@@ -144,7 +144,12 @@ impl OpenFile {
             label: SplitLabel::new(&split.id),
             split,
             content: Content::new(stored)?,
-            cutter: Cutter::new(&context.framing, from, end, aligned),
+            cutter: Cutter::new(
+                &context.framing,
+                from,
+                end,
+                if aligned { Begin::AtRecord } else { Begin::InRecord },
+            ),
             begun: from,
             skip: if plain { 0 } else { from },
             drained: false,
@@ -167,7 +172,11 @@ impl OpenFile {
             return self.skip_some();
         }
         for _ in 0..FILLS_MAX {
-            match self.cutter.cut(self.drained).map_err(|failure| self.named(failure))? {
+            match self
+                .cutter
+                .cut(if self.drained { More::None } else { More::Coming })
+                .map_err(|failure| self.named(failure))?
+            {
                 Found::Records(records, buffer) => {
                     let arrival = context.clock.wall().0;
                     return records

@@ -166,7 +166,7 @@ fn a_peer_that_refuses_is_gone_at_once() {
 #[test]
 fn a_peer_that_was_started_anew_is_not_taken_for_the_old_one() {
     let (from, to) = (Process::start("tm-1"), Process::start_as("tm-2", "tm-2-second"));
-    let mut old = to.address.clone();
+    let mut old = to.address;
     old.identity.incarnation = "tm-2-first".to_owned();
     let bell = Bell::default();
     let mut outlet = from.exchange.outlet(id(), &old, bell.waker());

@@ -109,7 +109,11 @@ impl Shared {
                 self.faults.fetch_add(1, Ordering::Relaxed);
                 left = self.random(self.every);
                 match self.fault {
-                    Fault::Cut => break to.write_all(&bytes[..place]).and(Err(io::ErrorKind::BrokenPipe.into())),
+                    Fault::Cut => {
+                        break to
+                            .write_all(&bytes[..place])
+                            .and_then(|()| Err(io::ErrorKind::BrokenPipe.into()));
+                    }
                     Fault::Flip => bytes[place] ^= 1 << self.random(8),
                     Fault::Silence => {
                         // Once is enough: it takes seconds to be noticed.
@@ -133,5 +137,5 @@ impl Shared {
 
 /// Takes what comes until whoever sends it gives up.
 fn swallow(from: &mut TcpStream) -> io::Result<()> {
-    io::copy(from, &mut io::sink()).and(Err(io::ErrorKind::BrokenPipe.into()))
+    io::copy(from, &mut io::sink()).and_then(|_| Err(io::ErrorKind::BrokenPipe.into()))
 }
