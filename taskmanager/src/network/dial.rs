@@ -34,9 +34,6 @@ pub(super) const PING: (Duration, Duration) = (Duration::from_secs(4), Duration:
 /// What a connection may have on its way, in all channels: credit bounds it long before.
 pub(super) const WINDOW: u32 = 16 << 20;
 
-/// The largest HTTP/2 frame: the 16 KiB of the default cost a header and a turn of the state machine each.
-pub(super) const HTTP_FRAME: u32 = 256 << 10;
-
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const BACKOFF_FIRST: Duration = Duration::from_millis(20);
 const BACKOFF_LONGEST: Duration = Duration::from_secs(1);

@@ -102,7 +102,6 @@ impl Exchange {
         let serving = Server::builder()
             .http2_keepalive_interval(Some(dial::PING.0))
             .http2_keepalive_timeout(Some(dial::PING.1))
-            .max_frame_size(dial::HTTP_FRAME)
             .initial_stream_window_size(dial::WINDOW)
             .initial_connection_window_size(dial::WINDOW)
             .add_service(service)

@@ -246,8 +246,8 @@ fn peers_without_channels_are_forgotten_once_their_connection_ends() {
     wait_for(|| from.exchange.peers.lock().is_empty());
 }
 
-/// Found by a line that breaks every few frames: the reader of a broken connection came to its opening frame only after
-/// the next connection had opened the channel, took it back, and nobody ever sent a receipt again.
+/// The reader of a broken connection may come to its opening frame only after the next connection has opened the
+/// channel. Did it take the channel back, nobody would ever send a receipt again.
 #[test]
 fn a_late_reader_of_a_broken_connection_takes_no_channel_back() {
     let (registry, bell, pool) = (Arc::new(Registry::default()), Bell::default(), SharedPool::new(1 << 20));
