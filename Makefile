@@ -24,12 +24,13 @@ demo: build      ## The main job on a real cluster of processes, with a kill -9 
 
 test: setup      ## All tests: units, contracts, goldens, real processes.
 	@./integration/servers.sh
+	@cargo build --release --locked --package cli --package integration
 	@cargo test --release --locked --workspace
 
 lint: setup      ## Formatting, clippy, documentation, licences.
 	@cargo fmt --all --check
 	@cargo clippy --release --locked --workspace --all-targets -- --deny warnings
-	@RUSTDOCFLAGS="--deny warnings" cargo doc --release --locked --workspace --no-deps --document-private-items --quiet
+	@RUSTDOCFLAGS="--deny warnings --allow rustdoc::private_intra_doc_links" cargo doc --release --locked --workspace --exclude proto --no-deps --document-private-items --quiet
 
 bench: build     ## Weir (and Flink, where the harness lies beside the repository) on the same files, in turn.
 	@./integration/bench/compare.sh $(WEIR)

@@ -1,7 +1,7 @@
 //! Keys: their canonical bytes, their hash, and key groups. Ours and written down, so that state outlives every library.
 //!
 //! A key is the values of one or more paths. Its canonical bytes ([`KeyReader::encode`]) compare as the values do, null
-//! first; its hash is [`hash`] of those bytes; its key group is the hash modulo `maxParallelism`; each subtask owns a
+//! first; its hash is [`hash`](hash()) of those bytes; its key group is the hash modulo `maxParallelism`; each subtask owns a
 //! contiguous range of groups. State is stored by these bytes: none of this may ever change, and golden vectors in the
 //! tests hold it fast.
 //!

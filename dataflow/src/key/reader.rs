@@ -106,7 +106,7 @@ impl KeyReader {
 
     /// The hashes of the keys of `records`, into `hashes`, whose content is replaced.
     ///
-    /// The same as [`hash`] of the bytes of [`KeyReader::encode`], without keeping those; faster for a single string or number.
+    /// The same as [`hash`](super::hash()) of the bytes of [`KeyReader::encode`], without keeping those; faster for a single string or number.
     ///
     /// # Errors
     /// The batch is not of the schema that the reader was made for.

@@ -1,7 +1,7 @@
 //! The logical plan: names resolved, types known, nothing fused and nothing placed yet.
 //!
 //! Enters: a [`crate::spec::Spec`], the catalog, and the schemas that were discovered. Leaves: a [`LogicalPlan`], or
-//! every mistake in the document. Who calls: [`crate::plan`]. Must stay true: no I/O; an expression is bound to the
+//! every mistake in the document. Who calls: [`plan`](crate::plan()). Must stay true: no I/O; an expression is bound to the
 //! very schema its operator will see, or to one that only has more columns. Not here: which node shares a thread.
 //!
 //! ```text
