@@ -197,11 +197,11 @@ fn not_done(error: jobmanager::jobs::Error) -> Stop {
 }
 
 fn report(form: OutputForm, ended: &[Datastream]) -> Result<Exit, Stop> {
-    match ended {
-        [one] => show(form, one, |one| end(&one.summary))?,
-        several => show(form, &several, |several| {
-            several.iter().map(|one| end(&one.summary) + "\n").collect()
-        })?,
+    match (form, ended) {
+        // Standard output may be a sink: what is said to people stands beside it.
+        (OutputForm::Table, ended) => ended.iter().for_each(|one| say(&end(&one.summary))),
+        (_, [one]) => show(form, one, |one| end(&one.summary))?,
+        (_, several) => show(form, &several, |_| String::new())?,
     }
     let state = |state: State| ended.iter().any(|one| one.summary.state == state);
     Ok(match () {

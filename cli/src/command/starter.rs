@@ -21,6 +21,7 @@ const SOURCES: &[(&str, &str)] = &[
         "\
 sources:
   - generator: { events: shop, count: 10000, malformed: 0.001 }   # made-up events of a shop, some of them broken
+    eventTime: { field: eventTime }
 eventTypeFilters: [ADD_TO_CART, CHECKOUT, PURCHASE]
 ",
     ),
