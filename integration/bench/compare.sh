@@ -28,7 +28,7 @@ sources:
   - generator: { $options, count: $events, splits: 2, seed: 42 }
     format: raw
 sinks:
-  - file: { path: "$target", roll: { size: 16GiB, every: 1h } }
+  - file: { path: "$target", roll: { size: 4GiB, every: 1h } }
 YAML
   "$weir" run "$BENCH_WORK/make.yaml" --state "$BENCH_WORK/make" --fresh >/dev/null
   touch "$target/.done-$events"

@@ -188,7 +188,7 @@ fn make_input(folder: &Path, events: u64) -> Result<()> {
     let text = format!(
         "datastreamName: make-input\ncontactName: chaos\ndesiredState: ON\nparallelism: 2\n\
          sources:\n  - generator: {{ events: shop, count: {events}, splits: 2, seed: 42 }}\n    format: raw\n\
-         sinks:\n  - file: {{ path: \"{}\", roll: {{ size: 16GiB, every: 1h }} }}\n",
+         sinks:\n  - file: {{ path: \"{}\", roll: {{ size: 4GiB, every: 1h }} }}\n",
         input.display()
     );
     let document = folder.join("make-input.yaml");
