@@ -95,7 +95,8 @@ impl Chaos {
     fn run(&mut self, folder: &Path, arguments: &Arguments) -> Result<bool> {
         let place = folder.join("run");
         fs::remove_dir_all(&place).or_else(|error| if place.exists() { Err(error) } else { Ok(()) })?;
-        let mut cluster = Cluster::start(&place)?;
+        let input = folder.join("input");
+        let mut cluster = Cluster::start(&place, &["--allow-path", &input.to_string_lossy()])?;
         self.add_taskmanager(&mut cluster, folder)?;
         self.add_taskmanager(&mut cluster, folder)?;
         cluster.submit(&document(folder, &place, arguments.sink))?;

@@ -58,16 +58,18 @@ pub struct Cluster {
     jobmanager: Option<Process>,
     taskmanagers: BTreeMap<String, Process>,
     starts: u32,
+    arguments: Vec<String>,
     rest: String,
     control: String,
 }
 
 impl Cluster {
-    /// A job manager on free ports, with its state in `folder/state`; datastreams may touch `folder` only.
+    /// A job manager on free ports, with its state in `folder/state`; datastreams may touch `folder` only,
+    /// unless `arguments` of the job manager say more.
     ///
     /// # Errors
     /// When it is not ready in time.
-    pub fn start(folder: &Path) -> Result<Self> {
+    pub fn start(folder: &Path, arguments: &[&str]) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let none = "127.0.0.1:0".to_owned();
         let mut cluster = Self {
@@ -75,6 +77,7 @@ impl Cluster {
             jobmanager: None,
             taskmanagers: BTreeMap::new(),
             starts: 0,
+            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
             rest: none.clone(),
             control: none,
         };
@@ -107,6 +110,7 @@ impl Cluster {
             .arg(&self.folder)
             .arg("--ready-file")
             .arg(&ready);
+        command.args(&self.arguments);
         let mut process = Process::start("jobmanager", command, &self.folder.join("jobmanager.log"))?;
         until("the job manager to be ready", Deadline::of(READY), || {
             process.check()?;

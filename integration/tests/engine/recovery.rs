@@ -41,7 +41,7 @@ fn judge(folder: &Path) -> Result<()> {
 }
 
 fn cluster(folder: &Path, document: &str) -> Result<Cluster> {
-    let mut cluster = Cluster::start(folder)?;
+    let mut cluster = Cluster::start(folder, &[])?;
     cluster.start_taskmanager("tm-1", &[])?;
     cluster.start_taskmanager("tm-2", &[])?;
     cluster.submit(document)?;

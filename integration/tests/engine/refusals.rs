@@ -141,7 +141,7 @@ fn a_port_in_use_is_named() -> Result<()> {
 #[test]
 fn a_second_job_manager_on_the_same_folder_is_refused() -> Result<()> {
     let place = tempfile::tempdir()?;
-    let _first = Cluster::start(place.path())?;
+    let _first = Cluster::start(place.path(), &[])?;
     let arguments = [
         "jobmanager",
         "--state",
