@@ -50,8 +50,8 @@ pub(crate) enum Verb {
     List(Cluster),
     /// Shows everything about one datastream: state, rates, waits, checkpoints, failures, dead letters.
     Describe(Named),
-    /// Prints what happened to a datastream.
-    Logs(Named),
+    /// Prints what the job manager and the task managers say about a datastream.
+    Logs(Logs),
     /// Takes a last checkpoint and stops; the state is kept.
     Stop(Stop),
     /// Stops now, without a last checkpoint.
@@ -122,6 +122,17 @@ pub(crate) struct Named {
 
     #[command(flatten)]
     pub(crate) cluster: Cluster,
+}
+
+/// `weir logs`.
+#[derive(Args, Debug)]
+pub(crate) struct Logs {
+    #[command(flatten)]
+    pub(crate) named: Named,
+
+    /// Prints further lines as they come, until the datastream has ended.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
 }
 
 /// `weir submit`.

@@ -50,9 +50,11 @@ impl Client {
         self.get(&["datastreams", name]).await
     }
 
-    /// What happened to one.
-    pub(crate) async fn logs(&self, name: &str) -> Result<Vec<LogLine>, Stop> {
-        self.get(&["datastreams", name, "logs"]).await
+    /// What was said about one after the line of this number.
+    pub(crate) async fn logs(&self, name: &str, after: u64) -> Result<Vec<LogLine>, Stop> {
+        let mut url = self.url(&["datastreams", name, "logs"])?;
+        url.query_pairs_mut().append_pair("after", &after.to_string());
+        self.answer(self.http.request(Method::GET, url)).await
     }
 
     /// Creates datastreams from the text of a document file.

@@ -5,14 +5,16 @@ mod client;
 mod command;
 mod config;
 mod exit;
+mod logging;
 mod output;
 mod planning;
 mod wiring;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
+use dataflow::time::SystemClock;
 
 use crate::args::Arguments;
 use crate::exit::Exit;
@@ -23,19 +25,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = match EnvFilter::try_new(&arguments.log) {
-        Ok(filter) => filter,
-        Err(error) => {
-            output::say(&format!("error: --log {}: {error}", arguments.log));
-            return Exit::Failed.into();
-        }
-    };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
-    match command::run(arguments) {
+    let lines = taskmanager::Lines::new(Arc::new(SystemClock::start()));
+    let outcome = logging::begin(&arguments.log, &lines).and_then(|()| command::run(arguments, lines));
+    match outcome {
         Ok(exit) => exit.into(),
         Err(stop) => {
             // A rendered diagnostic says `error` itself.

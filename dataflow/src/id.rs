@@ -96,6 +96,25 @@ impl fmt::Display for SubtaskId {
     }
 }
 
+impl FromStr for SubtaskId {
+    type Err = InvalidSubtaskId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.strip_prefix("sub-").and_then(|rest| rest.split_once('.'));
+        let parsed = parts.and_then(|(vertex, index)| Some((vertex.parse().ok()?, index.parse().ok()?)));
+        let (vertex, index) = parsed.ok_or_else(|| InvalidSubtaskId(text.to_owned()))?;
+        Ok(Self {
+            vertex: VertexId(vertex),
+            index,
+        })
+    }
+}
+
+/// Text that is not `sub-<vertex>.<index>`.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a subtask: it is written `sub-<vertex>.<index>`")]
+pub struct InvalidSubtaskId(String);
+
 /// Who is allowed to act for a job: grows with every leader and every deployment, never repeats.
 ///
 /// Every message between processes carries it; what does not match is dropped and counted.

@@ -12,6 +12,7 @@ use futures::FutureExt as _;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::{Instrument as _, Span};
 
 use crate::error::Failure;
 
@@ -22,6 +23,7 @@ pub struct Scope {
     runtime: Handle,
     cancel: CancellationToken,
     children: TaskTracker,
+    span: Span,
 }
 
 impl Scope {
@@ -33,6 +35,7 @@ impl Scope {
             runtime,
             cancel: CancellationToken::new(),
             children: TaskTracker::new(),
+            span: Span::none(),
         }
     }
 
@@ -44,6 +47,7 @@ impl Scope {
             runtime: self.runtime.clone(),
             cancel: self.cancel.child_token(),
             children: TaskTracker::new(),
+            span: self.span.clone(),
         }
     }
 
@@ -54,6 +58,12 @@ impl Scope {
             runtime,
             ..self.clone()
         }
+    }
+
+    /// The same scope for tasks and threads that log within `span`.
+    #[must_use]
+    pub fn within(&self, span: Span) -> Self {
+        Self { span, ..self.clone() }
     }
 
     /// The name, with the names of the parents before it.
@@ -98,7 +108,8 @@ impl Scope {
             let outcome = AssertUnwindSafe(cancel.run_until_cancelled(work)).catch_unwind().await;
             done(outcome.map_err(|panic| panicked(&name, panic.as_ref())));
         };
-        self.runtime.spawn(self.children.track_future(guarded));
+        self.runtime
+            .spawn(self.children.track_future(guarded.instrument(self.span.clone())));
     }
 
     /// Runs `work` as a task that ends by itself or with the scope; a panic is logged.
@@ -123,9 +134,11 @@ impl Scope {
     ) -> Result<(), Failure> {
         let name = self.name.clone();
         let child = self.children.token();
+        let span = self.span.clone();
         thread::Builder::new()
             .name(name.clone())
             .spawn(move || {
+                let _within = span.entered();
                 let outcome = catch_unwind(AssertUnwindSafe(work));
                 done(outcome.map_err(|panic| panicked(&name, panic.as_ref())));
                 drop(child);
@@ -140,8 +153,9 @@ impl Scope {
     /// A [`Failure`] where `work` panicked.
     pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
         let name = self.name.clone();
+        let span = self.span.clone();
         self.runtime
-            .spawn_blocking(work)
+            .spawn_blocking(move || span.in_scope(work))
             .await
             .map_err(|error| Failure::bug(format!("blocking work in {name} ended early")).because(&error))
     }

@@ -25,4 +25,4 @@ pub(crate) mod metrics;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use service::{Options, Surroundings, TaskManager};
+pub use service::{Line, Lines, Options, Surroundings, TaskManager};

@@ -11,7 +11,7 @@ use axum::routing::get;
 use dataflow::Scope;
 use jobmanager::jobs::{self, World};
 use serde_json::json;
-use taskmanager::{Surroundings, TaskManager};
+use taskmanager::{Lines, Surroundings, TaskManager};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -64,7 +64,7 @@ pub(crate) fn jobmanager(arguments: &args::JobManager) -> Result<Exit, Stop> {
     })
 }
 
-pub(crate) fn taskmanager(arguments: args::TaskManager) -> Result<Exit, Stop> {
+pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines) -> Result<Exit, Stop> {
     wiring::loopback_only("--listen", arguments.listen)?;
     wiring::loopback_only("--metrics", arguments.metrics)?;
     let parts = Parts::new(wiring::allowed(&arguments.paths))?;
@@ -96,6 +96,7 @@ pub(crate) fn taskmanager(arguments: args::TaskManager) -> Result<Exit, Stop> {
             data_runtime: data_runtime.handle().clone(),
             control,
             exchange: Some(exchange),
+            lines,
         };
         let taskmanager = Arc::new(TaskManager::start(options, surroundings)?);
         serve_metrics(&scope, metrics, &taskmanager);

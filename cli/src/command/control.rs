@@ -1,27 +1,11 @@
-//! `weir logs`, `weir stop` and `weir cancel`: what one request does.
+//! `weir stop` and `weir cancel`: what one request does.
 
 use jobmanager::rest::types::{Stop as StopRequest, Summary};
 
 use crate::args::{self, Named, OutputForm};
 use crate::client::Client;
 use crate::exit::Stop;
-use crate::output::{show, stamp};
-
-pub(crate) async fn logs(named: &Named, form: OutputForm) -> Result<(), Stop> {
-    let lines = Client::new(&named.cluster.cluster)?.logs(&named.name).await?;
-    show(form, &lines, |lines| {
-        let text = |line: &jobmanager::rest::types::LogLine| {
-            format!(
-                "{} {:<5} {}: {}\n",
-                stamp(line.at_ms),
-                line.level,
-                line.origin,
-                line.text
-            )
-        };
-        lines.iter().map(text).collect()
-    })
-}
+use crate::output::show;
 
 pub(crate) async fn stop(stop: &args::Stop, form: OutputForm) -> Result<(), Stop> {
     let client = Client::new(&stop.named.cluster.cluster)?;

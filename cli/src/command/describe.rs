@@ -2,24 +2,31 @@
 
 use std::fmt::Write as _;
 
-use jobmanager::rest::types::{Checkpoints, Datastream, DeadLetters, Exception, Vertex};
+use dataflow::time::{Clock, SystemClock, WallTime};
+use jobmanager::rest::types::{Checkpoints, Datastream, DeadLetters, Exception, Summary, Vertex};
 
 use crate::args::{Named, OutputForm};
 use crate::client::Client;
 use crate::exit::Stop;
-use crate::output::{Table, age, bytes, count, rate, show};
+use crate::output::{Table, age, ago, bytes, count, plain, rate, show};
 
 /// How many checkpoints and failures are shown to people; JSON has all of them.
 const SHOWN: usize = 5;
 
 pub(crate) async fn describe(named: &Named, form: OutputForm) -> Result<(), Stop> {
     let datastream = Client::new(&named.cluster.cluster)?.describe(&named.name).await?;
-    show(form, &datastream, text)
+    let now = SystemClock::start().wall();
+    show(form, &datastream, |datastream| text(datastream, now))
 }
 
 /// The page for people.
-pub(crate) fn text(datastream: &Datastream) -> String {
-    let mut page = head(datastream);
+pub(crate) fn text(datastream: &Datastream, now: WallTime) -> String {
+    let mut page = head(datastream, now);
+    if datastream.vertices.is_empty() {
+        page.push_str("it ended before this job manager began, which does not know its counts any more\n");
+        return page;
+    }
+    page.push_str(&progress(&datastream.summary));
     for vertex in &datastream.vertices {
         page.push('\n');
         page.push_str(&vertex_text(vertex));
@@ -30,23 +37,39 @@ pub(crate) fn text(datastream: &Datastream) -> String {
     page
 }
 
-fn head(datastream: &Datastream) -> String {
+fn head(datastream: &Datastream, now: WallTime) -> String {
     let summary = &datastream.summary;
-    let progress = &summary.progress;
     let mut lines = format!("{}: {}", summary.name, summary.state);
     if let Some(reason) = &summary.reason {
-        let _ = write!(lines, ": {reason}");
+        let _ = write!(lines, ": {}", plain(reason));
     }
     lines.push('\n');
     if let Some(help) = &summary.help {
         let _ = writeln!(lines, "  help: {help}");
     }
-    let contact = datastream.contact.as_deref().unwrap_or("nobody");
-    let _ = writeln!(
+    let _ = write!(
         lines,
-        "job {}, {}, contact {contact}",
-        summary.job, datastream.generation
+        "job {}, {} for {}",
+        summary.job,
+        summary.state,
+        ago(summary.since_ms, now)
     );
+    let parts = [
+        ("", Some(datastream.generation.as_str())),
+        ("contact ", datastream.contact.as_deref()),
+    ];
+    for (what, part) in parts {
+        if let Some(part) = part.filter(|part| !part.is_empty()) {
+            let _ = write!(lines, ", {what}{part}");
+        }
+    }
+    lines.push('\n');
+    lines
+}
+
+fn progress(summary: &Summary) -> String {
+    let progress = &summary.progress;
+    let mut lines = String::new();
     let _ = write!(
         lines,
         "{} rows in ({}), {} rows out ({}), {} read",
@@ -172,7 +195,13 @@ fn exceptions(exceptions: &[Exception]) -> String {
         let _ = write!(
             text,
             "\nfailure: {place}{}\n  answer: {}",
-            exception.message, exception.answer
+            plain(
+                exception
+                    .message
+                    .strip_prefix(place.as_str())
+                    .unwrap_or(&exception.message)
+            ),
+            plain(&exception.answer)
         );
         if let Some(recovered) = exception.recovered_ms {
             let _ = write!(text, ", all running again after {}", age(recovered));
@@ -190,7 +219,7 @@ fn dead_letters(letters: &[DeadLetters]) -> String {
     for letter in letters.iter().filter(|letter| letter.count > 0) {
         let _ = writeln!(text, "\ndead letters of {}: {}", letter.step, count(letter.count));
         for sample in &letter.samples {
-            let _ = writeln!(text, "  {sample}");
+            let _ = writeln!(text, "  {}", plain(sample));
         }
     }
     text

@@ -7,6 +7,7 @@ mod doctor;
 mod documents;
 mod explain;
 mod list;
+mod logs;
 mod run;
 mod starter;
 mod submit;
@@ -15,25 +16,26 @@ use std::future::Future;
 
 use clap::CommandFactory as _;
 use dataflow::store::open::AllowPaths;
+use taskmanager::Lines;
 
 use crate::args::{Arguments, Verb};
 use crate::exit::{Exit, Stop};
 use crate::output::print;
 use crate::wiring::{self, Parts};
 
-/// Does what was typed.
-pub(crate) fn run(arguments: Arguments) -> Result<Exit, Stop> {
+/// Does what was typed; `lines` is where a task manager of this process finds what is logged about its jobs.
+pub(crate) fn run(arguments: Arguments, lines: Lines) -> Result<Exit, Stop> {
     let form = arguments.output;
     match arguments.verb {
-        Verb::Run(verb) => return run::run(&verb, form),
+        Verb::Run(verb) => return run::run(&verb, form, lines),
         Verb::Jobmanager(verb) => return cluster::jobmanager(&verb),
-        Verb::Taskmanager(verb) => return cluster::taskmanager(verb),
+        Verb::Taskmanager(verb) => return cluster::taskmanager(verb, lines),
         Verb::Validate(files) => return wait(documents::validate(&files, form)),
         Verb::Plan(files) => wait(documents::plan(&files, form)),
         Verb::Submit(verb) => return wait(submit::submit(&verb, form)),
         Verb::List(cluster) => wait(list::list(&cluster, form)),
         Verb::Describe(named) => wait(describe::describe(&named, form)),
-        Verb::Logs(named) => wait(control::logs(&named, form)),
+        Verb::Logs(verb) => wait(logs::logs(&verb, form)),
         Verb::Stop(verb) => wait(control::stop(&verb, form)),
         Verb::Cancel(named) => wait(control::cancel(&named, form)),
         Verb::Explain(verb) => wait(explain::explain(&verb, form)),

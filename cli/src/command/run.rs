@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 use hyper_util::rt::TokioIo;
 use jobmanager::jobs::{Fresh, JobManager, Planned, World};
 use jobmanager::rest::types::{Datastream, Outcome, State, Stop as StopRequest, Summary};
-use taskmanager::{Surroundings, TaskManager};
+use taskmanager::{Lines, Surroundings, TaskManager};
 use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
@@ -32,7 +32,7 @@ const PIPE_BYTES: usize = 1 << 20;
 /// How often progress is shown.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
 
-pub(crate) fn run(run: &Run, form: OutputForm) -> Result<Exit, Stop> {
+pub(crate) fn run(run: &Run, form: OutputForm, lines: Lines) -> Result<Exit, Stop> {
     let (control_runtime, data_runtime) = (wiring::control_runtime()?, wiring::io_runtime()?);
     control_runtime.block_on(async {
         if let Some(address) = run.listen {
@@ -62,6 +62,7 @@ pub(crate) fn run(run: &Run, form: OutputForm) -> Result<Exit, Stop> {
                 planner: planner.clone(),
                 scope,
                 data_runtime: data_runtime.handle().clone(),
+                lines: lines.clone(),
             };
             let listener = &listener;
             async move { house.live(planned, listener.lock().await.take()).await }
@@ -78,6 +79,7 @@ struct House<'a> {
     planner: Arc<Planner>,
     scope: Scope,
     data_runtime: tokio::runtime::Handle,
+    lines: Lines,
 }
 
 impl House<'_> {
@@ -144,6 +146,7 @@ impl House<'_> {
             data_runtime: self.data_runtime.clone(),
             control,
             exchange: None,
+            lines: self.lines.clone(),
         };
         TaskManager::start(options, surroundings).map_err(Stop::from)
     }

@@ -4,7 +4,9 @@ mod progress;
 mod table;
 
 pub(crate) use progress::{Progress, Reading};
-pub(crate) use table::{Table, age, bytes, count, rate, stamp};
+pub(crate) use table::{Table, age, ago, bytes, count, rate, stamp};
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 
@@ -21,6 +23,20 @@ pub(crate) fn show<T: Serialize>(form: OutputForm, value: &T, table: impl FnOnce
     print(&text)
 }
 
+/// Prints one of many values as soon as it is there: a line, a line of JSON, or a document of YAML.
+pub(crate) fn show_line<T: Serialize>(
+    form: OutputForm,
+    value: &T,
+    line: impl FnOnce(&T) -> String,
+) -> Result<(), Stop> {
+    let text = match form {
+        OutputForm::Table => line(value),
+        OutputForm::Json => serde_json::to_string(value).map_err(unprintable)?,
+        OutputForm::Yaml => format!("---\n{}", serde_yaml::to_string(value).map_err(unprintable)?),
+    };
+    print(&text)
+}
+
 /// Prints a result, and takes a reader that went away (`weir list | head`) as its good right.
 pub(crate) fn print(text: &str) -> Result<(), Stop> {
     use std::io::Write as _;
@@ -32,6 +48,18 @@ pub(crate) fn print(text: &str) -> Result<(), Stop> {
         }
         _ => Ok(()),
     }
+}
+
+/// The text with its control characters written out: a record cannot paint the terminal, nor break a line.
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let written = |character: char| match character.is_control() {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    Cow::Owned(text.chars().map(written).collect())
 }
 
 /// Says something to the person, beside the results.

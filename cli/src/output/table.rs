@@ -1,6 +1,7 @@
 //! Tables and quantities as people read them.
 
 use comfy_table::{CellAlignment, ContentArrangement, presets};
+use dataflow::time::WallTime;
 
 /// A borderless table: columns under their names.
 pub(crate) struct Table(comfy_table::Table);
@@ -91,6 +92,11 @@ pub(crate) fn age(milliseconds: u64) -> String {
     }
 }
 
+/// How long ago a time of day was, by the clock of this machine.
+pub(crate) fn ago(at_ms: i64, now: WallTime) -> String {
+    age(u64::try_from(now.0.saturating_sub(at_ms)).unwrap_or(0))
+}
+
 /// Milliseconds since 1970 as `2026-01-31T23:59:59.999Z`.
 pub(crate) fn stamp(at_ms: i64) -> String {
     let at = chrono::DateTime::from_timestamp_millis(at_ms).unwrap_or_default();
@@ -111,6 +117,8 @@ mod tests {
         assert_eq!(age(12), "12ms");
         assert_eq!(age(3_250), "3.2s");
         assert_eq!(age(7_500_000), "2h 5m");
+        assert_eq!(ago(1_000, WallTime(64_000)), "1m 3s");
+        assert_eq!(ago(2_000, WallTime(1_000)), "0ms", "another machine's clock may be ahead");
     }
 
     #[test]

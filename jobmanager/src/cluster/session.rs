@@ -106,7 +106,7 @@ impl Session {
         };
         match route(first) {
             Routed::Register(register) => Some(register),
-            Routed::Report(..) | Routed::Heartbeat { .. } | Routed::Log { .. } | Routed::Malformed => None,
+            Routed::Report(..) | Routed::Heartbeat { .. } | Routed::Log(..) | Routed::Malformed => None,
         }
     }
 
@@ -176,17 +176,8 @@ impl Session {
                     .into_iter()
                     .for_each(|(job, gauges)| cluster.deliver_if_room(&job, Event::Gauges(gauges)));
             }
-            Routed::Log { job, at, level, text } => {
-                cluster.deliver_if_room(
-                    &job,
-                    Event::Logged {
-                        task_manager,
-                        at,
-                        level,
-                        text,
-                    },
-                );
-            }
+            // A job too busy to take a line does without it; it is for people.
+            Routed::Log(job, logged) => cluster.deliver_if_room(&job, Event::Logged { task_manager, logged }),
             // A second registration on one stream means nothing.
             Routed::Register(_) | Routed::Malformed => cluster.count_dropped(),
         }

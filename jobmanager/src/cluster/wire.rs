@@ -103,6 +103,19 @@ pub struct NodeGauges {
     pub samples: Vec<String>,
 }
 
+/// What a task manager logged about a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// When, by its own clock.
+    pub at: WallTime,
+    /// `ERROR`, `WARN`, `INFO`.
+    pub level: String,
+    /// The subtask that says it, where one does, and which try at it.
+    pub speaker: Option<(SubtaskId, String)>,
+    /// What.
+    pub text: String,
+}
+
 /// A message, and whom it is for.
 pub(super) enum Routed {
     Register(v1::Register),
@@ -111,12 +124,7 @@ pub(super) enum Routed {
         rss_bytes: u64,
         gauges: Vec<(JobId, SubtaskId, Gauges)>,
     },
-    Log {
-        job: JobId,
-        at: WallTime,
-        level: String,
-        text: String,
-    },
+    Log(JobId, Logged),
     /// Nothing that this build understands.
     Malformed,
 }
@@ -125,6 +133,9 @@ pub(super) enum Routed {
 const SAMPLES_MAX: usize = 10;
 const SAMPLE_BYTES_MAX: usize = 2 << 10;
 const TEXT_BYTES_MAX: usize = 16 << 10;
+/// A line of a log, and the words beside it. A thousand lines of a job are kept.
+const LINE_BYTES_MAX: usize = 4 << 10;
+const WORD_BYTES_MAX: usize = 64;
 
 pub(super) fn route(message: v1::FromTaskManager) -> Routed {
     let Some(message) = message.message else {
@@ -176,13 +187,18 @@ pub(super) fn route(message: v1::FromTaskManager) -> Routed {
             wall_ms,
             level,
             text,
+            subtask,
+            attempt,
         }) => match job.parse() {
-            Ok(job) => Routed::Log {
-                job,
-                at: WallTime(wall_ms),
-                level: cut(level, 16),
-                text: cut(text, TEXT_BYTES_MAX),
-            },
+            Ok(job) => {
+                let logged = Logged {
+                    at: WallTime(wall_ms),
+                    level: cut(level, WORD_BYTES_MAX),
+                    speaker: subtask.map(|subtask| (named(subtask), cut(attempt, WORD_BYTES_MAX))),
+                    text: cut(text, LINE_BYTES_MAX),
+                };
+                Routed::Log(job, logged)
+            }
             Err(_) => Routed::Malformed,
         },
     }

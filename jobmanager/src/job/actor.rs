@@ -227,8 +227,9 @@ impl Actor {
         let epoch = head.as_ref().map(|head| head.epoch).unwrap_or_default();
         // Jitter needs to differ between jobs and starts, nothing more.
         let seed = u64::from(crc32fast::hash(job.to_string().as_bytes())) ^ context.clock.wall().0.unsigned_abs();
+        let since = context.clock.wall();
         Self {
-            since: context.clock.wall(),
+            since,
             context,
             job: job.clone(),
             chain,
@@ -250,7 +251,7 @@ impl Actor {
             record_trouble: None,
             failed_at: None,
             blame: Blame::default(),
-            history: History::default(),
+            history: History::begin(since),
             state: State::Created,
             summary,
             own,
@@ -321,12 +322,7 @@ impl Actor {
                         .for_each(|(subtask, gauges)| deployment.observe(subtask, gauges, now));
                 }
             }
-            Event::Logged {
-                task_manager,
-                at,
-                level,
-                text,
-            } => self.history.line(at, &level, &task_manager, text),
+            Event::Logged { task_manager, logged } => self.logged(task_manager, logged),
             Event::TaskManagerLost {
                 task_manager,
                 incarnation,

@@ -1,10 +1,9 @@
 //! What a job hears, and the handle by which it is reached.
 
 use dataflow::id::{Epoch, JobId, SubtaskId};
-use dataflow::time::WallTime;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::cluster::{Gauges, Reported};
+use crate::cluster::{Gauges, Logged, Reported};
 use crate::rest::types::{Datastream, LogLine, Summary};
 use crate::store::{Appended, Error, Record};
 
@@ -24,12 +23,8 @@ pub enum Event {
     Logged {
         /// Who says it.
         task_manager: String,
-        /// When.
-        at: WallTime,
-        /// `ERROR`, `WARN`, `INFO`.
-        level: String,
-        /// What.
-        text: String,
+        /// What, and when.
+        logged: Logged,
     },
     /// A task manager is gone.
     TaskManagerLost {

@@ -8,11 +8,16 @@ use dataflow::id::{BarrierId, Epoch};
 use dataflow::time::WallTime;
 
 use crate::checkpoint::Timing;
+use crate::cluster::Logged;
 use crate::rest::types::{Checkpoint, Exception, LogLine};
 
 const CHECKPOINTS_KEPT: usize = 20;
 const EXCEPTIONS_KEPT: usize = 20;
+/// Of the job manager, and as many again of the task managers: a talkative one does not drive out what was decided.
 const LINES_KEPT: usize = 1_000;
+
+/// Who speaks where it is the job manager.
+const OWN: &str = "jobmanager";
 
 /// Checkpoints, failures and log lines, the newest ones.
 #[derive(Debug, Default)]
@@ -22,7 +27,17 @@ pub(super) struct History {
     pub(super) aborted: u64,
     pub(super) exceptions: VecDeque<Exception>,
     lines: VecDeque<LogLine>,
-    line_count: u64,
+    told: VecDeque<LogLine>,
+    last_number: u64,
+}
+
+/// Where a line of a subtask comes from.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// The name of its vertex, if this job has such a subtask.
+    pub(super) vertex: Option<String>,
+    /// Whether its attempt was over when the line came.
+    pub(super) over: bool,
 }
 
 /// Who is to blame for a failure.
@@ -33,6 +48,15 @@ pub(super) struct Blame {
 }
 
 impl History {
+    /// Nothing has happened yet. Lines are numbered from the time of day in milliseconds, so that their numbers go on
+    /// growing when the job is taken up by another job manager.
+    pub(super) fn begin(at: WallTime) -> Self {
+        Self {
+            last_number: at.0.unsigned_abs(),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn checkpoint(
         &mut self,
         barrier: BarrierId,
@@ -84,23 +108,63 @@ impl History {
         }
     }
 
-    pub(super) fn line(&mut self, at: WallTime, level: &str, origin: &str, text: String) {
-        self.line_count += 1;
+    /// A line of the job manager's own.
+    pub(super) fn line(&mut self, at: WallTime, level: &str, text: String) {
         let line = LogLine {
-            number: self.line_count,
+            number: self.number(),
             at_ms: at.0,
             level: level.to_owned(),
-            origin: origin.to_owned(),
+            origin: OWN.to_owned(),
+            vertex: None,
+            subtask: None,
+            attempt: None,
+            over: false,
             text,
         };
-        self.lines.push_back(line);
-        if self.lines.len() > LINES_KEPT {
-            self.lines.pop_front();
-        }
+        keep(&mut self.lines, line);
     }
 
+    /// A line of a task manager.
+    pub(super) fn told(&mut self, task_manager: String, logged: Logged, place: Option<Place>) {
+        let Logged {
+            at,
+            level,
+            speaker,
+            text,
+        } = logged;
+        let (subtask, attempt) = speaker.unzip();
+        let line = LogLine {
+            number: self.number(),
+            at_ms: at.0,
+            level,
+            origin: task_manager,
+            over: place.as_ref().is_some_and(|place| place.over),
+            vertex: place.and_then(|place| place.vertex),
+            subtask: subtask.map(|subtask| subtask.to_string()),
+            attempt,
+            text,
+        };
+        keep(&mut self.told, line);
+    }
+
+    fn number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// In the order of their times, as far as the clocks of the machines agree.
     pub(super) fn lines_after(&self, number: u64) -> Vec<LogLine> {
-        self.lines.iter().filter(|line| line.number > number).cloned().collect()
+        let all = self.lines.iter().chain(&self.told);
+        let mut lines: Vec<LogLine> = all.filter(|line| line.number > number).cloned().collect();
+        lines.sort_by_key(|line| (line.at_ms, line.number));
+        lines
+    }
+}
+
+fn keep(lines: &mut VecDeque<LogLine>, line: LogLine) {
+    lines.push_back(line);
+    if lines.len() > LINES_KEPT {
+        lines.pop_front();
     }
 }
 
@@ -113,4 +177,75 @@ fn push<T>(list: &mut VecDeque<T>, item: T, kept: usize) {
 /// Whole milliseconds.
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use dataflow::id::{SubtaskId, VertexId};
+
+    use super::*;
+
+    fn told(history: &mut History, at_ms: i64, text: &str) {
+        let subtask = SubtaskId {
+            vertex: VertexId(1),
+            index: 0,
+        };
+        let logged = Logged {
+            at: WallTime(at_ms),
+            level: "WARN".to_owned(),
+            speaker: Some((subtask, "att-1.1.1.0".to_owned())),
+            text: text.to_owned(),
+        };
+        let place = Place {
+            vertex: Some("filter".to_owned()),
+            over: false,
+        };
+        history.told("tm-1".to_owned(), logged, Some(place));
+    }
+
+    fn texts(lines: &[LogLine]) -> Vec<&str> {
+        lines.iter().map(|line| line.text.as_str()).collect()
+    }
+
+    #[test]
+    fn lines_of_all_processes_stand_in_the_order_of_their_times() {
+        let mut history = History::begin(WallTime(1_000));
+        history.line(WallTime(1_030), "INFO", "all run".to_owned());
+        told(&mut history, 1_020, "runs, but was heard late");
+        history.line(WallTime(1_010), "INFO", "begins".to_owned());
+        let lines = history.lines_after(0);
+        assert_eq!(texts(&lines), ["begins", "runs, but was heard late", "all run"]);
+        assert_eq!(
+            (
+                lines[1].origin.as_str(),
+                lines[1].subtask.as_deref(),
+                lines[1].vertex.as_deref()
+            ),
+            ("tm-1", Some("sub-1.0"), Some("filter"))
+        );
+        assert_eq!(
+            texts(&history.lines_after(lines[1].number)),
+            ["begins"],
+            "what came after it"
+        );
+    }
+
+    #[test]
+    fn a_talkative_task_manager_drives_out_its_own_lines_and_no_others() {
+        let mut history = History::begin(WallTime(0));
+        history.line(WallTime(0), "INFO", "begins".to_owned());
+        (0..5_000).for_each(|at| told(&mut history, at, "again"));
+        let lines = history.lines_after(0);
+        assert_eq!((lines.len(), lines[0].text.as_str()), (LINES_KEPT + 1, "begins"));
+    }
+
+    #[test]
+    fn numbers_go_on_growing_under_the_next_job_manager() {
+        let mut first = History::begin(WallTime(1_000));
+        (0..50).for_each(|_| first.line(WallTime(1_000), "INFO", String::new()));
+        let last = first.lines_after(0).last().map_or(0, |line| line.number);
+        let mut second = History::begin(WallTime(2_000));
+        second.line(WallTime(2_000), "INFO", "begins".to_owned());
+        assert_eq!(texts(&second.lines_after(last)), ["begins"]);
+    }
 }

@@ -14,10 +14,11 @@ use serde_json::Value;
 use super::actor::Actor;
 use super::deployment::Deployment;
 use super::event::Event;
-use super::history::Blame;
+use super::history::{Blame, Place};
 use super::life::{self, End};
 use super::sources::Sources;
 use crate::checkpoint::{self, Purpose, Timing};
+use crate::cluster::Logged;
 use crate::deploy::{Order, Plan, dispatch};
 use crate::execution::attempt::Event as AttemptEvent;
 use crate::rest::types::State;
@@ -444,6 +445,20 @@ impl Actor {
             "WARN" => tracing::warn!(job = %self.job, "{text}"),
             _ => tracing::info!(job = %self.job, "{text}"),
         }
-        self.history.line(self.context.clock.wall(), level, "jobmanager", text);
+        self.history.line(self.context.clock.wall(), level, text);
+    }
+
+    /// A line of a task manager. Those of attempts that are over are kept: they may say why.
+    pub(super) fn logged(&mut self, task_manager: String, logged: Logged) {
+        let generation = self.deployment.as_ref().map(|deployment| deployment.generation);
+        let place = logged.speaker.as_ref().map(|(subtask, attempt)| {
+            let known = self.execution.subtasks.iter().find(|known| known.id == *subtask);
+            let current = generation.map(|generation| crate::deploy::attempt(generation, *subtask));
+            Place {
+                vertex: known.map(|known| known.name.clone()),
+                over: current.as_ref() != Some(attempt),
+            }
+        });
+        self.history.told(task_manager, logged, place);
     }
 }

@@ -53,7 +53,7 @@ impl Actor {
     pub(super) fn publish(&mut self) {
         let state = self.visible_state();
         if state != self.state {
-            tracing::info!(job = %self.job, from = %self.state, to = %state, "job moved");
+            self.say("INFO", format!("moved from {} to {state}", self.state));
             self.state = state;
             self.since = self.context.clock.wall();
         }

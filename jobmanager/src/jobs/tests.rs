@@ -8,7 +8,7 @@ use proto::v1;
 use proto::v1::to_task_manager::Message as Told;
 
 use super::*;
-use crate::rest::types::{Outcome, State, Stop};
+use crate::rest::types::{LogLine, Outcome, State, Stop};
 use crate::store::tests::{Fault, Memory};
 use crate::testing::{Bench, Fake, planned};
 
@@ -130,6 +130,63 @@ async fn what_an_older_deployment_still_says_is_dropped_and_counted() {
     let sink = fake.subtask("out");
     fake.acknowledge_one(&sink, barrier.counter).await;
     assert_eq!(fake.commit().await, 1);
+}
+
+/// The lines of a task manager, once there are so many.
+async fn told(bench: &Bench, count: usize) -> Vec<LogLine> {
+    let clock = SystemClock::start();
+    loop {
+        let mut lines = bench.jobs().logs("orders", 0).await.unwrap();
+        lines.retain(|line| line.origin == "tm-1");
+        if lines.len() >= count {
+            return lines;
+        }
+        clock.sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_an_older_attempt_logged_is_kept_and_marked() {
+    let bench = Bench::start(&Arc::default()).await;
+    bench.jobs().submit(planned(1), Fresh::Resume).await.unwrap();
+    let mut fake = Fake::join(&bench.manager, "tm-1", 1).await;
+    fake.run().await;
+    let out = fake.subtask("out");
+    let line = |text: &str| v1::LogLine {
+        job: "orders@1".to_owned(),
+        wall_ms: 7,
+        level: "WARN".to_owned(),
+        text: text.to_owned(),
+        subtask: out.subtask,
+        attempt: out.attempt.clone(),
+    };
+    fake.log(line("the target is slow")).await;
+    let lines = told(&bench, 1).await;
+    assert_eq!(
+        (lines[0].vertex.as_deref(), lines[0].over, lines[0].at_ms),
+        (Some("out"), false, 7)
+    );
+    fake.fail("out", "retry", "the target hung up").await;
+    fake.go().await;
+    fake.run().await;
+    fake.log(line("the target was slow to the end")).await;
+    let about_the_job = v1::LogLine {
+        subtask: None,
+        attempt: String::new(),
+        ..line("deployed")
+    };
+    fake.log(about_the_job).await;
+    let lines = told(&bench, 3).await;
+    let marks: Vec<_> = lines.iter().map(|line| (line.text.as_str(), line.over)).collect();
+    assert_eq!(
+        marks,
+        [
+            ("the target is slow", false),
+            ("the target was slow to the end", true),
+            ("deployed", false)
+        ]
+    );
+    assert!(lines[2].subtask.is_none() && lines[2].attempt.is_none());
 }
 
 #[tokio::test]

@@ -313,7 +313,7 @@ pub struct DeadLetters {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogLine {
-    /// Its number, growing; ask for lines after it.
+    /// Its number; it grows in the order in which lines are heard. Ask for lines after it.
     pub number: u64,
     /// When, in milliseconds since 1970 UTC.
     pub at_ms: i64,
@@ -321,6 +321,14 @@ pub struct LogLine {
     pub level: String,
     /// `jobmanager` or the task manager's name.
     pub origin: String,
+    /// The name of the subtask's vertex, where a subtask says it.
+    pub vertex: Option<String>,
+    /// `sub-<vertex>.<index>`, where a subtask says it.
+    pub subtask: Option<String>,
+    /// Which try at the subtask, where a subtask says it.
+    pub attempt: Option<String>,
+    /// Whether that attempt was over when the line came.
+    pub over: bool,
     /// What it says.
     pub text: String,
 }

@@ -270,6 +270,11 @@ impl Fake {
         .await;
     }
 
+    /// Says a line about a job.
+    pub(crate) async fn log(&self, line: v1::LogLine) {
+        self.say(Said::Log(line)).await;
+    }
+
     /// Every subtask is at the end of its input.
     pub(crate) async fn end(&mut self) {
         self.held.clear();

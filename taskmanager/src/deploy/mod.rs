@@ -27,7 +27,7 @@ use crate::network::Exchange;
 use crate::task::gauges::Gauges;
 use crate::task::life::Status;
 use crate::task::mailbox::{Control, Mail, Mailbox, mailbox};
-use crate::task::{Identity, Report, Reports, Task};
+use crate::task::{Identity, Report, Reports, Task, moved};
 
 /// What deployments are built with.
 #[derive(Clone)]
@@ -92,9 +92,7 @@ pub(crate) fn deploy(deployment: Deployment, site: &Site) -> Vec<Handle> {
     }
     match prepare(&deployment, site) {
         Ok(common) => launch(&common, &handles, boxes),
-        Err(failure) => handles
-            .iter()
-            .for_each(|handle| fail(site, &handle.identity, failure.clone())),
+        Err(failure) => handles.iter().for_each(|handle| fail(site, handle, failure.clone())),
     }
     handles
 }
@@ -126,8 +124,11 @@ fn demand(deployment: &Deployment) -> Demand {
     }
 }
 
-fn fail(site: &Site, identity: &Identity, failure: Failure) {
-    (site.reports)(identity, Report::Status(Status::Failed(failure)));
+/// For a subtask that has no thread.
+fn fail(site: &Site, Handle { identity, name, .. }: &Handle, failure: Failure) {
+    identity
+        .span(name)
+        .in_scope(|| moved(&site.reports, identity, Status::Failed(failure)));
     (site.reports)(identity, Report::Left);
 }
 
@@ -136,14 +137,12 @@ fn launch(common: &Common, handles: &[Handle], mut boxes: BTreeMap<SubtaskId, Ma
     for (handle, plan) in handles.iter().zip(&common.deployment.subtasks) {
         let subtask = plan.identity.subtask;
         let (Some(mailbox), Some(ends)) = (boxes.remove(&subtask), ends.remove(&subtask)) else {
-            fail(
-                &common.site,
-                &plan.identity,
-                Failure::bug("a subtask without its mailbox and channels"),
-            );
+            let failure = Failure::bug("a subtask without its mailbox and channels");
+            fail(&common.site, handle, failure);
             continue;
         };
-        let scope = common.job.child(subtask.to_string());
+        let span = plan.identity.span(&plan.name);
+        let scope = common.job.child(subtask.to_string()).within(span);
         let seed = build::Seed {
             site: common.site.clone(),
             deployment: Arc::clone(&common.deployment),
@@ -153,25 +152,26 @@ fn launch(common: &Common, handles: &[Handle], mut boxes: BTreeMap<SubtaskId, Ma
             mail: handle.mail.clone(),
             gauges: Arc::clone(&handle.gauges),
         };
-        start(seed, mailbox, ends, &scope);
+        start(seed, mailbox, ends, handle);
     }
 }
 
 /// Gives the subtask its thread. It is built there too: to open things may take a while.
-fn start(seed: build::Seed, mailbox: Mailbox, ends: channels::Ends, scope: &Scope) {
-    let (site, identity) = (seed.site.clone(), seed.plan.identity.clone());
+fn start(seed: build::Seed, mailbox: Mailbox, ends: channels::Ends, handle: &Handle) {
+    let (site, identity, scope) = (seed.site.clone(), &handle.identity, seed.scope.clone());
     let (told, told_identity, last, last_identity) = (site.clone(), identity.clone(), site.clone(), identity.clone());
     // Whoever cancels a scope above cancels the thread with it, which sleeps at its mailbox.
     let mail = seed.mail.clone();
     scope.spawn(std::future::pending::<()>(), move |_| mail.post(Control::Cancel));
     let own = scope.clone();
     let work = move || {
+        tracing::info!(restored_from = %seed.deployment.epoch, "subtask starts");
         // Connectors may expect a runtime around them while they are made.
         let _runtime = seed.site.data_runtime.enter();
         match build::build(seed, mailbox, ends) {
             Ok(parts) => Task::new(parts).run(),
             Err((failure, held)) => {
-                (told.reports)(&told_identity, Report::Status(Status::Failed(failure)));
+                moved(&told.reports, &told_identity, Status::Failed(failure));
                 drop(held);
             }
         }
@@ -179,12 +179,12 @@ fn start(seed: build::Seed, mailbox: Mailbox, ends: channels::Ends, scope: &Scop
     let done = move |outcome: Result<(), Failure>| {
         own.cancel();
         if let Err(failure) = outcome {
-            (last.reports)(&last_identity, Report::Status(Status::Failed(failure)));
+            moved(&last.reports, &last_identity, Status::Failed(failure));
         }
         (last.reports)(&last_identity, Report::Left);
     };
     if let Err(failure) = scope.thread(work, done) {
-        fail(&site, &identity, failure);
+        fail(&site, handle, failure);
     }
 }
 

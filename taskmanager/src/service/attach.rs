@@ -12,6 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::transport::Channel;
 
+use super::lines::Outlet;
 use super::{Options, Tasks, wire};
 use crate::task::{Identity, Report};
 
@@ -37,6 +38,7 @@ pub(super) struct Connection {
     pub(super) control: Channel,
     pub(super) tasks: Arc<Mutex<Tasks>>,
     pub(super) reports: mpsc::Receiver<(Identity, Report)>,
+    pub(super) lines: Outlet,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -132,6 +134,7 @@ impl Connection {
                     Some((identity, report)) => self.tell(&identity, report, out),
                     None => Err("this task manager ends".to_owned()),
                 },
+                () = self.lines.rung() => self.pass_on(out),
                 () = clock.sleep_until(beat) => {
                     beat = clock.now() + interval;
                     self.beat(out)
@@ -155,9 +158,12 @@ impl Connection {
                 Ok(())
             }
             report => {
-                // Counts arrive before what may be acted upon: a record, and the end of a job, are told with their rows.
-                if matches!(report, Report::Acknowledged(_)) {
-                    self.beat(out)?;
+                match report {
+                    // Counts arrive before what may be acted upon: a record, and the end of a job, are told with their rows.
+                    Report::Acknowledged(_) => self.beat(out)?,
+                    // Lines too: what a job says last is said before it is known to be over.
+                    Report::Status(_) => self.pass_on(out)?,
+                    Report::Committed(_) | Report::SplitsWanted | Report::SplitFinished(_) | Report::Left => {}
                 }
                 wire::report(identity, report).map_or(Ok(()), |message| send(out, message))
             }
@@ -179,8 +185,19 @@ impl Connection {
         // A beat is worth nothing late: it does not take the room of what must arrive.
         if out.capacity() > OUTGOING_MAX / 2 {
             send(out, beat)?;
+            let left_out = self.lines.left_out();
+            left_out
+                .into_iter()
+                .try_for_each(|line| send(out, wire::log_line(line)))?;
         }
-        Ok(())
+        self.pass_on(out)
+    }
+
+    /// Sends lines as long as they take nobody's room; the others wait for the next beat.
+    fn pass_on(&self, out: &Out) -> Result<(), String> {
+        let room = out.capacity().saturating_sub(OUTGOING_MAX / 2);
+        let lines = self.lines.take(room);
+        lines.into_iter().try_for_each(|line| send(out, wire::log_line(line)))
     }
 
     /// Cancels every subtask and waits until its thread has left, as long as is reasonable.

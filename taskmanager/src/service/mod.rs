@@ -10,11 +10,13 @@
 //! nobody can tell what its job manager decides meanwhile; no subtask ever waits for this. Not here: what any of it means.
 
 mod attach;
+mod lines;
 mod tasks;
 mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use lines::{Line, Lines};
 pub(crate) use tasks::{Running, Tasks};
 pub(crate) use wire::resident_bytes;
 
@@ -76,6 +78,8 @@ pub struct Surroundings {
     pub control: Channel,
     /// Where the exchange listens; none inside one process.
     pub exchange: Option<TcpListener>,
+    /// Where what is logged about its jobs is found.
+    pub lines: Lines,
 }
 
 /// A task manager at work.
@@ -105,6 +109,7 @@ impl TaskManager {
             data_runtime,
             control,
             exchange,
+            lines,
         } = surroundings;
         let scope = scope.child(options.name.clone());
         let incarnation = uuid::Uuid::new_v4().to_string();
@@ -128,13 +133,15 @@ impl TaskManager {
             memory: Memory::new(options.memory_bytes, options.slots),
             reports,
         };
-        let tasks = Arc::new(Mutex::new(Tasks::new(site)));
+        let lines = lines.outlet();
+        let tasks = Arc::new(Mutex::new(Tasks::new(site, lines.clone())));
         let connection = attach::Connection {
             options: Arc::new(options),
             incarnation: incarnation.clone(),
             control,
             tasks: Arc::clone(&tasks),
             reports: waiting,
+            lines,
             clock: Arc::clone(&clock),
         };
         scope.run(connection.keep());

@@ -12,6 +12,7 @@ use dataflow::time::Instant;
 use proto::v1::{self, ToTaskManager, from_task_manager, to_task_manager::Message};
 use tokio::sync::Notify;
 
+use super::lines::Outlet;
 use super::wire;
 use crate::deploy::{Deployment, Fence, Handle, Site, deploy, subtask_id};
 use crate::metrics::Retired;
@@ -31,6 +32,7 @@ pub(crate) struct Running {
 /// All subtasks, by job, generation and id.
 pub(crate) struct Tasks {
     site: Site,
+    lines: Outlet,
     running: BTreeMap<Key, Running>,
     /// The highest generation seen of each job: what is older is a message from the past.
     newest: BTreeMap<JobId, Generation>,
@@ -42,11 +44,12 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     /// None yet.
-    pub(crate) fn new(site: Site) -> Self {
+    pub(super) fn new(site: Site, lines: Outlet) -> Self {
         let departures = Arc::new(Notify::new());
         let retired = Retired::default();
         Self {
             site,
+            lines,
             running: BTreeMap::new(),
             newest: BTreeMap::new(),
             dropped: 0,
@@ -118,6 +121,7 @@ impl Tasks {
             self.dropped += 1;
             return Vec::new();
         }
+        self.lines.open(&job);
         tracing::info!(%job, %generation, subtasks = deployment.subtasks.len(), "deployed");
         self.cancel_where(now, |key| key.0 == job);
         self.newest.insert(job, generation);
@@ -141,7 +145,7 @@ impl Tasks {
 
     fn cancel(&mut self, message: v1::Cancel, now: Instant) -> Result<bool, Failure> {
         let fence = Fence::try_from(message.fence)?;
-        tracing::info!(job = %fence.job, generation = %fence.generation, reason = message.reason, "cancelled");
+        tracing::info!(job = %fence.job, generation = %fence.generation, reason = message.reason, "told to go");
         Ok(self.cancel_where(now, |(job, generation, _)| {
             *job == fence.job && *generation == fence.generation
         }))
@@ -209,6 +213,7 @@ impl Tasks {
         if let Some(running) = self.running.remove(&key) {
             self.retired.add(&running.handle);
         }
+        self.settle(&identity.job);
         self.departures.notify_one();
     }
 
@@ -222,7 +227,16 @@ impl Tasks {
             .map(|(key, _)| key.clone())
             .collect();
         let gone = late.iter().filter_map(|key| self.running.remove(key));
-        gone.map(|running| running.handle.identity).collect()
+        let gone: Vec<Identity> = gone.map(|running| running.handle.identity).collect();
+        gone.iter().for_each(|identity| self.settle(&identity.job));
+        gone
+    }
+
+    /// Closes the lines of a job of which nothing runs any more.
+    fn settle(&self, job: &JobId) {
+        if !self.running.keys().any(|key| key.0 == *job) {
+            self.lines.close(job);
+        }
     }
 
     /// Another job manager counts its generations anew.

@@ -22,7 +22,7 @@ use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::transport::{Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Options, Surroundings, TaskManager};
+use super::{Line, Lines, Options, Surroundings, TaskManager};
 use crate::checkpoint::Snapshot;
 use crate::testing::{Json, NoStores, Toys};
 
@@ -66,6 +66,7 @@ struct Play {
     connection: Connection,
     /// What came and was not asked for yet.
     heard: Vec<from::Message>,
+    lines: Lines,
     clock: SystemClock,
     scope: Scope,
 }
@@ -94,6 +95,7 @@ impl Play {
             memory_bytes: 64 << 20,
             build: "test".to_owned(),
         };
+        let lines = Lines::new(Arc::new(clock));
         let surroundings = Surroundings {
             registry: Registry::new(toys.connectors(), vec![Arc::new(Json)]),
             stores: Arc::new(NoStores),
@@ -104,6 +106,7 @@ impl Play {
                 .unwrap()
                 .connect_lazy(),
             exchange: None,
+            lines: lines.clone(),
         };
         let task_manager = TaskManager::start(options, surroundings).unwrap();
         let connection = connections.recv().await.unwrap();
@@ -113,6 +116,7 @@ impl Play {
             connections,
             connection,
             heard: vec![],
+            lines,
             clock,
             scope,
         };
@@ -691,5 +695,43 @@ async fn a_drained_source_ends_where_it_stands() {
     play.commit(1, 1, 1).await;
     play.committed(1, 1).await;
     assert_eq!(play.toys.shelf(), even(0..position));
+    play.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_logged_about_a_job_reaches_the_job_manager_and_a_flood_of_it_harms_nothing() {
+    let mut play = Play::begin().await;
+    play.deploy(1, &BTreeMap::new()).await;
+    play.running().await;
+    let line = |text: String| Line {
+        job: JOB.to_owned(),
+        subtask: Some("sub-1.0".to_owned()),
+        attempt: Some("a1".to_owned()),
+        level: tracing::Level::WARN,
+        text,
+    };
+    let said = |message: &from::Message| match message {
+        from::Message::Log(line) => Some(line.clone()),
+        _ => None,
+    };
+    play.lines.hear(line("a disk is slow".to_owned()));
+    let first = play.next(said).await;
+    assert_eq!(
+        (first.job.as_str(), first.level.as_str(), first.text.as_str()),
+        (JOB, "WARN", "a disk is slow")
+    );
+    let subtask = Some(v1::Subtask { vertex: 1, index: 0 });
+    assert_eq!((first.subtask, first.attempt.as_str()), (subtask, "a1"));
+    (0..5_000).for_each(|number| play.lines.hear(line(number.to_string())));
+    let left_out = play.next(|message| said(message).filter(|line| line.text.contains("left out")));
+    assert!(left_out.await.text.starts_with("4"), "all but a few hundred");
+    // Control still works, and the status of a subtask does not overtake what was said before it.
+    play.lines.hear(line("last words".to_owned()));
+    play.say(to::Message::Cancel(v1::Cancel {
+        fence: fence(1),
+        reason: "a test".to_owned(),
+    }))
+    .await;
+    play.status(0, 0, State::Cancelled).await;
     play.end().await;
 }

@@ -6,6 +6,7 @@ use dataflow::id::SubtaskId;
 use dataflow::time::Instant;
 use proto::v1::{self, FromTaskManager, State, from_task_manager::Message};
 
+use super::lines::{Line, Taken};
 use super::{Options, Running, Tasks};
 use crate::task::gauges::NodeGauges;
 use crate::task::life::Status;
@@ -111,9 +112,32 @@ fn failure_of(failure: &Failure) -> v1::Failure {
     }
 }
 
+/// A line for `weir logs`.
+pub(super) fn log_line(Taken { line, at }: Taken) -> Message {
+    let Line {
+        job,
+        subtask: speaker,
+        attempt,
+        level,
+        text,
+    } = line;
+    let speaker = speaker.and_then(|speaker| speaker.parse().ok());
+    Message::Log(v1::LogLine {
+        job,
+        wall_ms: at.0,
+        level: level.to_string(),
+        text,
+        subtask: speaker.and_then(subtask),
+        attempt: attempt.unwrap_or_default(),
+    })
+}
+
 /// A subtask that was cancelled and does not let go.
 pub(super) fn given_up(identity: &Identity) -> Message {
-    tracing::warn!(job = %identity.job, subtask = %identity.subtask, "a cancelled subtask does not let go");
+    let Identity {
+        job, subtask, attempt, ..
+    } = identity;
+    tracing::warn!(%job, %subtask, attempt, "a cancelled subtask does not let go");
     Message::Status(status_of(identity, Status::Cancelled))
 }
 

@@ -18,5 +18,5 @@ pub(crate) mod mailbox;
 pub(crate) mod report;
 mod run;
 
-pub(crate) use report::{Identity, Report, Reports};
+pub(crate) use report::{Identity, Report, Reports, moved};
 pub(crate) use run::{Input, Parts, Task};

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use dataflow::Disposition;
 use dataflow::id::{Generation, JobId, SubtaskId};
+use tracing::Span;
 
 use super::life::Status;
 use crate::checkpoint::Acknowledgement;
@@ -18,6 +20,18 @@ pub(crate) struct Identity {
     pub(crate) subtask: SubtaskId,
     /// Which try.
     pub(crate) attempt: String,
+}
+
+impl Identity {
+    /// What is logged for this subtask is logged within this span, whichever of its threads and tasks says it.
+    ///
+    /// Of the highest level, so that no filter takes away who speaks.
+    pub(crate) fn span(&self, vertex: &str) -> Span {
+        let Self {
+            job, subtask, attempt, ..
+        } = self;
+        tracing::error_span!("subtask", %job, vertex, %subtask, attempt)
+    }
 }
 
 /// One thing that a subtask has to say.
@@ -39,3 +53,19 @@ pub(crate) enum Report {
 
 /// Where reports go. Never blocks.
 pub(crate) type Reports = Arc<dyn Fn(&Identity, Report) + Send + Sync>;
+
+/// Logs and reports that a subtask's life has moved. Who calls is within the subtask's span.
+///
+/// The line comes first: whoever hears of the status can be shown the line.
+pub(crate) fn moved(reports: &Reports, identity: &Identity, status: Status) {
+    match &status {
+        Status::Running => tracing::info!("subtask runs"),
+        Status::Ended => tracing::info!("subtask is at the end of its input"),
+        Status::Cancelled => tracing::info!("subtask is cancelled"),
+        Status::Failed(failure) => match failure.disposition {
+            Disposition::Retry => tracing::warn!(failure = failure.message, "subtask failed"),
+            Disposition::Fail | Disposition::Bug => tracing::error!(failure = failure.message, "subtask failed"),
+        },
+    }
+    reports(identity, Report::Status(status));
+}

@@ -12,9 +12,9 @@ use dataflow::element::{Barrier, Element};
 use dataflow::time::{Clock, Instant};
 
 use super::gauges::{Gauges, Wait};
-use super::life::{Happened, Life, Status};
+use super::life::{Happened, Life};
 use super::mailbox::{Control, Mailbox};
-use super::report::{Identity, Report, Reports};
+use super::report::{Identity, Report, Reports, moved};
 use crate::chain::Chain;
 use crate::checkpoint::{Acknowledgements, Snapshot};
 use crate::gate::{self, Gate};
@@ -115,8 +115,7 @@ impl Task {
 
     fn happened(&mut self, happened: Happened) {
         if let Some(status) = self.life.on(happened) {
-            log(&self.parts.identity, &status);
-            self.report(Report::Status(status));
+            moved(&self.parts.reports, &self.parts.identity, status);
         }
     }
 
@@ -328,18 +327,6 @@ impl Task {
             self.report(Report::Acknowledged(acknowledgement));
         }
         Ok(())
-    }
-}
-
-fn log(identity: &Identity, status: &Status) {
-    let Identity {
-        job, subtask, attempt, ..
-    } = identity;
-    match status {
-        Status::Failed(failure) => tracing::warn!(%job, %subtask, attempt, %failure, "subtask failed"),
-        Status::Running | Status::Ended | Status::Cancelled => {
-            tracing::debug!(%job, %subtask, attempt, ?status, "subtask moved on");
-        }
     }
 }
 
