@@ -223,28 +223,13 @@ impl Life {
     /// Takes an event; says what is to be done.
     pub fn on(&mut self, event: Event, now: Instant) -> Vec<Action> {
         match event {
-            Event::Start => match self.phase {
-                Phase::Created => self.schedule(),
-                _ => Vec::new(),
-            },
-            Event::SlotsChanged => match self.phase {
-                Phase::Scheduling => vec![Action::Place],
-                _ => Vec::new(),
-            },
-            Event::Placed => match self.phase {
-                Phase::Scheduling => self.enter(Phase::Deploying, vec![Action::Deploy]),
-                _ => Vec::new(),
-            },
+            Event::Start => self.start(),
+            Event::SlotsChanged => self.slots_changed(),
+            Event::Placed => self.placed(),
             Event::TooFewSlots(reason) => self.too_few_slots(reason),
             Event::AllRunning => self.all_running(),
-            Event::AllRepeated => match self.phase {
-                Phase::Deploying => self.down(Then::Finish, "the job is over", now),
-                _ => Vec::new(),
-            },
-            Event::AllEnded => match self.phase {
-                Phase::Running | Phase::Stopping => self.enter(Phase::Finishing, Vec::new()),
-                _ => Vec::new(),
-            },
+            Event::AllRepeated => self.all_repeated(now),
+            Event::AllEnded => self.all_ended(),
             Event::Committed(purpose) => self.committed(purpose, now),
             Event::Failed(failure) => self.failed(failure, now),
             Event::Gone => self.gone(now),
@@ -275,6 +260,45 @@ impl Life {
         )
     }
 
+    fn start(&mut self) -> Vec<Action> {
+        match self.phase {
+            Phase::Created => self.schedule(),
+            Phase::Scheduling
+            | Phase::Deploying
+            | Phase::Running
+            | Phase::Finishing
+            | Phase::Stopping
+            | Phase::Down { .. }
+            | Phase::Over(_) => Vec::new(),
+        }
+    }
+
+    fn slots_changed(&self) -> Vec<Action> {
+        match self.phase {
+            Phase::Scheduling => vec![Action::Place],
+            Phase::Created
+            | Phase::Deploying
+            | Phase::Running
+            | Phase::Finishing
+            | Phase::Stopping
+            | Phase::Down { .. }
+            | Phase::Over(_) => Vec::new(),
+        }
+    }
+
+    fn placed(&mut self) -> Vec<Action> {
+        match self.phase {
+            Phase::Scheduling => self.enter(Phase::Deploying, vec![Action::Deploy]),
+            Phase::Created
+            | Phase::Deploying
+            | Phase::Running
+            | Phase::Finishing
+            | Phase::Stopping
+            | Phase::Down { .. }
+            | Phase::Over(_) => Vec::new(),
+        }
+    }
+
     fn too_few_slots(&mut self, reason: Failure) -> Vec<Action> {
         if !matches!(self.phase, Phase::Scheduling) {
             return Vec::new();
@@ -298,6 +322,31 @@ impl Life {
         self.enter(Phase::Running, vec![Action::Arm])
     }
 
+    fn all_repeated(&mut self, now: Instant) -> Vec<Action> {
+        match self.phase {
+            Phase::Deploying => self.down(Then::Finish, "the job is over", now),
+            Phase::Created
+            | Phase::Scheduling
+            | Phase::Running
+            | Phase::Finishing
+            | Phase::Stopping
+            | Phase::Down { .. }
+            | Phase::Over(_) => Vec::new(),
+        }
+    }
+
+    fn all_ended(&mut self) -> Vec<Action> {
+        match self.phase {
+            Phase::Running | Phase::Stopping => self.enter(Phase::Finishing, Vec::new()),
+            Phase::Created
+            | Phase::Scheduling
+            | Phase::Deploying
+            | Phase::Finishing
+            | Phase::Down { .. }
+            | Phase::Over(_) => Vec::new(),
+        }
+    }
+
     fn committed(&mut self, purpose: Purpose, now: Instant) -> Vec<Action> {
         match (&self.phase, purpose) {
             (Phase::Running | Phase::Finishing | Phase::Stopping, Purpose::Final) => {
@@ -306,7 +355,12 @@ impl Life {
             (Phase::Stopping | Phase::Finishing, Purpose::Stop) => {
                 self.down(Then::Stop, "the datastream is stopped", now)
             }
-            _ => Vec::new(),
+            (Phase::Running | Phase::Finishing | Phase::Stopping, Purpose::Periodic)
+            | (Phase::Running, Purpose::Stop)
+            | (
+                Phase::Created | Phase::Scheduling | Phase::Deploying | Phase::Down { .. } | Phase::Over(_),
+                Purpose::Periodic | Purpose::Stop | Purpose::Final,
+            ) => Vec::new(),
         }
     }
 
@@ -374,11 +428,18 @@ impl Life {
 
     fn gone(&mut self, now: Instant) -> Vec<Action> {
         match &mut self.phase {
-            Phase::Down { gone, .. } if !*gone => {
+            Phase::Down { gone: true, .. } => Vec::new(),
+            Phase::Down { gone, .. } => {
                 *gone = true;
                 self.tick(now)
             }
-            _ => Vec::new(),
+            Phase::Created
+            | Phase::Scheduling
+            | Phase::Deploying
+            | Phase::Running
+            | Phase::Finishing
+            | Phase::Stopping
+            | Phase::Over(_) => Vec::new(),
         }
     }
 
@@ -395,7 +456,14 @@ impl Life {
                 ..
             } if now < *due => Vec::new(),
             Phase::Down { gone: true, .. } => self.leave(),
-            _ => Vec::new(),
+            Phase::Down { gone: false, .. }
+            | Phase::Created
+            | Phase::Scheduling
+            | Phase::Deploying
+            | Phase::Running
+            | Phase::Finishing
+            | Phase::Stopping
+            | Phase::Over(_) => Vec::new(),
         }
     }
 
