@@ -16,7 +16,7 @@ use arrow::record_batch::RecordBatch;
 use arrow_schema::{DataType, Field, Fields, Schema};
 use connectors::format;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use dataflow::contract::Format;
+use dataflow::contract::{Format, Lines};
 use dataflow::element::columns;
 use serde_json::Value;
 
@@ -163,11 +163,11 @@ fn decode(c: &mut Criterion) {
         .encoder(&Value::Null, Arc::clone(&schema))
         .expect("bytes");
     let rows = RecordBatch::try_new(schema, vec![Arc::new(records.clone())]).expect("one column");
-    let mut out = Vec::new();
     group.bench_function("encode_raw", |b| {
         b.iter(|| {
-            out.clear();
-            encoder.encode(black_box(&rows), &mut out)
+            let mut out = Lines::with_capacity(rows.num_rows(), 2 << 20);
+            encoder.encode(black_box(&rows), &mut out);
+            out
         });
     });
     let (_, fields) = cases().remove(3);
@@ -180,8 +180,9 @@ fn decode(c: &mut Criterion) {
     let mut encoder = format::json::Json.encoder(&Value::Null, schema).expect("columns");
     group.bench_function("encode_all", |b| {
         b.iter(|| {
-            out.clear();
-            encoder.encode(black_box(&rows), &mut out)
+            let mut out = Lines::with_capacity(rows.num_rows(), 2 << 20);
+            encoder.encode(black_box(&rows), &mut out);
+            out
         });
     });
     group.finish();

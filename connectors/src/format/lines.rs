@@ -3,7 +3,7 @@
 use arrow::array::{Array, AsArray, BinaryViewArray};
 use arrow::record_batch::RecordBatch;
 use arrow_schema::{DataType, SchemaRef};
-use dataflow::contract::format::{BadRecord, Encoder};
+use dataflow::contract::format::{BadRecord, Encoder, Lines};
 use dataflow::element::columns;
 
 /// Writes the bytes of each record and a line feed.
@@ -20,19 +20,29 @@ impl RawEncoder {
 }
 
 impl Encoder for RawEncoder {
-    fn encode(&mut self, rows: &RecordBatch, out: &mut Vec<u8>) -> Result<(), BadRecord> {
+    fn encode(&mut self, rows: &RecordBatch, out: &mut Lines) -> Vec<BadRecord> {
         let records = rows.column(self.column).as_binary_view();
         if records.null_count() > 0 {
-            let row = (0..records.len()).find(|row| records.is_null(*row)).unwrap_or(0);
-            append(&records.slice(0, row), out);
-            return Err(BadRecord {
-                row,
-                error: "there are no bytes of this record".to_owned(),
-            });
+            return one_by_one(records, out);
         }
-        append(records, out);
-        Ok(())
+        out.block(records.lengths().map(|length| length as usize), |bytes| {
+            append(records, bytes)
+        });
+        Vec::new()
     }
+}
+
+fn one_by_one(records: &BinaryViewArray, out: &mut Lines) -> Vec<BadRecord> {
+    let tried = records.iter().enumerate().map(|(row, record)| {
+        let written = out.line(|bytes| record.map(|record| bytes.extend_from_slice(record)).ok_or(()));
+        (row, written)
+    });
+    let bad = tried.filter(|(_, written)| written.is_err());
+    bad.map(|(row, _)| BadRecord {
+        row,
+        error: "there are no bytes of this record".to_owned(),
+    })
+    .collect()
 }
 
 /// A stretch of a buffer that is written in one go.
@@ -103,14 +113,25 @@ mod tests {
     fn encoded(records: BinaryViewArray) -> String {
         let schema = Arc::new(Schema::new(vec![columns::raw()]));
         let mut encoder = RawEncoder::new(&schema).unwrap();
-        let mut out = Vec::new();
-        encoder
-            .encode(
-                &RecordBatch::try_new(schema, vec![Arc::new(records)]).unwrap(),
-                &mut out,
-            )
-            .unwrap();
-        String::from_utf8(out).unwrap()
+        let mut out = Lines::default();
+        let rows = RecordBatch::try_new(schema, vec![Arc::new(records)]).unwrap();
+        assert_eq!(encoder.encode(&rows, &mut out), []);
+        let text = String::from_utf8(out.bytes().to_vec()).unwrap();
+        let lines = out.into_rows();
+        assert!(
+            lines
+                .column(0)
+                .as_binary::<i64>()
+                .iter()
+                .all(|line| line.unwrap().ends_with(b"\n"))
+        );
+        assert_eq!(lines.num_rows(), rows.num_rows());
+        assert_eq!(
+            Lines::take_bytes(lines.slice(1, lines.num_rows() - 1)).unwrap(),
+            &text.as_bytes()[text.find('\n').unwrap() + 1..]
+        );
+        assert_eq!(Lines::take_bytes(lines).unwrap(), text.as_bytes());
+        text
     }
 
     #[test]

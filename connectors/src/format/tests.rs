@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
-use dataflow::contract::{Format, Framing};
+use dataflow::contract::{Format, Framing, Lines};
 use dataflow::element::columns;
 use dataflow::testing::format::{Case, check};
 use serde_json::{Value, json};
@@ -211,8 +211,8 @@ fn a_value_of_any_type_is_plain_text_in_csv() {
     let array = arrow::array::StringViewArray::from_iter(values.map(Some).into_iter().chain([None]));
     let rows = arrow::record_batch::RecordBatch::try_new(Arc::clone(&columns), vec![Arc::new(array)]).unwrap();
     let mut encoder = Csv.encoder(&json!({ "nullText": "NULL" }), columns).unwrap();
-    let mut out = Vec::new();
-    encoder.encode(&rows, &mut out).unwrap();
+    let mut out = Lines::default();
+    assert_eq!(encoder.encode(&rows, &mut out), []);
     let expected = "\"a,b\"\ncafé\n12.50\ntrue\n\"{\"\"a\"\":1}\"\nNULL\n";
-    assert_eq!(String::from_utf8(out).unwrap(), expected);
+    assert_eq!(std::str::from_utf8(out.bytes()).unwrap(), expected);
 }

@@ -4,7 +4,6 @@
 //! some come again. Everything written before a checkpoint is flushed by it.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -12,8 +11,8 @@ use async_trait::async_trait;
 use dataflow::Failure;
 use dataflow::contract::sink::Wants;
 use dataflow::contract::{
-    Committable, Connector, Cut, Description, Encoder, Example, Guarantee, InvalidOptions, Prepared, Sink,
-    SinkConnector, SinkContext, connector,
+    Committable, Connector, Cut, Description, Example, Guarantee, InvalidOptions, Lines, Prepared, Sink, SinkConnector,
+    SinkContext, connector,
 };
 use dataflow::element::columns;
 use schemars::JsonSchema;
@@ -87,21 +86,8 @@ impl SinkConnector for Stdout {
     }
 
     fn sink(&self, _: &Value, context: SinkContext) -> Result<Box<dyn Sink>, Failure> {
-        let (format, settings) = context
-            .format
-            .as_ref()
-            .ok_or_else(|| Failure::bug("the sink was planned without a format"))?;
-        let encoder = format
-            .encoder(settings, Arc::clone(&context.input))
-            .map_err(|error| Failure::fail(error.message))?;
-        Ok(Box::new(Printer {
-            press: Some(Press {
-                encoder,
-                lines: Vec::new(),
-                begun: false,
-                out: io::stdout(),
-            }),
-        }))
+        let header = context.encoding.and_then(|encoding| encoding.header);
+        Ok(Box::new(Printer::new(header, io::stdout())))
     }
 }
 
@@ -113,21 +99,16 @@ struct Printer<W> {
 
 /// The part that waits for the output.
 struct Press<W> {
-    encoder: Box<dyn Encoder>,
-    lines: Vec<u8>,
-    begun: bool,
+    /// Printed before the first line.
+    header: Option<Vec<u8>>,
     out: W,
 }
 
 impl<W: Write> Press<W> {
-    fn print(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
-        self.lines.clear();
-        if !std::mem::replace(&mut self.begun, true) {
-            self.lines.extend(self.encoder.header().unwrap_or_default());
-        }
-        let encoded = self.encoder.encode(batch, &mut self.lines);
-        encoded.map_err(|bad| Failure::fail(format!("a row cannot be written: {}", bad.error)))?;
-        self.out.write_all(&self.lines).map_err(|error| closed(&error))
+    fn print(&mut self, lines: &[u8]) -> Result<(), Failure> {
+        let header = self.header.take().unwrap_or_default();
+        let printed = self.out.write_all(&header).and_then(|()| self.out.write_all(lines));
+        printed.map_err(|error| closed(&error))
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
@@ -139,6 +120,14 @@ fn closed(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::fail("nobody reads standard output any more"),
         _ => Failure::retry("standard output takes no more").because(error),
+    }
+}
+
+impl<W> Printer<W> {
+    fn new(header: Option<Vec<u8>>, out: W) -> Self {
+        Self {
+            press: Some(Press { header, out }),
+        }
     }
 }
 
@@ -164,8 +153,9 @@ impl<W: Write + Send + 'static> Printer<W> {
 #[async_trait]
 impl<W: Write + Send + 'static> Sink for Printer<W> {
     async fn write(&mut self, batch: RecordBatch) -> Result<(), Failure> {
+        let lines = Lines::take_bytes(batch).ok_or_else(|| Failure::bug("rows that were not encoded"))?;
         self.with(move |press| {
-            press.print(&batch)?;
+            press.print(&lines)?;
             press.flush()
         })
         .await

@@ -1,5 +1,7 @@
 //! Lines on an output that can be looked at.
 
+use std::sync::Arc;
+
 use dataflow::element::Roll;
 use dataflow::store::open::{AllowPaths, OpenStores, S3};
 use dataflow::testing::sink::{Rows, Subject, check_options};
@@ -46,19 +48,6 @@ fn subject() -> Subject {
     }
 }
 
-fn printer<W>(out: W) -> Printer<W> {
-    let (format, settings) = subject().format.unwrap();
-    let encoder = format.encoder(&settings, subject().input()).unwrap();
-    Printer {
-        press: Some(Press {
-            encoder,
-            lines: Vec::new(),
-            begun: false,
-            out,
-        }),
-    }
-}
-
 #[test]
 fn unknown_options_are_refused_and_none_are_fine() {
     check_options(&subject());
@@ -68,12 +57,14 @@ fn unknown_options_are_refused_and_none_are_fine() {
 #[tokio::test]
 async fn each_record_is_a_line_as_it_comes() {
     let page = Page::default();
-    let mut printer = printer(page.clone());
-    printer.write(subject().batch(0..2)).await.unwrap();
+    let mut printer = Printer::new(Some(b"a header\n".to_vec()), page.clone());
+    for row in 0..2 {
+        printer.write(subject().batch(row..row + 1)).await.unwrap();
+    }
     let text = String::from_utf8(page.0.lock().clone()).unwrap();
     assert_eq!(
         text,
-        "{\"n\":0,\"eventType\":\"VIEW\"}\n{\"n\":1,\"eventType\":\"PURCHASE\"}\n"
+        "a header\n{\"n\":0,\"eventType\":\"VIEW\"}\n{\"n\":1,\"eventType\":\"PURCHASE\"}\n"
     );
     assert_eq!(
         printer.prepare(Cut { roll: Roll::All }).await.unwrap(),
@@ -83,6 +74,6 @@ async fn each_record_is_a_line_as_it_comes() {
 
 #[tokio::test]
 async fn an_output_without_a_reader_ends_the_job() {
-    let failure = printer(Gone).write(subject().batch(0..1)).await.unwrap_err();
+    let failure = Printer::new(None, Gone).write(subject().batch(0..1)).await.unwrap_err();
     assert_eq!(failure, Failure::fail("nobody reads standard output any more"));
 }

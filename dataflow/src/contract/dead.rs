@@ -8,7 +8,8 @@ use crate::element::columns;
 
 /// The columns of a dead letter.
 ///
-/// `record` holds the original bytes, or, of a row that never was bytes, its columns as JSON.
+/// `record` holds the original bytes, or, of a row that never was bytes, its columns as JSON. Bytes that are not UTF-8 are in
+/// `recordBytes` instead: what a person will look for in a file of JSON is text, and nothing of the others may be lost.
 #[must_use]
 pub fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
@@ -19,6 +20,7 @@ pub fn schema() -> SchemaRef {
         Field::new("position", DataType::UInt64, true),
         Field::new("attempt", DataType::Utf8, false),
         Field::new("failedAt", columns::timestamp(), false),
-        Field::new("record", DataType::Binary, false),
+        Field::new("record", DataType::Utf8, true),
+        Field::new("recordBytes", DataType::Binary, true),
     ]))
 }

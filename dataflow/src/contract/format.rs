@@ -1,11 +1,15 @@
 //! Formats: how bytes become columns and columns become bytes, whole batches at a time.
 
-use arrow::array::{ArrayRef, BinaryViewArray};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BinaryViewArray, LargeBinaryArray};
+use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::record_batch::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use serde_json::Value;
 
 use super::InvalidOptions;
+use crate::element::columns;
 use crate::expr::Path;
 
 /// A format by name: `json`, `csv`, `raw`.
@@ -90,11 +94,107 @@ pub trait Encoder: Send {
         None
     }
 
-    /// Appends each row and a line feed to `out`.
+    /// Adds a line for each row.
+    ///
+    /// A row that cannot be written adds none, is reported, in order of the rows, and never stops the others.
+    fn encode(&mut self, rows: &RecordBatch, out: &mut Lines) -> Vec<BadRecord>;
+}
+
+/// Rows as bytes, one behind another, each with a line feed behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lines {
+    bytes: Vec<u8>,
+    /// Where each line begins, and where the last one ends.
+    bounds: Vec<i64>,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self::with_capacity(0, 0)
+    }
+}
+
+impl Lines {
+    /// None yet, with room for so many.
+    #[must_use]
+    pub fn with_capacity(rows: usize, bytes: usize) -> Self {
+        let mut bounds = Vec::with_capacity(rows + 1);
+        bounds.push(0);
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            bounds,
+        }
+    }
+
+    /// Adds what `write` appends, and a line feed; nothing where it fails.
     ///
     /// # Errors
-    /// The row that cannot be written, with the reason; rows before it are in `out`, the others are not.
-    fn encode(&mut self, rows: &RecordBatch, out: &mut Vec<u8>) -> Result<(), BadRecord>;
+    /// Those of `write`.
+    pub fn line<E>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+        let start = self.bytes.len();
+        let written = write(&mut self.bytes);
+        if written.is_err() {
+            self.bytes.truncate(start);
+            return written;
+        }
+        self.bytes.push(b'\n');
+        self.bound(self.bytes.len());
+        Ok(())
+    }
+
+    /// Adds lines that `write` appends at once, line feeds and all; `lengths` are theirs without the line feeds.
+    pub fn block(&mut self, lengths: impl Iterator<Item = usize>, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut end = self.bytes.len();
+        for length in lengths {
+            end += length + 1;
+            self.bound(end);
+        }
+        write(&mut self.bytes);
+        debug_assert_eq!(self.bytes.len(), end, "the lines are as long as was said");
+    }
+
+    fn bound(&mut self, end: usize) {
+        self.bounds
+            .push(i64::try_from(end).expect("memory is smaller than 2^63 bytes"));
+    }
+
+    /// All the bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many lines.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.bounds.len() - 1
+    }
+
+    /// Rows of the one column [`columns::LINE`]; the bytes are not copied.
+    ///
+    /// # Panics
+    /// Never: lines end behind one another.
+    #[must_use]
+    pub fn into_rows(self) -> RecordBatch {
+        let bounds = OffsetBuffer::new(ScalarBuffer::from(self.bounds));
+        let lines = LargeBinaryArray::new(bounds, Buffer::from_vec(self.bytes), None);
+        let schema = Schema::new(vec![columns::line()]);
+        RecordBatch::try_new(schema.into(), vec![Arc::new(lines)]).expect("one column, as the schema says")
+    }
+
+    /// All bytes of rows that were [`Lines`]; not copied where nobody else holds them. None of other rows.
+    #[must_use]
+    pub fn take_bytes(rows: RecordBatch) -> Option<Vec<u8>> {
+        let lines = rows.column_by_name(columns::LINE)?.as_binary_opt::<i64>()?.clone();
+        drop(rows);
+        let (bounds, bytes, _) = lines.into_parts();
+        let place = |bound: i64| usize::try_from(bound).unwrap_or(usize::MAX);
+        let (first, last) = (place(bounds[0]), place(bounds[bounds.len() - 1]));
+        if first > 0 || last < bytes.len() {
+            return bytes.get(first..last).map(<[u8]>::to_vec);
+        }
+        Some(bytes.into_vec().unwrap_or_else(|shared| shared.to_vec()))
+    }
 }
 
 /// Rewrites the bytes of records; what is not touched stays byte for byte.

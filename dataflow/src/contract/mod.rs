@@ -10,8 +10,8 @@ pub mod sink;
 pub mod source;
 
 pub use connector::{Connector, Description, Example, Guarantee, InvalidOptions};
-pub use format::{BadRecord, Decoded, Decoder, Encoder, Format, Framing, Splicer, Unnested};
-pub use sink::{Committable, Cut, Prepared, Sink, SinkConnector, SinkContext, SinkState};
+pub use format::{BadRecord, Decoded, Decoder, Encoder, Format, Framing, Lines, Splicer, Unnested};
+pub use sink::{Committable, Cut, Encoding, Prepared, Sink, SinkConnector, SinkContext, SinkState};
 pub use source::{
     Discovery, Enumerator, EnumeratorContext, Polled, Progress, Reader, ReaderContext, Shape, SourceConnector, Split,
     Waker,

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Format, InvalidOptions};
+use super::InvalidOptions;
 use crate::element::Roll;
 use crate::error::Failure;
 use crate::id::{Epoch, JobId, SubtaskId};
@@ -46,7 +46,8 @@ pub struct Wants {
     pub reserved: Vec<String>,
     /// Paths it reads in a stream without a schema (partition columns), with their types, such as `("eventType", Utf8View)`.
     pub paths: Vec<(crate::expr::Path, arrow_schema::DataType)>,
-    /// Whether rows reach it as bytes: the planner takes the `format:` beside it, `json` unless given.
+    /// Whether rows reach it as lines of the `format:` beside it, `json` unless given: one column,
+    /// [`crate::element::columns::LINE`], in place of all others. Rows that the format cannot write are dead letters.
     pub encoded: bool,
 }
 
@@ -67,12 +68,21 @@ pub struct SinkContext {
     pub stores: Arc<dyn Stores>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// The schema of the rows.
+    /// The schema of the rows, before they are encoded.
     pub input: SchemaRef,
-    /// How rows become bytes, where [`Wants::encoded`].
-    pub format: Option<(Arc<dyn Format>, Value)>,
+    /// What the lines are, where [`Wants::encoded`].
+    pub encoding: Option<Encoding>,
     /// What [`Prepared::state`] of the restored epoch held, of all subtasks of this sink that this one goes on for.
     pub restored: Vec<SinkState>,
+}
+
+/// How rows became lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoding {
+    /// The format's name.
+    pub format: String,
+    /// What comes before the first line of a file, if anything.
+    pub header: Option<Vec<u8>>,
 }
 
 /// One subtask's end of a stream. Async: it runs behind a bounded queue of bytes, so a wait in it holds up its own input only.

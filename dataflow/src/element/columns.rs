@@ -13,6 +13,8 @@ pub const RAW: &str = "$raw";
 pub const SPLIT: &str = "$split";
 /// The record's place in its split (`UInt64`): a byte offset, a row number or a sequence number; grows within a split.
 pub const POSITION: &str = "$position";
+/// A row as a sink writes it, line feed included (`LargeBinary`). The only column of rows that were encoded for a sink.
+pub const LINE: &str = "$line";
 /// Event time, or else arrival time (`Timestamp(ms, UTC)`).
 pub const TIME: &str = "$time";
 
@@ -36,6 +38,12 @@ pub fn split() -> FieldRef {
 #[must_use]
 pub fn position() -> FieldRef {
     Arc::new(Field::new(POSITION, DataType::UInt64, false))
+}
+
+/// The field of [`LINE`].
+#[must_use]
+pub fn line() -> FieldRef {
+    Arc::new(Field::new(LINE, DataType::LargeBinary, false))
 }
 
 /// The field of [`TIME`].

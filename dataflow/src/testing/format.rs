@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use arrow_schema::SchemaRef;
 use serde_json::Value;
 
-use crate::contract::{Decoded, Format};
+use crate::contract::{Decoded, Format, Lines};
 use crate::element::columns;
 
 /// What a format is tried with.
@@ -198,11 +198,17 @@ fn what_is_encoded_is_decoded_again(case: &Case<'_>) {
         .format
         .encoder(&case.options, Arc::clone(&case.columns))
         .expect("what is decoded can be encoded");
-    let mut out = b"before".to_vec();
-    encoder
-        .encode(&rows, &mut out)
-        .expect("what was decoded can be written");
-    let text = out.strip_prefix(b"before").expect("what stood in the output stays");
+    let mut out = Lines::default();
+    out.line(|bytes| {
+        bytes.extend_from_slice(b"before");
+        Ok::<_, ()>(())
+    })
+    .expect("bytes are written");
+    assert_eq!(encoder.encode(&rows, &mut out), [], "what was decoded can be written");
+    let text = out
+        .bytes()
+        .strip_prefix(b"before\n")
+        .expect("what stood in the output stays");
     let text = text.strip_suffix(b"\n").expect("each row ends with a line feed");
     let records: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
     assert_eq!(records.len(), case.good.len(), "one line for each row");
@@ -218,19 +224,16 @@ fn bytes_leave_as_they_came(case: &Case<'_>) {
         return;
     };
     let records = lines(&good(case));
-    let mut out = Vec::new();
-    encoder
-        .encode(
-            &RecordBatch::try_new(schema, vec![Arc::new(records)]).expect("one column"),
-            &mut out,
-        )
-        .expect("bytes");
+    let mut out = Lines::default();
+    let rows = RecordBatch::try_new(schema, vec![Arc::new(records)]).expect("one column");
+    assert_eq!(encoder.encode(&rows, &mut out), [], "bytes can always be written");
     let expected: Vec<u8> = case
         .good
         .iter()
         .flat_map(|record| record.bytes().chain([b'\n']))
         .collect();
-    assert_eq!(out, expected, "records leave byte for byte");
+    assert_eq!(out.bytes(), expected, "records leave byte for byte");
+    assert_eq!(out.count(), rows.num_rows(), "one line for each row");
 }
 
 /// Arbitrary bytes, and good records with some bytes changed, end as rows or as bad records, never in a panic.

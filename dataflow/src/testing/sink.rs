@@ -20,7 +20,10 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use crate::contract::sink::Wants;
-use crate::contract::{Committable, Connector, Cut, Format, Prepared, Sink, SinkConnector, SinkContext, SinkState};
+use crate::contract::{
+    Committable, Connector, Cut, Encoder, Encoding, Format, Lines, Prepared, Sink, SinkConnector, SinkContext,
+    SinkState,
+};
 use crate::element::{Roll, columns};
 use crate::id::{Epoch, SubtaskId, VertexId};
 use crate::store::Stores;
@@ -97,7 +100,7 @@ impl Subject {
         Arc::new(Schema::new(fields))
     }
 
-    /// The rows with these numbers.
+    /// The rows with these numbers, as lines if it wants that.
     ///
     /// # Panics
     /// Never: the columns are made for the schema.
@@ -109,7 +112,19 @@ impl Subject {
             .iter()
             .map(|field| column(field.name(), numbers.clone()))
             .collect();
-        RecordBatch::try_new(schema, arrays).expect("the columns are made for the schema")
+        let rows = RecordBatch::try_new(schema, arrays).expect("the columns are made for the schema");
+        let Some((_, mut encoder)) = self.encoder() else {
+            return rows;
+        };
+        let mut lines = Lines::default();
+        assert_eq!(encoder.encode(&rows, &mut lines), [], "these rows can be written");
+        lines.into_rows()
+    }
+
+    fn encoder(&self) -> Option<(&'static str, Box<dyn Encoder>)> {
+        let (format, options) = self.format.as_ref().filter(|_| self.wants().encoded)?;
+        let encoder = format.encoder(options, self.input());
+        Some((format.name(), encoder.expect("the format writes such rows")))
     }
 
     /// A sink of a new attempt that goes on from these states.
@@ -131,7 +146,10 @@ impl Subject {
             stores: Arc::clone(&self.stores),
             clock: Arc::new(clock.clone()),
             input: self.input(),
-            format: self.format.clone(),
+            encoding: self.encoder().map(|(format, encoder)| Encoding {
+                format: format.to_owned(),
+                header: encoder.header(),
+            }),
             restored,
         };
         self.sink_side()

@@ -105,3 +105,36 @@ fn dead_letters_say_where_and_why() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_row_that_cannot_be_written_is_a_dead_letter_and_stops_nothing() -> Result<()> {
+    let place = tempfile::tempdir()?;
+    let rows: String = (0..1000).map(|n| format!("{{\"n\":{n},\"d\":{}}}\n", n % 10)).collect();
+    fs::write(place.path().join("in.jsonl"), [rows.as_bytes(), b"\xff\xfe\n"].concat())?;
+    let document = "datastreamName: ratios\ncontactName: test\ndesiredState: ON\nsources:\n  - file: { path: ./in.jsonl }\n    \
+                    format: { json: { schema: { n: int64, d: double } } }\nsteps:\n  - select: { n: n, ratio: d / d }\n\
+                    sinks:\n  - file: { path: ./out }\ndeadLetter: { path: ./dead }\n";
+    fs::write(place.path().join("ratios.yaml"), document)?;
+    let output = weir(&["run", "ratios.yaml"], place.path())?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let written = lines(&place.path().join("out"))?;
+    ensure!(written.len() == 900, "nine of ten rows can be written, found {}", written.len());
+    let letters = lines(&place.path().join("dead"))?;
+    ensure!(letters.len() == 101, "one of ten is 0 / 0, and one is no text: found {}", letters.len());
+    let letters = letters.iter().map(|letter| serde_json::from_str(letter));
+    let letters: Vec<serde_json::Value> = letters.collect::<Result<_, _>>()?;
+    let (unread, unwritten): (Vec<_>, Vec<_>) = letters.iter().partition(|letter| letter["step"] != "sink-1");
+    ensure!(
+        unread.len() == 1 && unread[0]["recordBytes"] == "//4=" && unread[0]["record"].is_null(),
+        "{unread:?}"
+    );
+    let letter = unwritten[0];
+    ensure!(
+        unwritten.len() == 100
+            && letter["error"] == "ratio: JSON has no number NaN"
+            && letter["position"].is_number()
+            && letter["record"].as_str().is_some_and(|record| record.contains("\"n\":")),
+        "{letter}"
+    );
+    Ok(())
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray,
     UInt32Array, UInt64Builder,
 };
 use arrow::compute::{take_arrays, take_record_batch};
@@ -53,7 +53,7 @@ impl DeadLetters {
         let records = records(&rows);
         let (splits, positions) = places(&rows);
         for (index, bad) in failed.iter().enumerate() {
-            self.sample(bad, records.as_binary::<i32>().value(index), || {
+            self.sample(bad, records.value(index), || {
                 place(&splits, &positions, index)
             });
         }
@@ -70,7 +70,10 @@ impl DeadLetters {
             positions,
             repeat(&self.origin.attempt),
             Arc::new(now),
-            records,
+            Arc::new(StringArray::from_iter(records.iter().map(|record| text(record?)))),
+            Arc::new(BinaryArray::from_iter(
+                records.iter().map(|record| record.filter(|bytes| text(bytes).is_none())),
+            )),
         ];
         Ok(Batch::new(batch(&dead::schema(), columns, count)?))
     }
@@ -83,8 +86,7 @@ impl DeadLetters {
             format!("{place}{}: {}{more}", bad.error, String::from_utf8_lossy(cut))
         });
         if let Some(sample) = sample {
-            let (job, step) = (&self.origin.job, &self.gauges.step);
-            tracing::warn!(%job, step, sample, "a record went to the dead letters");
+            tracing::warn!(step = self.gauges.step, sample, "a record went to the dead letters");
         }
     }
 }
@@ -99,8 +101,12 @@ fn place(splits: &ArrayRef, positions: &ArrayRef, index: usize) -> String {
     }
 }
 
+fn text(record: &[u8]) -> Option<&str> {
+    std::str::from_utf8(record).ok()
+}
+
 /// The original bytes, or the user's columns as JSON.
-fn records(rows: &RecordBatch) -> ArrayRef {
+fn records(rows: &RecordBatch) -> BinaryArray {
     let mut builder = BinaryBuilder::new();
     if let Some(raw) = rows
         .column_by_name(columns::RAW)
@@ -113,7 +119,7 @@ fn records(rows: &RecordBatch) -> ArrayRef {
             builder.append_value(json(&rows.slice(index, 1)));
         }
     }
-    Arc::new(builder.finish())
+    builder.finish()
 }
 
 fn json(row: &RecordBatch) -> Vec<u8> {

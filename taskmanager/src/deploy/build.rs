@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
-use dataflow::contract::{Committable, Framing, ReaderContext, SinkContext, SinkState, dead};
+use dataflow::contract::{Committable, Encoding, Framing, ReaderContext, SinkContext, SinkState, dead};
 use dataflow::id::EdgeId;
 use dataflow::recipe::{self, Node, Port, Recipe, Target};
 use dataflow::{Failure, Scope};
@@ -200,15 +200,10 @@ impl Seed {
 
     fn writer(&self, index: usize, node: &Node, recipe: &recipe::Sink) -> Result<Writer, Failure> {
         let site = &self.site;
-        let format = match &recipe.format {
-            None => None,
-            Some(format) => {
-                let found = site.registry.format(&format.name);
-                let found =
-                    found.ok_or_else(|| Failure::fail(format!("this build has no format `{}`", format.name)))?;
-                Some((Arc::clone(found), format.options.clone()))
-            }
-        };
+        let encoding = operators::encoder(&site.registry, recipe, &node.input)?.map(|(format, encoder)| Encoding {
+            format,
+            header: encoder.header(),
+        });
         let state = self.plan.restored.sink(&node.name)?.state;
         let identity = &self.plan.identity;
         let context = SinkContext {
@@ -220,7 +215,7 @@ impl Seed {
             stores: Arc::clone(&site.stores),
             clock: Arc::clone(&site.clock),
             input: Arc::clone(&node.input),
-            format,
+            encoding,
             restored: if state == SinkState::default() {
                 Vec::new()
             } else {

@@ -7,7 +7,7 @@
 //! |---|--:|---|
 //! | channels | 4/16 | what is granted to the senders of its input gates: [`EXCLUSIVE`] a channel, the rest a floating pool |
 //! | outputs | 2/16 | batches that wait for company or credit at its outputs |
-//! | sinks | 4/16 | rows in the queues of its sinks, at most 8 MiB each |
+//! | sinks | 4/16 | rows in the queues of its sinks, at most 4 MiB each |
 //! | readers | 4/16 | bytes in the buffers of its readers, at most 16 MiB each |
 //! | chains | 2/16 | the batches that its operators work on |
 //!
@@ -23,7 +23,7 @@ const MIB: u64 = 1 << 20;
 const KIB: u64 = 1 << 10;
 
 /// The longest queue of one sink.
-const SINK_MAX: u64 = 8 * MIB;
+const SINK_MAX: u64 = 4 * MIB;
 /// The largest buffer of one reader.
 const READER_MAX: u64 = 16 * MIB;
 /// A queue or buffer below this makes every batch wait for the one before.
@@ -123,7 +123,7 @@ mod tests {
             share,
             Share {
                 pool: 64 * MIB - 4 * EXCLUSIVE,
-                sink: 8 * MIB,
+                sink: 4 * MIB,
                 reader: 16 * MIB
             }
         );

@@ -15,7 +15,7 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
-use sink::Sink;
+pub(crate) use sink::encoder;
 pub(crate) use source::{Event, Outlook, Source};
 
 use std::collections::VecDeque;
@@ -72,10 +72,7 @@ pub(crate) fn build(node: &Node, ground: &Ground<'_>) -> Result<Box<dyn Operator
         Recipe::Drop(recipe) => Box::new(drop::Drop::build(recipe, node, ground)?),
         Recipe::Unnest(recipe) => Box::new(unnest::Unnest::build(recipe, node, ground)?),
         Recipe::Sample(recipe) => Box::new(sample::Sample::build(recipe, node, ground)?),
-        Recipe::Sink(_) => {
-            let writer = ground.writer.ok_or_else(|| Failure::bug("a sink without its writer"))?;
-            Box::new(Sink::new(writer.clone(), Arc::clone(ground.gauges)))
-        }
+        Recipe::Sink(recipe) => Box::new(sink::Sink::build(recipe, node, ground)?),
     })
 }
 

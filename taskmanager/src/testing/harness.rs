@@ -148,7 +148,8 @@ fn letters(rows: &RecordBatch) -> Vec<String> {
         .unwrap()
         .as_primitive::<arrow::datatypes::UInt64Type>()
         .clone();
-    let record = rows.column_by_name("record").unwrap().as_binary::<i32>().clone();
+    let record = text("record");
+    let bytes = rows.column_by_name("recordBytes").unwrap().as_binary::<i32>().clone();
     let place = |row| {
         if split.is_valid(row) {
             format!("{}@{} ", split.value(row), position.value(row))
@@ -158,12 +159,10 @@ fn letters(rows: &RecordBatch) -> Vec<String> {
     };
     (0..rows.num_rows())
         .map(|row| {
-            format!(
-                "{}{}: {}",
-                place(row),
-                error.value(row),
-                String::from_utf8_lossy(record.value(row))
-            )
+            assert_ne!(record.is_null(row), bytes.is_null(row), "either text or bytes");
+            let record = Some(record.value(row)).filter(|_| record.is_valid(row));
+            let record = record.map_or_else(|| format!("{:x?}", bytes.value(row)), str::to_owned);
+            format!("{}{}: {record}", place(row), error.value(row))
         })
         .collect()
 }

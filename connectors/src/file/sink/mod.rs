@@ -1,7 +1,7 @@
 //! Lines in files: each record a line, files rolled by size and age, visible once they are committed, exactly once.
 
+mod compress;
 mod options;
-mod pen;
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use arrow::record_batch::RecordBatch;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use dataflow::Failure;
+use dataflow::contract::format::Lines as Encoded;
 use dataflow::contract::sink::Wants;
 use dataflow::contract::{Committable, Cut, InvalidOptions, Prepared, Sink, SinkConnector, SinkContext, connector};
 use dataflow::element::{Roll as Closing, columns};
 use dataflow::store::Store;
 use serde_json::Value;
 
-use crate::offload::offload;
 use crate::segments::commit::{self, Stitch};
-use crate::segments::{self, CHUNK_BYTES, File, Names, Pending, Publish, Segment, Writer};
+use crate::segments::{self, File, Names, Pending, Publish, Segment, Writer};
+use compress::Compressor;
 use options::Options;
-use pen::{Compressor, Pen};
 
 /// The sink side of `file`.
 #[derive(Clone, Copy, Debug)]
@@ -41,18 +41,14 @@ impl SinkConnector for FileSink {
 
     fn sink(&self, options: &Value, context: SinkContext) -> Result<Box<dyn Sink>, Failure> {
         let options: Options = connector::options(options).map_err(|error| Failure::fail(error.message))?;
-        let (format, settings) = context
-            .format
+        let encoding = context
+            .encoding
             .as_ref()
             .ok_or_else(|| Failure::bug("the file sink was planned without a format"))?;
-        let encoder = format
-            .encoder(settings, Arc::clone(&context.input))
-            .map_err(|error| Failure::fail(error.message))?;
-        let extension = options.extension(format.name());
+        let extension = options.extension(&encoding.format);
         let store = context.stores.open(&options.path)?;
         let names = Names::new(&context, &options.prefix, &extension);
         let mut sink = LineSink {
-            pen: Some(Pen::new(encoder)),
             kind: extension,
             store,
             names,
@@ -74,8 +70,6 @@ struct LineSink {
     names: Names,
     /// What a file must be to be gone on with: its format and compression.
     kind: String,
-    /// Away while it writes on another thread.
-    pen: Option<Pen>,
     file: Option<File<Lines>>,
     /// Finished since the last checkpoint.
     finished: Vec<Publish>,
@@ -84,9 +78,24 @@ struct LineSink {
 /// A segment of lines.
 struct Lines {
     pending: Pending,
-    compressor: Compressor,
+    /// Away while it works on another thread.
+    compressor: Option<Compressor>,
     waiting: usize,
     rows: u64,
+}
+
+impl Lines {
+    async fn write(&mut self, text: Vec<u8>) -> Result<(), Failure> {
+        let over = || Failure::bug("a sink was written to after it failed");
+        let compressor = self.compressor.take().ok_or_else(over)?;
+        let (compressor, written) = compressor.write(text).await?;
+        self.compressor = Some(compressor);
+        self.waiting = written.waiting;
+        match written.chunk {
+            Some(chunk) => self.pending.write(chunk).await,
+            None => Ok(()),
+        }
+    }
 }
 
 #[async_trait]
@@ -96,9 +105,9 @@ impl Writer for Lines {
     }
 
     async fn seal(mut self) -> Result<Segment, Failure> {
-        let rest = offload(move || self.compressor.finish()).await?;
-        let rest = rest.map_err(|error| Failure::bug("compression to memory stopped").because(&error))?;
-        self.pending.write(rest).await?;
+        if let Some(compressor) = self.compressor.take() {
+            self.pending.write(compressor.finish().await?).await?;
+        }
         self.pending.seal(self.rows).await
     }
 }
@@ -117,7 +126,7 @@ impl LineSink {
     }
 
     /// Takes the open file's segment out, to be written to.
-    fn take_lines(&mut self, pen: &Pen) -> Result<Lines, Failure> {
+    async fn take_lines(&mut self) -> Result<Lines, Failure> {
         let clock = self.context.clock.as_ref();
         let file = self
             .file
@@ -125,17 +134,21 @@ impl LineSink {
         if let Some(lines) = file.writer.take() {
             return Ok(lines);
         }
-        let compressor = Compressor::new(self.options.compression);
-        let mut compressor = compressor.map_err(|error| Failure::bug("compression cannot begin").because(&error))?;
-        if file.is_new() {
-            pen.header(&mut compressor)?;
-        }
-        Ok(Lines {
+        let mut lines = Lines {
             pending: Pending::new(Arc::clone(&self.store), self.names.segment()),
-            compressor,
+            compressor: Some(Compressor::new(self.options.compression)?),
             waiting: 0,
             rows: 0,
-        })
+        };
+        let header = self
+            .context
+            .encoding
+            .as_ref()
+            .and_then(|encoding| encoding.header.clone());
+        if let Some(header) = header.filter(|_| file.is_new()) {
+            lines.write(header).await?;
+        }
+        Ok(lines)
     }
 
     async fn finish_file(&mut self) -> Result<(), Failure> {
@@ -152,23 +165,10 @@ impl Sink for LineSink {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let mut pen = self
-            .pen
-            .take()
-            .ok_or_else(|| Failure::bug("a sink was written to after it failed"))?;
-        let mut lines = self.take_lines(&pen)?;
-        let (pen, mut lines, written) = offload(move || {
-            let written = pen.write(&batch, &mut lines.compressor, CHUNK_BYTES);
-            lines.rows += batch.num_rows() as u64;
-            (pen, lines, written)
-        })
-        .await?;
-        let written = written?;
-        lines.waiting = written.waiting;
-        if let Some(chunk) = written.chunk {
-            lines.pending.write(chunk).await?;
-        }
-        self.pen = Some(pen);
+        let mut lines = self.take_lines().await?;
+        lines.rows += batch.num_rows() as u64;
+        let text = Encoded::take_bytes(batch).ok_or_else(|| Failure::bug("rows that were not encoded"))?;
+        lines.write(text).await?;
         if let Some(file) = &mut self.file {
             file.writer = Some(lines);
             if file.is_full(&self.options.roll) {

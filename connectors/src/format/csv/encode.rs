@@ -3,11 +3,11 @@
 use arrow::record_batch::RecordBatch;
 use arrow_schema::SchemaRef;
 use dataflow::contract::InvalidOptions;
-use dataflow::contract::format::{BadRecord, Encoder};
+use dataflow::contract::format::{BadRecord, Encoder, Lines};
 use dataflow::element::columns;
 
 use super::{CsvOptions, Dialect, flat, invalid};
-use crate::format::json::{Member, Written};
+use crate::format::json::Written;
 
 /// Writes the columns in their order.
 pub(super) struct CsvEncoder {
@@ -49,15 +49,9 @@ impl Encoder for CsvEncoder {
         self.header.clone()
     }
 
-    fn encode(&mut self, rows: &RecordBatch, out: &mut Vec<u8>) -> Result<(), BadRecord> {
-        let arrays = self.written.arrays(rows)?;
-        let members: Vec<Member<'_>> = arrays
-            .iter()
-            .map(|(field, array)| Member::new(field, array.as_ref()))
-            .collect();
+    fn encode(&mut self, rows: &RecordBatch, out: &mut Lines) -> Vec<BadRecord> {
         let mut field = Vec::new();
-        for row in 0..rows.num_rows() {
-            let start = out.len();
+        self.written.each_row(rows, out, |members, row, out| {
             for (index, member) in members.iter().enumerate() {
                 if index > 0 {
                     out.push(self.dialect.delimiter);
@@ -68,13 +62,9 @@ impl Encoder for CsvEncoder {
                     self.dialect.write(text.as_ref(), out);
                 } else {
                     field.clear();
-                    if let Err(error) = member.value(row, &mut field) {
-                        out.truncate(start);
-                        return Err(BadRecord {
-                            row,
-                            error: format!("{}: {error}", member.name()),
-                        });
-                    }
+                    member
+                        .value(row, &mut field)
+                        .map_err(|error| format!("{}: {error}", member.name()))?;
                     // Dates and base64 stand in quotes in JSON; neither has an escape in it.
                     let plain = field
                         .strip_prefix(b"\"")
@@ -83,8 +73,7 @@ impl Encoder for CsvEncoder {
                     self.dialect.write(plain, out);
                 }
             }
-            out.push(b'\n');
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }

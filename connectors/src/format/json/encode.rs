@@ -7,7 +7,7 @@ use arrow::compute::cast;
 use arrow::record_batch::RecordBatch;
 use arrow_schema::{DataType, FieldRef, SchemaRef, TimeUnit};
 use dataflow::contract::InvalidOptions;
-use dataflow::contract::format::{BadRecord, Encoder};
+use dataflow::contract::format::{BadRecord, Encoder, Lines};
 use dataflow::element::columns;
 
 use super::write::{self, Member};
@@ -61,22 +61,70 @@ impl Written {
         })
     }
 
+    /// Has `write` append each row; what it cannot write, and what cannot be brought to a written type, are bad rows.
+    pub(in crate::format) fn each_row(
+        &self,
+        rows: &RecordBatch,
+        out: &mut Lines,
+        write: impl FnMut(&[Member<'_>], usize, &mut Vec<u8>) -> Result<(), String>,
+    ) -> Vec<BadRecord> {
+        let count = rows.num_rows();
+        match self.arrays(rows) {
+            Ok(arrays) => write_rows(&arrays, count, out, write),
+            // One value stands in the way of its whole column: each row is tried alone.
+            Err(error) if count == 1 => vec![BadRecord { row: 0, error }],
+            Err(_) => self.row_by_row(rows, out, write),
+        }
+    }
+
+    fn row_by_row(
+        &self,
+        rows: &RecordBatch,
+        out: &mut Lines,
+        mut write: impl FnMut(&[Member<'_>], usize, &mut Vec<u8>) -> Result<(), String>,
+    ) -> Vec<BadRecord> {
+        let one = |row| {
+            let alone = match self.arrays(&rows.slice(row, 1)) {
+                Ok(arrays) => write_rows(&arrays, 1, out, &mut write),
+                Err(error) => vec![BadRecord { row: 0, error }],
+            };
+            alone.into_iter().map(move |bad| BadRecord { row, ..bad })
+        };
+        (0..rows.num_rows()).flat_map(one).collect()
+    }
+
     /// The columns of these rows, with their fields, in the few types that are written.
-    pub(in crate::format) fn arrays(&self, rows: &RecordBatch) -> Result<Vec<(FieldRef, ArrayRef)>, BadRecord> {
+    ///
+    /// # Errors
+    /// A value that its column cannot be brought to, which only the type says in advance.
+    fn arrays(&self, rows: &RecordBatch) -> Result<Vec<(FieldRef, ArrayRef)>, String> {
         let array = |column: &Column| {
             let array = rows.column(column.index);
             let field = Arc::clone(&column.field);
             if *array.data_type() == column.written {
                 return Ok((field, Arc::clone(array)));
             }
-            let written = cast(array, &column.written).map_err(|error| BadRecord {
-                row: 0,
-                error: format!("{}: {error}", field.name()),
-            })?;
+            let written = cast(array, &column.written).map_err(|error| format!("{}: {error}", field.name()))?;
             Ok((field, written))
         };
         self.columns.iter().map(array).collect()
     }
+}
+
+fn write_rows(
+    arrays: &[(FieldRef, ArrayRef)],
+    count: usize,
+    out: &mut Lines,
+    mut write: impl FnMut(&[Member<'_>], usize, &mut Vec<u8>) -> Result<(), String>,
+) -> Vec<BadRecord> {
+    let members: Vec<Member<'_>> = arrays
+        .iter()
+        .map(|(field, array)| Member::new(field, array.as_ref()))
+        .collect();
+    let tried = (0..count).map(|row| (row, out.line(|bytes| write(&members, row, bytes))));
+    tried
+        .filter_map(|(row, written)| written.err().map(|error| BadRecord { row, error }))
+        .collect()
 }
 
 /// The type as which a column is written.
@@ -122,20 +170,8 @@ fn written(field: &FieldRef, from: &DataType) -> Result<DataType, InvalidOptions
 }
 
 impl Encoder for RowEncoder {
-    fn encode(&mut self, rows: &RecordBatch, out: &mut Vec<u8>) -> Result<(), BadRecord> {
-        let arrays = self.written.arrays(rows)?;
-        let members: Vec<Member<'_>> = arrays
-            .iter()
-            .map(|(field, array)| Member::new(field, array.as_ref()))
-            .collect();
-        for row in 0..rows.num_rows() {
-            let start = out.len();
-            if let Err(error) = write::object(&members, row, out) {
-                out.truncate(start);
-                return Err(BadRecord { row, error });
-            }
-            out.push(b'\n');
-        }
-        Ok(())
+    fn encode(&mut self, rows: &RecordBatch, out: &mut Lines) -> Vec<BadRecord> {
+        self.written
+            .each_row(rows, out, |members, row, bytes| write::object(members, row, bytes))
     }
 }

@@ -26,7 +26,6 @@ mod walk;
 mod write;
 
 pub(super) use encode::Written;
-pub(super) use write::Member;
 
 use arrow_schema::SchemaRef;
 use dataflow::contract::InvalidOptions;
