@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 
+sys.dont_write_bytecode = True  # nothing is left beside the scripts
 import cluster
 
 HERE = pathlib.Path(__file__).parent
