@@ -4,3 +4,5 @@ mod examples;
 mod recovery;
 mod refusals;
 mod resume;
+mod schema;
+mod unread;
