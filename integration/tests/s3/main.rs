@@ -14,7 +14,7 @@ use connectors::format::json::Json;
 use connectors::parquet::Parquet;
 use dataflow::contract::Connector;
 use dataflow::store::open::{AllowPaths, OpenStores, S3};
-use dataflow::store::{Error, Store, Stores};
+use dataflow::store::{Error, Stores};
 use dataflow::testing::sink::{Rows, Subject, check, check_walks};
 use dataflow::{Disposition, Failure};
 use integration::cluster::Deadline;
