@@ -72,7 +72,7 @@ pub fn expected(options: &Value, kept: &[&str]) -> Result<Vec<Event>> {
 pub fn visible(folder: &Path) -> Result<Vec<Event>> {
     let mut events = Vec::new();
     read_folder(folder, &mut |record| {
-        events.push(event(record).unwrap_or(Event {
+        events.push(event(record).unwrap_or_else(|| Event {
             id: 0,
             time: 0,
             digest: fingerprint(record),
