@@ -53,6 +53,12 @@ pub(crate) fn io_runtime() -> Result<Runtime, Stop> {
     )
 }
 
+/// Ends the runtimes without waiting for their threads: one may be held up by the world, such as by a pipe that nobody reads,
+/// and everything that must be waited for has been.
+pub(crate) fn leave(runtimes: [Runtime; 2]) {
+    runtimes.into_iter().for_each(Runtime::shutdown_background);
+}
+
 fn runtime(name: &str, threads: usize) -> Result<Runtime, Stop> {
     Builder::new_multi_thread()
         .worker_threads(threads)

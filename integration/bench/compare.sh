@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Weir and Flink on the same files, in turn, never at the same time; beside them what the work costs with no engine around it.
 # From a plain clone it measures Weir alone, on files that Weir's own generator makes.
-#   compare.sh WEIR   with EVENTS=10000000 REPS=3 QUERIES="maestro_filter raw_pass q0 q1 q2 q21 q22"
+# shuffle_filter is Weir alone, as one process and as a cluster of two task managers, with both sinks: the price of the wire.
+#   compare.sh WEIR   with EVENTS=10000000 REPS=3 QUERIES="maestro_filter raw_pass q0 q1 q2 q21 q22 shuffle_filter"
 set -euo pipefail
 weir=$(realpath "$1")
 here=$(cd "$(dirname "$0")" && pwd)
 export BENCH_WORK=${BENCH_WORK:-$HOME/.cache/weir-bench}
 events=${EVENTS:-10000000}
 reps=${REPS:-3}
-read -ra queries <<<"${QUERIES:-maestro_filter raw_pass q0 q1 q2 q21 q22}"
+read -ra queries <<<"${QUERIES:-maestro_filter raw_pass q0 q1 q2 q21 q22 shuffle_filter}"
 harness=$(realpath -m "${HARNESS:-$here/../../../shared/bench}")
 tsv=$BENCH_WORK/results.tsv
 mkdir -p "$BENCH_WORK"
@@ -40,6 +41,14 @@ case_of() { case $1 in maestro_filter) echo filter ;; raw_pass) echo pass ;; q*)
 # Flink's own sink names: raw lines for raw_pass.
 flink_sink_of() { case $1 in raw_pass) echo raw ;; *) sink_of "$1" ;; esac; }
 
+# One line a run of Weir; the query's name says the sink where there are two.
+weir_run() {
+  local query=$1 name=$2 rep=$3
+  shift 3
+  python3 "$here/run.py" --weir "$weir" --data "$data" --out "$BENCH_WORK/out" --events "$events" "$@" "$query" |
+    awk -v OFS='\t' -v q="$name" -v r="$rep" '{$2 = q; $3 = r; print}' FS='\t' | tee -a "$tsv"
+}
+
 flink=false
 if [ -x "$harness/flink/run.sh" ]; then
   flink=true
@@ -61,7 +70,16 @@ printf 'system\tquery\trep\tevents\tseconds\tevents_per_s\tcpu_s\tpeak_rss_mb\to
 for query in "${queries[@]}"; do
   data=$(folder_of "$query") sink=$(sink_of "$query")
   find "$data" -type f -exec cat {} + >/dev/null # read once, so that no run waits for the disk
-  digest=(); $flink && digest=(--digest "$benchgen")
+  digest=(); if $flink; then digest=(--digest "$benchgen"); fi
+  if [ "$query" = shuffle_filter ]; then
+    for rep in $(seq "$reps"); do
+      for sink in blackhole json; do
+        weir_run "$query" "$query:$sink" "$rep" --sink "$sink" "${digest[@]}"
+        weir_run "$query" "$query:$sink" "$rep" --sink "$sink" "${digest[@]}" --cluster
+      done
+    done
+    continue
+  fi
   $flink && "$harness/flink/cluster.sh" start >&2
   for rep in $(seq "$reps"); do
     if $flink; then
@@ -71,8 +89,7 @@ for query in "${queries[@]}"; do
         awk -v OFS='\t' -v q="$query" -v r="$rep" '{print "limit", q, r, $2, $3, $4, $5, "-", $6, "-", $3, 0, 0, 0, $1}' | tee -a "$tsv"
       rm -rf "$BENCH_WORK/limit-out"
     fi
-    python3 "$here/run.py" --weir "$weir" --data "$data" --out "$BENCH_WORK/out" --events "$events" --sink "$sink" "${digest[@]}" "$query" |
-      awk -v OFS='\t' -v r="$rep" '{$3 = r; print}' FS='\t' | tee -a "$tsv"
+    weir_run "$query" "$query" "$rep" --sink "$sink" "${digest[@]}"
   done
   $flink && "$harness/flink/cluster.sh" stop
 done

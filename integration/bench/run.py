@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Runs queries with `weir run` and prints one TSV line a run, in the columns of the Flink harness.
 
-run.py --weir BIN --data DIR --out DIR --events N [--reps N] [--sink json|blackhole] [--digest BENCHGEN] QUERY...
+run.py --weir BIN --data DIR --out DIR --events N [--reps N] [--sink json|blackhole] [--digest BENCHGEN] [--cluster] QUERY...
 
 seconds is the time of the whole process: from its start to its exit, the last checkpoint and commit included.
 CPU and peak memory are what the kernel counted for the process (wait4).
+With --cluster it runs on a job manager and two task managers instead, as `weir-2tm`: seconds are from the submission
+to the end of the job, CPU and peak memory the sums of the three processes, and the note says how much crossed the wire.
 """
 import argparse
 import json
@@ -15,6 +17,9 @@ import subprocess
 import sys
 import time
 
+sys.dont_write_bytecode = True  # nothing is left beside the scripts
+import cluster
+
 HERE = pathlib.Path(__file__).parent
 SINKS = {"blackhole": "blackhole: {}", "json": 'file: { path: "%s" }'}
 
@@ -22,6 +27,19 @@ SINKS = {"blackhole": "blackhole: {}", "json": 'file: { path: "%s" }'}
 def busy():
     fields = open("/proc/stat").readline().split()[1:]
     return sum(int(fields[i]) for i in (0, 1, 2, 5, 6, 7)) / os.sysconf("SC_CLK_TCK")
+
+
+def alone(args, document, out):
+    """One process: what it said, seconds, CPU seconds, peak memory in MiB, note."""
+    command = [args.weir, "run", str(document), "--state", str(out / "state"), "-o", "json"]
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    printed = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - start
+    if status != 0:
+        sys.exit(f"{document}: weir ended with {os.waitstatus_to_exitcode(status)}")
+    return json.loads(printed), seconds, used.ru_utime + used.ru_stime, used.ru_maxrss // 1024, ""
 
 
 def run(args, query, rep):
@@ -32,25 +50,18 @@ def run(args, query, rep):
     text = (HERE / "queries" / f"{query}.yaml").read_text()
     document = out / "datastream.yaml"
     document.write_text(text.replace("${DATA}", args.data).replace("${SINK}", sink))
-    command = [args.weir, "run", str(document), "--state", str(out / "state"), "-o", "json"]
     before = busy()
-    start = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    printed = process.stdout.read()
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - start
-    cpu = used.ru_utime + used.ru_stime
+    go = cluster.run if args.cluster else alone
+    result, seconds, cpu, peak, note = go(args, document, out)
     others = max(busy() - before - cpu, 0)
-    if status != 0:
-        sys.exit(f"{query}: weir ended with {os.waitstatus_to_exitcode(status)}")
-    result = json.loads(printed)
     rows, digest = str(result["summary"]["progress"]["rowsOut"]), "-"
     if args.sink == "json" and args.digest:
         columns = subprocess.check_output([args.digest, "digest", str(out / "rows")], text=True).split("\t")
         rows, digest = columns[1], columns[2]
     line = [
-        "weir", query, rep, args.events, f"{seconds:.3f}", f"{args.events / seconds:.0f}", f"{cpu:.2f}", used.ru_maxrss // 1024,
-        rows, digest, f"{seconds:.3f}", "0.000", f"{others:.2f}", result["checkpoints"]["completed"], args.sink,
+        "weir-2tm" if args.cluster else "weir", query, rep, args.events, f"{seconds:.3f}", f"{args.events / seconds:.0f}",
+        f"{cpu:.2f}", peak, rows, digest, f"{seconds:.3f}", "0.000", f"{others:.2f}", result["checkpoints"]["completed"],
+        args.sink + note,
     ]
     print(*line, sep="\t", flush=True)
     shutil.rmtree(out)
@@ -64,6 +75,7 @@ def main():
     parser.add_argument("--reps", type=int, default=1)
     parser.add_argument("--sink", choices=SINKS, default="blackhole")
     parser.add_argument("--digest")
+    parser.add_argument("--cluster", action="store_true")
     parser.add_argument("queries", nargs="+")
     args = parser.parse_args()
     for rep in range(1, args.reps + 1):

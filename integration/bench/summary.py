@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Medians of a results file and their ratios: events a second, CPU seconds per million events, peak memory, equal results."""
+"""Medians of a results file and their ratios: events a second, CPU seconds per million events, peak memory, equal results;
+and, where a query ran as a cluster too, the price of the wire."""
 import collections
 import statistics
 import sys
@@ -21,7 +22,9 @@ def show(value, form):
 
 print(f"{'query':<16}{'weir M/s':>10}{'flink M/s':>10}{'ratio':>8}{'limit M/s':>10}{'of limit':>9}"
       f"{'cpu/M':>8}{'flink':>8}{'RSS MB':>8}{'flink':>8}  results")
-for query in dict.fromkeys(query for query, _ in runs):
+queries = list(dict.fromkeys(query for query, _ in runs))
+wired = [query for query in queries if (query, "weir-2tm") in runs]
+for query in queries:
     speed = {system: median(query, system, 5) for system in ("weir", "flink", "limit")}
     cpu = {system: median(query, system, 6) for system in ("weir", "flink")}
     events = median(query, "weir", 3)
@@ -35,3 +38,23 @@ for query in dict.fromkeys(query for query, _ in runs):
     print(f"{query:<16}{show(millions['weir'], '{:.2f}'):>10}{show(millions['flink'], '{:.3f}'):>10}{show(ratio, '{:.1f}x'):>8}"
           f"{show(millions['limit'], '{:.2f}'):>10}{show(share, '{:.0%}'):>9}{show(per_million['weir'], '{:.2f}'):>8}"
           f"{show(per_million['flink'], '{:.2f}'):>8}{show(rss['weir'], '{:.0f}'):>8}{show(rss['flink'], '{:.0f}'):>8}  {verdict}")
+
+
+def noted(query, key):
+    """The median of a number in the notes, `key=number`."""
+    notes = [dict(word.split("=") for word in run[14].split() if "=" in word) for run in runs[query, "weir-2tm"]]
+    return statistics.median(float(note[key]) for note in notes)
+
+
+if wired:
+    print(f"\n{'the wire':<26}{'1 proc M/s':>11}{'2 tm M/s':>10}{'ratio':>7}{'cpu/M':>7}{'2 tm':>7}{'more':>7}"
+          f"{'MB':>7}{'MB/s':>7}{'CPU s/GB':>9}  results")
+for query in wired:
+    speed = [median(query, system, 5) / 1e6 for system in ("weir", "weir-2tm")]
+    millions = median(query, "weir", 3) / 1e6
+    cpu = [median(query, system, 6) / millions for system in ("weir", "weir-2tm")]
+    crossed = noted(query, "wire_mb")
+    results = {(run[8], run[9]) for system in ("weir", "weir-2tm") for run in runs[query, system]}
+    print(f"{query:<26}{speed[0]:>11.2f}{speed[1]:>10.2f}{speed[1] / speed[0]:>6.2f}x{cpu[0]:>7.2f}{cpu[1]:>7.2f}"
+          f"{cpu[1] - cpu[0]:>7.2f}{crossed:>7.0f}{noted(query, 'wire_mb_per_s'):>7.0f}"
+          f"{(cpu[1] - cpu[0]) * millions / crossed * 1e3:>9.2f}  {'equal' if len(results) == 1 else f'DIFFERENT {sorted(results)}'}")

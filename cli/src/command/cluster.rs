@@ -13,7 +13,7 @@ use jobmanager::jobs::{self, World};
 use serde_json::json;
 use taskmanager::{Lines, Surroundings, TaskManager};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Endpoint;
 
@@ -69,7 +69,7 @@ pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines) -> Result<
     wiring::loopback_only("--metrics", arguments.metrics)?;
     let parts = Parts::new(wiring::allowed(&arguments.paths))?;
     let (control_runtime, data_runtime) = (wiring::control_runtime()?, wiring::io_runtime()?);
-    control_runtime.block_on(async {
+    let outcome = control_runtime.block_on(async {
         let scope = Scope::root("taskmanager", control_runtime.handle().clone());
         let (exchange, data_address) = listen("--listen", arguments.listen).await?;
         let (metrics, metrics_address) = listen("--metrics", arguments.metrics).await?;
@@ -107,7 +107,9 @@ pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines) -> Result<
         until_told().await?;
         taskmanager.shut_down().await;
         Ok(Exit::Success)
-    })
+    });
+    wiring::leave([control_runtime, data_runtime]);
+    outcome
 }
 
 /// What a job manager of this process is told.
@@ -164,12 +166,31 @@ fn serve_metrics(scope: &Scope, listener: TcpListener, taskmanager: &Arc<TaskMan
     });
 }
 
+/// Hears Ctrl-C and SIGTERM from when it is made, also those that come while nobody waits for them.
+pub(crate) struct Told {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Told {
+    pub(crate) fn listen() -> Result<Self, Stop> {
+        let heard = |kind| signal(kind).map_err(|error| Stop::new(Exit::Failed, format!("no signals: {error}")));
+        Ok(Self {
+            interrupt: heard(SignalKind::interrupt())?,
+            terminate: heard(SignalKind::terminate())?,
+        })
+    }
+
+    pub(crate) async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
 /// Waits for Ctrl-C or SIGTERM.
 pub(crate) async fn until_told() -> Result<(), Stop> {
-    let no_signals = |error: std::io::Error| Stop::new(Exit::Failed, format!("no signals: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
-    tokio::select! {
-        told = tokio::signal::ctrl_c() => told.map_err(no_signals),
-        _ = terminate.recv() => Ok(()),
-    }
+    Told::listen()?.wait().await;
+    Ok(())
 }

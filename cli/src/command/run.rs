@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, watch};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
-use super::cluster::{BUILD, jobmanager_options, listen, refused, until_told};
+use super::cluster::{BUILD, Told, jobmanager_options, listen, refused};
 use super::documents::read;
 use super::submit::{end, reading, said};
 use crate::args::{OutputForm, Run};
@@ -34,7 +34,7 @@ const SHOW_EVERY: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(run: &Run, form: OutputForm, lines: Lines) -> Result<Exit, Stop> {
     let (control_runtime, data_runtime) = (wiring::control_runtime()?, wiring::io_runtime()?);
-    control_runtime.block_on(async {
+    let outcome = control_runtime.block_on(async {
         if let Some(address) = run.listen {
             wiring::loopback_only("--listen", address)?;
         }
@@ -69,7 +69,9 @@ pub(crate) fn run(run: &Run, form: OutputForm, lines: Lines) -> Result<Exit, Sto
         };
         let ended = try_join_all(planned.into_iter().map(alone)).await?;
         report(form, &ended)
-    })
+    });
+    wiring::leave([control_runtime, data_runtime]);
+    outcome
 }
 
 /// What one datastream of a `weir run` lives in.
@@ -155,6 +157,7 @@ impl House<'_> {
     async fn follow(&self, leader: &JobManager, name: &str, mut summary: watch::Receiver<Summary>) -> Result<(), Stop> {
         let clock = &self.parts.clock;
         let mut progress = Progress::begin(clock.now());
+        let mut signals = Told::listen()?;
         let mut told = false;
         loop {
             let current = summary.borrow_and_update().clone();
@@ -170,8 +173,7 @@ impl House<'_> {
                     }
                 }
                 () = clock.sleep(SHOW_EVERY) => {}
-                outcome = until_told() => {
-                    outcome?;
+                () = signals.wait() => {
                     if told {
                         return Err(Stop::new(Exit::Interrupted, format!("{name}: left; run it again to go on from its last checkpoint")));
                     }

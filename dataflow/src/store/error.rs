@@ -68,16 +68,29 @@ pub enum Error {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let failure = match &error {
+        Self::from(&error)
+    }
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        let failure = match error {
             Error::Missing { .. } | Error::Exists { .. } | Error::Refused { .. } => Self::fail(""),
             Error::Denied { .. } => {
                 Self::fail("").help("give the user that runs Weir the right to read and write there")
             }
-            Error::Full { .. } => Self::retry("").help("free some space; the job goes on by itself"),
+            // Whether it restarts is the job's affair, and not known here.
+            Error::Full { .. } => Self::retry("").help(
+                "free some space: a job that restarts then goes on by itself, one that has failed when it is run again",
+            ),
+            Error::Unknown { url, .. } if url.starts_with("s3://") => Self::retry("").help(
+                "check that the object store answers, and that this machine reaches it; \
+                 `AWS_ENDPOINT_URL_S3` says where it is, if not Amazon's own",
+            ),
             Error::Unknown { .. } => Self::retry(""),
         };
         Self {
-            message: chain(&error),
+            message: chain(error),
             ..failure
         }
     }

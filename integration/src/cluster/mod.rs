@@ -39,15 +39,20 @@ pub fn binary() -> PathBuf {
     found.unwrap_or_else(|| panic!("no `weir` near {}: cargo build --release --package cli", own.display()))
 }
 
+/// One command of `weir`, not started yet.
+#[must_use]
+pub fn command(arguments: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(binary());
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command
+}
+
 /// Runs one command of `weir` to its end.
 ///
 /// # Errors
 /// When it cannot be started.
 pub fn weir(arguments: &[&str], folder: &Path) -> Result<Output> {
-    Command::new(binary())
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
+    command(arguments, folder)
         .output()
         .with_context(|| format!("weir {}", arguments.join(" ")))
 }
@@ -59,6 +64,7 @@ pub struct Cluster {
     taskmanagers: BTreeMap<String, Process>,
     starts: u32,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     rest: String,
     control: String,
 }
@@ -70,6 +76,14 @@ impl Cluster {
     /// # Errors
     /// When it is not ready in time.
     pub fn start(folder: &Path, arguments: &[&str]) -> Result<Self> {
+        Self::start_in(folder, arguments, Vec::new())
+    }
+
+    /// The same, with `environment` for every process: where S3 is.
+    ///
+    /// # Errors
+    /// When it is not ready in time.
+    pub fn start_in(folder: &Path, arguments: &[&str], environment: Vec<(String, String)>) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let none = "127.0.0.1:0".to_owned();
         let mut cluster = Self {
@@ -78,6 +92,7 @@ impl Cluster {
             taskmanagers: BTreeMap::new(),
             starts: 0,
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            environment,
             rest: none.clone(),
             control: none,
         };
@@ -94,7 +109,7 @@ impl Cluster {
         let ready = self.folder.join(format!("ready-{}.json", self.starts));
         let state = self.folder.join("state");
         let mut command = Command::new(binary());
-        command.args([
+        command.envs(self.environment.iter().cloned()).args([
             "jobmanager",
             "--log",
             "info",
@@ -136,6 +151,7 @@ impl Cluster {
     pub fn start_taskmanager(&mut self, name: &str, arguments: &[&str]) -> Result<()> {
         let mut command = Command::new(binary());
         command
+            .envs(self.environment.iter().cloned())
             .args([
                 "taskmanager",
                 "--log",

@@ -11,6 +11,11 @@ pub use compare::{Verdict, compare};
 pub use expected::generated;
 pub use outside::read_folder;
 
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::Value;
+
 /// What the oracle remembers of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Event {
@@ -44,6 +49,36 @@ pub fn event(record: &[u8]) -> Option<Event> {
 pub fn event_type(record: &[u8]) -> Option<&str> {
     let value = field(record, br#""eventType":""#)?;
     std::str::from_utf8(value.split(|byte| *byte == b'"').next()?).ok()
+}
+
+/// The shop events that the generator makes with `options`, of the types in `kept`; of all types where it names none.
+///
+/// # Errors
+/// When the options are not the generator's, or the stream does not end.
+pub fn expected(options: &Value, kept: &[&str]) -> Result<Vec<Event>> {
+    let mut events = Vec::new();
+    generated(options, &mut |record| {
+        if kept.is_empty() || event_type(record).is_some_and(|kind| kept.contains(&kind)) {
+            events.extend(event(record));
+        }
+    })?;
+    Ok(events)
+}
+
+/// The shop events that an outsider sees below `folder`. A record that is none counts as an event that nobody expects.
+///
+/// # Errors
+/// When a file cannot be read to its end.
+pub fn visible(folder: &Path) -> Result<Vec<Event>> {
+    let mut events = Vec::new();
+    read_folder(folder, &mut |record| {
+        events.push(event(record).unwrap_or_else(|| Event {
+            id: 0,
+            time: 0,
+            digest: fingerprint(record),
+        }));
+    })?;
+    Ok(events)
 }
 
 /// What stands behind the first `needle`.

@@ -5,3 +5,5 @@ mod logs;
 mod recovery;
 mod refusals;
 mod resume;
+mod schema;
+mod unread;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use integration::cluster::Cluster;
-use integration::oracle::{Event, compare, event, event_type, generated, read_folder};
+use integration::oracle::{self, compare};
 use serde_json::{Value, json};
 
 const EVENTS: u64 = 600_000;
@@ -21,21 +21,10 @@ fn document(sink: &str) -> String {
     )
 }
 
-fn expected() -> Result<Vec<Event>> {
-    let mut events = Vec::new();
-    let options = json!({"events": "shop", "count": EVENTS, "splits": 2, "seed": 3});
-    generated(&options, &mut |record| {
-        if matches!(event_type(record), Some("PAGE_VIEW" | "PURCHASE")) {
-            events.extend(event(record));
-        }
-    })?;
-    Ok(events)
-}
-
 fn judge(folder: &Path) -> Result<()> {
-    let mut actual = Vec::new();
-    read_folder(folder, &mut |record| actual.extend(event(record)))?;
-    let verdict = compare(expected()?, actual);
+    let options = json!({"events": "shop", "count": EVENTS, "splits": 2, "seed": 3});
+    let expected = oracle::expected(&options, &["PAGE_VIEW", "PURCHASE"])?;
+    let verdict = compare(expected, oracle::visible(folder)?);
     ensure!(verdict.expected > 0 && verdict.is_exact(), "{verdict:?}");
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use integration::cluster::{Deadline, Process, binary, until, weir};
-use integration::oracle::{Event, compare, event, generated, read_folder};
+use integration::oracle::{self, Event, compare};
 use serde_json::json;
 
 const EVENTS: u64 = 400_000;
@@ -22,16 +22,7 @@ fn document(folder: &Path) -> String {
 }
 
 fn expected() -> Result<Vec<Event>> {
-    let mut events = Vec::new();
-    let options = json!({"events": "shop", "count": EVENTS, "splits": 2, "seed": 7});
-    generated(&options, &mut |record| events.extend(event(record)))?;
-    Ok(events)
-}
-
-fn actual(folder: &Path) -> Result<Vec<Event>> {
-    let mut events = Vec::new();
-    read_folder(folder, &mut |record| events.extend(event(record)))?;
-    Ok(events)
+    oracle::expected(&json!({"events": "shop", "count": EVENTS, "splits": 2, "seed": 7}), &[])
 }
 
 fn start(folder: &Path) -> Result<Process> {
@@ -65,7 +56,7 @@ fn a_killed_run_goes_on_where_it_was_and_a_finished_one_says_so() -> Result<()> 
         })?;
         drop(process);
         ensure!(
-            actual(&place.path().join("out"))?.len() < expected()?.len(),
+            oracle::visible(&place.path().join("out"))?.len() < expected()?.len(),
             "round {round} was killed in mid-flow"
         );
     }
@@ -73,7 +64,7 @@ fn a_killed_run_goes_on_where_it_was_and_a_finished_one_says_so() -> Result<()> 
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     ensure!(output.status.success(), "{said}");
     ensure!(said.contains("goes on"), "it says that it goes on: {said}");
-    let verdict = compare(expected()?, actual(&place.path().join("out"))?);
+    let verdict = compare(expected()?, oracle::visible(&place.path().join("out"))?);
     ensure!(verdict.is_exact(), "{verdict:?}");
 
     let output = weir(&["run", "datastream.yaml"], place.path())?;
@@ -83,7 +74,7 @@ fn a_killed_run_goes_on_where_it_was_and_a_finished_one_says_so() -> Result<()> 
         "a finished run says so: {said}"
     );
     ensure!(
-        compare(expected()?, actual(&place.path().join("out"))?).is_exact(),
+        compare(expected()?, oracle::visible(&place.path().join("out"))?).is_exact(),
         "and writes nothing more"
     );
     Ok(())

@@ -1,6 +1,9 @@
 //! Stores and sinks on a real S3 server: SeaweedFS, one process per test, installed by `integration/servers.sh`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod away;
+mod hang;
+mod rows;
 mod server;
 
 use std::sync::Arc;
@@ -11,23 +14,14 @@ use connectors::format::json::Json;
 use connectors::parquet::Parquet;
 use dataflow::contract::Connector;
 use dataflow::store::open::{AllowPaths, OpenStores, S3};
-use dataflow::store::{Error, Store, Stores};
+use dataflow::store::{Error, Stores};
 use dataflow::testing::sink::{Rows, Subject, check, check_walks};
 use dataflow::{Disposition, Failure};
 use integration::cluster::Deadline;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rows::published;
 use serde_json::{Value, json};
 use server::Server;
-
-/// The names that a reader of the bucket sees: nothing below folders whose name begins with `_`.
-async fn published(store: &dyn Store) -> Vec<String> {
-    let objects = store.list("").await.unwrap();
-    objects
-        .into_iter()
-        .map(|object| object.path)
-        .filter(|path| !path.split('/').any(|part| part.starts_with('_')))
-        .collect()
-}
 
 fn numbers_of_lines(bytes: &[u8]) -> Vec<i64> {
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
@@ -65,7 +59,7 @@ fn subject(server: &Server, connector: Arc<dyn Connector>, more: &Value) -> Subj
         let store = Arc::clone(&store);
         let visible: futures::future::BoxFuture<'static, Vec<i64>> = Box::pin(async move {
             let mut numbers = Vec::new();
-            for path in published(store.as_ref()).await {
+            for path in published(store.as_ref()).await.unwrap() {
                 let bytes = store.read(&path).await.unwrap();
                 numbers.extend(if path.ends_with(".parquet") {
                     numbers_of_parquet(bytes)

@@ -1,7 +1,7 @@
-//! A SeaweedFS of our own on loopback, in a folder of its own; killed when it is dropped.
+//! A SeaweedFS of our own on loopback, in a folder of its own; killed when it is dropped, or before and begun again.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -27,9 +27,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// A running server.
 pub(crate) struct Server {
-    port: u16,
+    ports: [u16; 10],
     process: Process,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Where `integration/servers.sh` puts the server.
@@ -60,49 +60,78 @@ fn free_ports<const N: usize>() -> Result<[u16; N]> {
     Ok(ports)
 }
 
+/// The process of a server with its data in `folder`.
+fn spawn(folder: &Path, ports: [u16; 10]) -> Result<Process> {
+    let mut command = Command::new(binary()?);
+    command.arg("mini").arg(format!("-dir={}", folder.display())).args([
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-webdav=false",
+        "-admin.ui=false",
+    ]);
+    command
+        .args(["-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"])
+        .arg(format!("-bucket={BUCKET}"));
+    let names = [
+        "s3.port",
+        "s3.port.grpc",
+        "master.port",
+        "master.port.grpc",
+        "volume.port",
+        "volume.port.grpc",
+        "filer.port",
+        "filer.port.grpc",
+        "admin.port",
+        "admin.port.grpc",
+    ];
+    command.args(names.iter().zip(ports).map(|(name, port)| format!("-{name}={port}")));
+    command
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+        .current_dir(folder);
+    Process::start("weed", command, &folder.join("log"))
+}
+
 impl Server {
     /// Starts a server and waits until it answers.
     pub(crate) async fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let ports: [u16; 10] = free_ports()?;
-        let mut command = Command::new(binary()?);
-        command
-            .arg("mini")
-            .arg(format!("-dir={}", folder.path().display()))
-            .args([
-                "-ip=127.0.0.1",
-                "-ip.bind=127.0.0.1",
-                "-webdav=false",
-                "-admin.ui=false",
-            ]);
-        command
-            .args(["-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"])
-            .arg(format!("-bucket={BUCKET}"));
-        let names = [
-            "s3.port",
-            "s3.port.grpc",
-            "master.port",
-            "master.port.grpc",
-            "volume.port",
-            "volume.port.grpc",
-            "filer.port",
-            "filer.port.grpc",
-            "admin.port",
-            "admin.port.grpc",
-        ];
-        command.args(names.iter().zip(ports).map(|(name, port)| format!("-{name}={port}")));
-        command
-            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-            .current_dir(folder.path());
-        let process = Process::start("weed", command, &folder.path().join("log"))?;
-        let mut server = Self {
-            port: ports[0],
-            process,
-            _folder: folder,
-        };
+        let ports = free_ports()?;
+        let process = spawn(folder.path(), ports)?;
+        let mut server = Self { ports, process, folder };
         server.ready().await.with_context(|| server.process.log())?;
         Ok(server)
+    }
+
+    /// `kill -9`: it is away until it is begun again.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.process.signal("KILL")?;
+        self.process.wait(Deadline::of(READY)).map(drop)
+    }
+
+    /// Starts it anew after a kill, at the same address with the same data, and waits until it answers.
+    pub(crate) async fn start_again(&mut self) -> Result<()> {
+        self.process = spawn(self.folder.path(), self.ports)?;
+        self.ready().await.with_context(|| self.process.log())
+    }
+
+    /// The process, to be held up.
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// What a process of ours is told of it.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        let all = [
+            ("AWS_ENDPOINT_URL_S3", self.endpoint()),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+        ];
+        all.map(|(name, value)| (name.to_owned(), value)).to_vec()
+    }
+
+    fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[0])
     }
 
     /// Waits until the bucket is there and takes an object.
@@ -121,7 +150,7 @@ impl Server {
     /// How to reach it.
     pub(crate) fn settings(&self) -> S3 {
         S3 {
-            endpoint: Some(format!("http://127.0.0.1:{}", self.port)),
+            endpoint: Some(self.endpoint()),
             region: None,
             access_key: Some(ACCESS_KEY.to_owned()),
             secret_key: Some(SECRET_KEY.to_owned()),

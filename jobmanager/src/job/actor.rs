@@ -153,7 +153,7 @@ async fn read(
             Ok(found) => return (Some(found), None),
             Err(error) => error,
         };
-        let failure = error.into_failure();
+        let failure = error.failure();
         if failure.disposition != Disposition::Retry {
             return (None, Some(failure));
         }
@@ -198,7 +198,7 @@ pub(super) struct Actor {
     pub(super) concluded: bool,
     pub(super) last_reached: Reached,
     pub(super) record_bytes: u64,
-    pub(super) record_trouble: Option<String>,
+    pub(super) record_trouble: Option<Failure>,
     pub(super) failed_at: Option<Instant>,
     pub(super) blame: Blame,
     pub(super) history: History,
@@ -329,11 +329,14 @@ impl Actor {
                 reason,
             } => self.lost(&task_manager, &incarnation, &reason),
             Event::Recorded { record, outcome } => self.recorded(*record, outcome),
-            Event::RecordTrouble(epoch, text) => {
+            Event::RecordTrouble(epoch, failure) => {
                 if self.record_trouble.is_none() {
-                    self.say("WARN", format!("the record of {epoch} cannot be written yet: {text}"));
+                    self.say(
+                        "WARN",
+                        format!("the record of {epoch} cannot be written yet: {failure}"),
+                    );
                 }
-                self.record_trouble = Some(text);
+                self.record_trouble = Some(failure);
             }
             Event::Concluded(outcome) => self.concluded(outcome),
             Event::Asked(ask) => self.asked(ask),
@@ -495,7 +498,7 @@ impl Actor {
                 Failure::fail(text)
                     .help("another job manager works on this state folder; this one steps down from the job")
             }
-            Err(error) => error.into_failure(),
+            Err(error) => error.failure(),
         };
         self.coordinate(checkpoint::Event::Unrecordable(epoch, refusal.message.clone()));
         self.fail(refusal, Blame::default());

@@ -1,5 +1,6 @@
 //! What a job hears, and the handle by which it is reached.
 
+use dataflow::Failure;
 use dataflow::id::{Epoch, JobId, SubtaskId};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -43,7 +44,7 @@ pub enum Event {
         outcome: Result<Appended, Error>,
     },
     /// A try at a record failed; it is tried again.
-    RecordTrouble(Epoch, String),
+    RecordTrouble(Epoch, Failure),
     /// The end of the job is written down, or cannot be.
     Concluded(Result<(), Error>),
     /// A person asks.

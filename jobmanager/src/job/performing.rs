@@ -245,10 +245,7 @@ impl Actor {
         if let Err(error) = outcome {
             self.say(
                 "ERROR",
-                format!(
-                    "the end of the job is not written down: {}",
-                    error.into_failure().message
-                ),
+                format!("the end of the job is not written down: {}", error.failure().message),
             );
         }
     }
@@ -321,7 +318,7 @@ impl Actor {
         let bytes = match self.chain.encode(&record) {
             Ok(bytes) => bytes,
             Err(error) => {
-                let failure = error.into_failure();
+                let failure = error.failure();
                 self.coordinate(checkpoint::Event::Unrecordable(epoch, failure.message.clone()));
                 return self.fail(failure, Blame::default());
             }
@@ -333,7 +330,7 @@ impl Actor {
             let trouble = own.clone();
             let trouble = move |error: &Error| {
                 // Only for people; the next one says the same.
-                let _ = trouble.try_send(Event::RecordTrouble(epoch, error.to_string()));
+                let _ = trouble.try_send(Event::RecordTrouble(epoch, error.failure()));
             };
             let outcome = chain.append_until_known(epoch, bytes, trouble).await;
             // The job is there as long as it runs.

@@ -70,13 +70,14 @@ impl Actor {
         let trouble = self
             .record_trouble
             .as_ref()
-            .map(|text| format!("a checkpoint cannot be written: {text}"));
+            .map(|failure| format!("a checkpoint cannot be written: {}", failure.message));
+        let help = self.record_trouble.as_ref().and_then(|failure| failure.help.clone());
         Summary {
             name: self.job.name.clone(),
             job: self.job.to_string(),
             state: self.state,
             reason: reason.map(|failure| failure.message.clone()).or(trouble),
-            help: reason.and_then(|failure| failure.help.clone()),
+            help: reason.map_or(help, |failure| failure.help.clone()),
             since_ms: self.since.0,
             subtasks_running: self.deployment.as_ref().map_or(0, Deployment::running_count),
             subtasks: u32::try_from(self.execution.subtasks.len()).unwrap_or(u32::MAX),

@@ -60,7 +60,7 @@ pub enum Error {
     #[error("the job manager is shutting down")]
     ShuttingDown,
     /// The state folder fails.
-    #[error("nothing was changed, or it is not known: {0}")]
+    #[error("nothing was changed, or it is not known: {}", .0.failure().message)]
     Store(#[from] store::Error),
 }
 
@@ -100,7 +100,11 @@ impl Error {
             Self::Name { .. } => "use up to 100 letters, digits, `-`, `_` and `.`, and begin with a letter or digit".to_owned(),
             Self::Silent { .. } => "try again in a moment; its log says what it is doing".to_owned(),
             Self::ShuttingDown => "start the job manager again".to_owned(),
-            Self::Store(_) => "check that the state folder is there and can be written, then look with `weir list`".to_owned(),
+            Self::Store(error) => {
+                let help = error.failure().help;
+                let help = help.unwrap_or_else(|| "check that the state folder is there and can be written".to_owned());
+                format!("{help}; then look with `weir list`")
+            }
         }
     }
 }

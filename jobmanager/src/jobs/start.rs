@@ -90,7 +90,7 @@ impl JobManager {
             .await
             .map_err(not_leading)?;
         let ledger = Ledger::open(world.store.clone(), leadership.term, world.clock.clone()).await;
-        let ledger = Arc::new(ledger.map_err(|error| error.into_failure())?);
+        let ledger = Arc::new(ledger.map_err(|error| error.failure())?);
         let state = world.store.url().to_owned();
         tracing::info!(term = leadership.term, state, "leading");
         let identity = Identity {
@@ -180,7 +180,15 @@ fn not_leading(error: leader::Error) -> Failure {
     let help = error.help();
     let failure = match &error {
         leader::Error::Led { .. } | leader::Error::MakesTwice { .. } => Failure::fail(error.to_string()),
-        leader::Error::Lock { .. } | leader::Error::Store(_) => {
+        // What its store says is more to the point: no room, no right, no server.
+        leader::Error::Store(cause) => {
+            let Failure {
+                message, help: to_do, ..
+            } = cause.failure();
+            let failure = Failure::fail(format!("{error}: {message}"));
+            return failure.help(to_do.as_deref().unwrap_or(help));
+        }
+        leader::Error::Lock { .. } => {
             let mut failure = Failure::fail(error.to_string());
             if let Some(cause) = error.source() {
                 failure = failure.because(cause);

@@ -61,7 +61,7 @@ impl Error {
 
     /// As a failure of a job, with what a person can do about it.
     #[must_use]
-    pub fn into_failure(self) -> Failure {
+    pub fn failure(&self) -> Failure {
         let text = self.to_string();
         match self {
             Self::Store(error) => {

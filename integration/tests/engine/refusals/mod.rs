@@ -1,5 +1,9 @@
 //! Whatever cannot work is refused with a clear error and a non-zero exit, and nothing panics.
 
+mod away;
+mod disk;
+mod rights;
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -12,33 +16,37 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Runs a command that must fail with `code` and say all of `words`.
-fn refused(arguments: &[&str], folder: &Path, code: i32, words: &[&str]) -> Result<()> {
-    let output = weir(arguments, folder)?;
-    let said = said(&output);
+/// Holds what a command did against what it must do: fail with `code`, and say all of `words`.
+fn check_refusal(what: &str, output: &Output, code: i32, words: &[&str]) -> Result<()> {
+    let said = said(output);
     ensure!(
         output.status.code() == Some(code),
-        "weir {}: exit {:?}, said {said}",
-        arguments.join(" "),
+        "{what}: exit {:?}, said {said}",
         output.status.code()
     );
     for word in words {
-        ensure!(
-            said.contains(word),
-            "weir {}: `{word}` is missing in\n{said}",
-            arguments.join(" ")
-        );
+        ensure!(said.contains(word), "{what}: `{word}` is missing in\n{said}");
     }
     ensure!(!said.contains("panicked"), "{said}");
     Ok(())
 }
 
+/// Runs a command that must fail with `code` and say all of `words`.
+fn refused(arguments: &[&str], folder: &Path, code: i32, words: &[&str]) -> Result<()> {
+    let output = weir(arguments, folder)?;
+    check_refusal(&format!("weir {}", arguments.join(" ")), &output, code, words)
+}
+
+/// A document that is not tried again where it fails.
+fn document(source: &str, sink: &str) -> String {
+    format!(
+        "datastreamName: refused\ncontactName: test\ndesiredState: ON\nrestart: never\nsources:\n  - {source}\nsinks:\n  - {sink}\n"
+    )
+}
+
 /// Runs a document that must fail.
 fn run_refused(folder: &Path, source: &str, sink: &str, words: &[&str]) -> Result<()> {
-    let text = format!(
-        "datastreamName: refused\ncontactName: test\ndesiredState: ON\nrestart: never\nsources:\n  - {source}\nsinks:\n  - {sink}\n"
-    );
-    fs::write(folder.join("refused.yaml"), text)?;
+    fs::write(folder.join("refused.yaml"), document(source, sink))?;
     refused(&["run", "refused.yaml", "--fresh"], folder, 1, words)
 }
 
