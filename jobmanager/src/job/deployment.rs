@@ -1,6 +1,7 @@
 //! One deployment of a job: its attempts, where they sit, and what they last said of themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use dataflow::Scope;
 use dataflow::id::{Generation, SubtaskId};
@@ -35,11 +36,17 @@ pub(super) struct Deployment {
     pub(super) reporter: mpsc::Sender<Discovered>,
 }
 
-/// The last two counts of a subtask, from which rates are made.
+/// Rates are made over one to two of these. Counts also come with every acknowledgement, milliseconds apart: between two of
+/// those there are no rows, or a thousand.
+const RATE_SPAN: Duration = Duration::from_secs(1);
+
+/// The last counts of a subtask, and older ones, from which rates are made.
 #[derive(Clone, Debug)]
 pub(super) struct Observed {
     pub(super) now: (Instant, Gauges),
-    pub(super) before: Option<(Instant, Gauges)>,
+    before: Option<(Instant, Gauges)>,
+    /// Takes the place of `before` when it is old enough.
+    next: (Instant, Gauges),
 }
 
 impl Deployment {
@@ -120,14 +127,10 @@ impl Deployment {
         if gauges.generation != self.generation || !self.attempts.contains_key(&subtask) {
             return;
         }
-        let before = self.observed.remove(&subtask).map(|observed| observed.now);
-        self.observed.insert(
-            subtask,
-            Observed {
-                now: (now, gauges),
-                before,
-            },
-        );
+        match self.observed.get_mut(&subtask) {
+            Some(observed) => observed.again(now, gauges),
+            None => drop(self.observed.insert(subtask, Observed::first(now, gauges))),
+        }
     }
 
     /// The subtasks of one task manager are gone with it; says which.
@@ -145,11 +148,49 @@ impl Deployment {
 }
 
 impl Observed {
-    /// The growth of a count in a second, between the last two looks.
+    fn first(now: Instant, gauges: Gauges) -> Self {
+        let now = (now, gauges);
+        Self {
+            before: None,
+            next: now.clone(),
+            now,
+        }
+    }
+
+    fn again(&mut self, now: Instant, gauges: Gauges) {
+        self.now = (now, gauges);
+        if now.since(self.next.0) >= RATE_SPAN {
+            self.before = Some(std::mem::replace(&mut self.next, self.now.clone()));
+        }
+    }
+
+    /// The growth of a count in a second, over the last one or two of them.
     pub(super) fn rate(&self, count: impl Fn(&Gauges) -> u64) -> f64 {
         let Some((then, before)) = &self.before else { return 0.0 };
         let seconds = self.now.0.since(*then).as_secs_f64();
         let grown = count(&self.now.1).saturating_sub(count(before));
         if seconds > 0.0 { grown as f64 / seconds } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_that_come_in_pairs_give_a_steady_rate() {
+        let gauges = |records_in| Gauges {
+            records_in,
+            ..Gauges::default()
+        };
+        let at = |ms| Instant::from_start(Duration::from_millis(ms));
+        // A thousand rows a second; every 300 ms two counts, a millisecond apart.
+        let mut observed = Observed::first(at(0), gauges(0));
+        for ms in (300..9_000).step_by(300) {
+            observed.again(at(ms), gauges(ms));
+            observed.again(at(ms + 1), gauges(ms));
+            let rate = observed.rate(|gauges| gauges.records_in);
+            assert!(ms < 1_200 || (990.0..=1_010.0).contains(&rate), "{rate} at {ms} ms");
+        }
     }
 }
