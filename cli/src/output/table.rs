@@ -118,7 +118,11 @@ mod tests {
         assert_eq!(age(3_250), "3.2s");
         assert_eq!(age(7_500_000), "2h 5m");
         assert_eq!(ago(1_000, WallTime(64_000)), "1m 3s");
-        assert_eq!(ago(2_000, WallTime(1_000)), "0ms", "another machine's clock may be ahead");
+        assert_eq!(
+            ago(2_000, WallTime(1_000)),
+            "0ms",
+            "another machine's clock may be ahead"
+        );
     }
 
     #[test]
