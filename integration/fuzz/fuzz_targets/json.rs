@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{BinaryViewArray, BinaryViewBuilder};
+use arrow::array::{Array, BinaryViewArray, BinaryViewBuilder};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use connectors::format::json::Json;

@@ -118,9 +118,17 @@ fn a_row_that_cannot_be_written_is_a_dead_letter_and_stops_nothing() -> Result<(
     let output = weir(&["run", "ratios.yaml"], place.path())?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let written = lines(&place.path().join("out"))?;
-    ensure!(written.len() == 900, "nine of ten rows can be written, found {}", written.len());
+    ensure!(
+        written.len() == 900,
+        "nine of ten rows can be written, found {}",
+        written.len()
+    );
     let letters = lines(&place.path().join("dead"))?;
-    ensure!(letters.len() == 101, "one of ten is 0 / 0, and one is no text: found {}", letters.len());
+    ensure!(
+        letters.len() == 101,
+        "one of ten is 0 / 0, and one is no text: found {}",
+        letters.len()
+    );
     let letters = letters.iter().map(|letter| serde_json::from_str(letter));
     let letters: Vec<serde_json::Value> = letters.collect::<Result<_, _>>()?;
     let (unread, unwritten): (Vec<_>, Vec<_>) = letters.iter().partition(|letter| letter["step"] != "sink-1");
@@ -133,7 +141,9 @@ fn a_row_that_cannot_be_written_is_a_dead_letter_and_stops_nothing() -> Result<(
         unwritten.len() == 100
             && letter["error"] == "ratio: JSON has no number NaN"
             && letter["position"].is_number()
-            && letter["record"].as_str().is_some_and(|record| record.contains("\"n\":")),
+            && letter["record"]
+                .as_str()
+                .is_some_and(|record| record.contains("\"n\":")),
         "{letter}"
     );
     Ok(())

@@ -374,10 +374,13 @@ impl Life {
             Decision::RestartAfter(delay, times) => {
                 self.restarts += 1;
                 self.waits = Some(failure.clone());
-                (
-                    Then::Restart(now + delay),
-                    format!("restart {times} in a row, after {} ms", delay.as_millis()),
-                )
+                let mut answer = format!("restart {times} in a row, after {} ms", delay.as_millis());
+                // Who reads of the first restart can end the series; of a job that gives up the end says what to do.
+                if let Some(help) = &failure.help {
+                    answer.push_str("; help: ");
+                    answer.push_str(help);
+                }
+                (Then::Restart(now + delay), answer)
             }
             Decision::GiveUp(reason) => (Then::Fail(failure.clone()), format!("the job fails: {reason}")),
         };

@@ -104,7 +104,7 @@ impl Actor {
         self.deployment = Some(deployment);
         self.say(
             "INFO",
-            format!("{generation}: {count} subtasks on {places} task managers, restored from {epoch}"),
+            format!("{generation}: {count} subtasks, {places} task managers, restored from {epoch}"),
         );
         // A job that is over only repeats its commits: nothing is read any more.
         if !over && let Err(failure) = self.start_enumerators() {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray,
-    UInt32Array, UInt64Builder,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, RecordBatch, StringArray, StringBuilder,
+    TimestampMillisecondArray, UInt32Array, UInt64Builder,
 };
 use arrow::compute::{take_arrays, take_record_batch};
 use arrow::datatypes::{Int32Type, UInt64Type};
@@ -53,9 +53,7 @@ impl DeadLetters {
         let records = records(&rows);
         let (splits, positions) = places(&rows);
         for (index, bad) in failed.iter().enumerate() {
-            self.sample(bad, records.value(index), || {
-                place(&splits, &positions, index)
-            });
+            self.sample(bad, records.value(index), || place(&splits, &positions, index));
         }
         let name = &self.origin.job.name;
         let now = TimestampMillisecondArray::from_value(self.origin.clock.wall().0, count).with_timezone("UTC");
@@ -72,7 +70,9 @@ impl DeadLetters {
             Arc::new(now),
             Arc::new(StringArray::from_iter(records.iter().map(|record| text(record?)))),
             Arc::new(BinaryArray::from_iter(
-                records.iter().map(|record| record.filter(|bytes| text(bytes).is_none())),
+                records
+                    .iter()
+                    .map(|record| record.filter(|bytes| text(bytes).is_none())),
             )),
         ];
         Ok(Batch::new(batch(&dead::schema(), columns, count)?))

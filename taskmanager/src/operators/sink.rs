@@ -32,12 +32,11 @@ struct Encoding {
     bytes_before: usize,
 }
 
-/// The encoder that a sink wants, with its format's name.
-pub(crate) fn encoder(
-    registry: &Registry,
-    recipe: &recipe::Sink,
-    input: &SchemaRef,
-) -> Result<Option<(String, Box<dyn Encoder>)>, Failure> {
+/// A format's name, and an encoder of it.
+type Named = (String, Box<dyn Encoder>);
+
+/// The encoder that a sink wants.
+pub(crate) fn encoder(registry: &Registry, recipe: &recipe::Sink, input: &SchemaRef) -> Result<Option<Named>, Failure> {
     let Some(recipe::Format { name, options }) = &recipe.format else {
         return Ok(None);
     };

@@ -171,7 +171,6 @@ fn written(field: &FieldRef, from: &DataType) -> Result<DataType, InvalidOptions
 
 impl Encoder for RowEncoder {
     fn encode(&mut self, rows: &RecordBatch, out: &mut Lines) -> Vec<BadRecord> {
-        self.written
-            .each_row(rows, out, |members, row, bytes| write::object(members, row, bytes))
+        self.written.each_row(rows, out, write::object)
     }
 }
