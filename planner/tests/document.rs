@@ -379,6 +379,25 @@ fn attacks_are_answered_with_errors_and_bounded_findings() {
     }
 }
 
+/// What fuzzing has found, and where it begins.
+#[test]
+fn texts_that_fuzzing_kept_have_findings_inside_the_text() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../integration/fuzz/corpus/document");
+    let mut tried = 0;
+    for entry in std::fs::read_dir(corpus).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let parsed = parse(&text);
+        for finding in parsed.diagnostics.iter() {
+            let place = finding.span.start..finding.span.end;
+            assert!(text.get(place).is_some(), "{}: {finding:?}", path.display());
+        }
+        let _ = parsed.diagnostics.render("corpus.yaml", &text, Look::Plain);
+        tried += 1;
+    }
+    assert!(tried >= 7, "the corpus is there");
+}
+
 /// A good document with some of its parts exchanged, repeated or removed.
 fn mutated() -> impl Strategy<Value = String> {
     let pieces = prop::collection::vec((0..EVERYTHING.len(), 0..40_usize, prop::sample::select(PIECES)), 1..6);

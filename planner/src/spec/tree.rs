@@ -46,7 +46,7 @@ pub(crate) fn read(text: &str, diagnostics: &mut Diagnostics) -> Vec<Node> {
     if documents.is_empty() {
         let missing = Diagnostic::new(
             codes::E0114,
-            Span::new(0, text.len().min(1)),
+            Span::new(0, text.chars().next().map_or(0, char::len_utf8)),
             "the file holds no datastream",
         );
         diagnostics.push(missing.help("the smallest one has `datastreamName`, `sources` and `sinks`"));
