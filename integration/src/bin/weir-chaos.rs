@@ -51,7 +51,7 @@ const KEPT: &str = "ADD_TO_CART,CART_UPDATED,CHECKOUT,ORDER_CONFIRMED,PAGE_VIEW,
 const NAME: &str = "chaos";
 
 /// The longest pause before the next kill, in milliseconds.
-const PAUSE_MS_MAX: u64 = 2_500;
+const PAUSE_MS_MAX: u64 = 1_000;
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
