@@ -41,23 +41,27 @@ impl Compressor {
 
     /// Takes lines in; hands out what has come together once it is a chunk.
     pub(super) async fn write(mut self, text: Vec<u8>) -> Result<(Self, Written), Failure> {
-        if let Self::None(waiting) = &mut self {
-            let written = collect(waiting, text);
-            return Ok((self, written));
-        }
-        offload(move || {
-            match &mut self {
-                Self::None(bytes) => bytes.write_all(&text),
-                Self::Gzip(encoder) => encoder.write_all(&text),
-                Self::Zstd(encoder) => encoder.write_all(&text),
+        match &mut self {
+            // A large text passes without a copy.
+            Self::None(waiting) if waiting.is_empty() => *waiting = text,
+            Self::None(waiting) => waiting.extend_from_slice(&text),
+            Self::Gzip(_) | Self::Zstd(_) => {
+                self = offload(move || self.compress(&text).map_err(|error| stopped(&error))).await??;
             }
-            .map_err(|error| stopped(&error))?;
-            let ready = self.ready();
-            let chunk = (ready.len() >= CHUNK_BYTES).then(|| std::mem::take(ready));
-            let waiting = ready.len();
-            Ok((self, Written { chunk, waiting }))
-        })
-        .await?
+        }
+        let ready = self.ready();
+        let chunk = (ready.len() >= CHUNK_BYTES).then(|| std::mem::take(ready));
+        let waiting = ready.len();
+        Ok((self, Written { chunk, waiting }))
+    }
+
+    fn compress(mut self, text: &[u8]) -> io::Result<Self> {
+        match &mut self {
+            Self::None(bytes) => bytes.write_all(text)?,
+            Self::Gzip(encoder) => encoder.write_all(text)?,
+            Self::Zstd(encoder) => encoder.write_all(text)?,
+        }
+        Ok(self)
     }
 
     /// What has come out so far and was not taken.
@@ -77,23 +81,6 @@ impl Compressor {
             Self::Zstd(encoder) => offload(move || encoder.finish()).await?,
         };
         rest.map_err(|error| stopped(&error))
-    }
-}
-
-/// Brings small texts together; a large one passes without a copy.
-fn collect(waiting: &mut Vec<u8>, text: Vec<u8>) -> Written {
-    let mut chunk = None;
-    if waiting.is_empty() {
-        *waiting = text;
-    } else {
-        waiting.extend_from_slice(&text);
-    }
-    if waiting.len() >= CHUNK_BYTES {
-        chunk = Some(std::mem::take(waiting));
-    }
-    Written {
-        chunk,
-        waiting: waiting.len(),
     }
 }
 
