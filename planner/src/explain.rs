@@ -127,13 +127,25 @@ fn recipe(out: &mut String, depth: usize, recipe: &Recipe) {
                 line(out, depth, &format!("reads {}", listed(columns)));
             }
         }
-        Recipe::Decode(decode) => {
-            let time = decode
-                .time
+        Recipe::Decode(decode) => line(out, depth, &format!("decode {}", formatted(&decode.format))),
+        Recipe::EventTime(time) => {
+            let field = time
+                .field
                 .as_ref()
-                .map(|time| format!(", time {time}"))
+                .map_or_else(|| "of the source".to_owned(), ToString::to_string);
+            let idle = time
+                .idle_timeout_ms
+                .map(|ms| format!(", idle after {ms}ms"))
                 .unwrap_or_default();
-            line(out, depth, &format!("decode {}{time}", formatted(&decode.format)));
+            let disorder = time.max_out_of_orderness_ms;
+            line(
+                out,
+                depth,
+                &format!("event time {field}, up to {disorder}ms out of order{idle}"),
+            );
+        }
+        Recipe::Dedup(_) | Recipe::Aggregate(_) | Recipe::TopN(_) | Recipe::Delay(_) | Recipe::RateLimit(_) => {
+            line(out, depth, recipe.name());
         }
         Recipe::Filter(filter) => line(out, depth, &format!("filter {}", filter.predicate.sql)),
         Recipe::Select(select) => {

@@ -91,6 +91,7 @@ pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines) -> Result<
         let surroundings = Surroundings {
             registry: parts.catalog.registry().clone(),
             stores: parts.stores,
+            state_stores: wiring::state_stores()?,
             clock: parts.clock,
             scope: scope.clone(),
             data_runtime: data_runtime.handle().clone(),

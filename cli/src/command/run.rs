@@ -143,6 +143,7 @@ impl House<'_> {
         let surroundings = Surroundings {
             registry: self.parts.catalog.registry().clone(),
             stores: self.parts.stores.clone(),
+            state_stores: wiring::state_stores()?,
             clock: self.parts.clock.clone(),
             scope: self.scope.clone(),
             data_runtime: self.data_runtime.clone(),

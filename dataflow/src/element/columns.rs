@@ -15,6 +15,14 @@ pub const SPLIT: &str = "$split";
 pub const POSITION: &str = "$position";
 /// A row as a sink writes it, line feed included (`LargeBinary`). The only column of rows that were encoded for a sink.
 pub const LINE: &str = "$line";
+/// What a row of a stream of changes is (`Int8`): [`INSERT`], [`BEFORE`] or [`AFTER`]. A stream without it has only inserts.
+pub const KIND: &str = "$kind";
+/// A new row.
+pub const INSERT: i8 = 0;
+/// What a row was, before a change or its end: it is taken back.
+pub const BEFORE: i8 = 1;
+/// What a row has become.
+pub const AFTER: i8 = 2;
 /// Event time, or else arrival time (`Timestamp(ms, UTC)`).
 pub const TIME: &str = "$time";
 
@@ -50,6 +58,12 @@ pub fn line() -> FieldRef {
 #[must_use]
 pub fn time() -> FieldRef {
     Arc::new(Field::new(TIME, timestamp(), true))
+}
+
+/// The field of [`KIND`].
+#[must_use]
+pub fn kind() -> FieldRef {
+    Arc::new(Field::new(KIND, DataType::Int8, false))
 }
 
 /// How Weir writes an instant: milliseconds since 1970, UTC.

@@ -40,6 +40,8 @@ pub struct Plan<'a> {
     pub seats: &'a Seats,
     /// What they are restored from.
     pub head: &'a Record,
+    /// The folder of the job's state files.
+    pub state_url: &'a str,
 }
 
 /// The fence of a job's messages.
@@ -74,6 +76,8 @@ fn deploys(plan: Plan<'_>, generation: Generation) -> BTreeMap<Seat, v1::Deploy>
             memory_bytes: settings.memory_bytes.unwrap_or(0),
             buffer_timeout_ms: u32::try_from(settings.buffer_timeout.as_millis()).unwrap_or(u32::MAX),
             epoch: plan.head.epoch.0,
+            max_parallelism: settings.max_parallelism,
+            state_url: plan.state_url.to_owned(),
         });
         message.subtasks.push(deployment(plan, subtask, generation));
     }
@@ -83,10 +87,11 @@ fn deploys(plan: Plan<'_>, generation: Generation) -> BTreeMap<Seat, v1::Deploy>
 fn deployment(plan: Plan<'_>, subtask: &Subtask, generation: Generation) -> v1::SubtaskDeployment {
     let peers = |ids: &[SubtaskId]| ids.iter().filter_map(|id| peer(plan.seats, *id)).collect();
     let chain = plan.graph.vertices.iter().find(|vertex| vertex.id == subtask.id.vertex);
-    let restored = plan
-        .head
-        .subtask(subtask.id)
-        .map(|snapshot| Bytes::copy_from_slice(snapshot.get().as_bytes()));
+    let restored = plan.head.subtask(subtask.id).map(|snapshot| v1::Restored {
+        index: subtask.id.index,
+        parallelism: subtask.parallelism,
+        snapshot: Bytes::copy_from_slice(snapshot.get().as_bytes()),
+    });
     v1::SubtaskDeployment {
         subtask: Some(named(subtask.id)),
         attempt: attempt(generation, subtask.id),
@@ -114,7 +119,7 @@ fn deployment(plan: Plan<'_>, subtask: &Subtask, generation: Generation) -> v1::
                 peers: peers(&input.from),
             })
             .collect(),
-        restored: restored.unwrap_or_default(),
+        restored: restored.into_iter().collect(),
         // They stand in the subtask's own snapshot, which is restored whole.
         committables: Vec::new(),
     }

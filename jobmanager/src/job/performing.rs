@@ -84,7 +84,13 @@ impl Actor {
             Err(failure) => return self.fail(failure, Blame::default()),
         };
         let seats = std::mem::take(&mut self.seats);
+        let state_url = format!(
+            "{}/jobs/{}/state",
+            self.context.store.url().trim_end_matches('/'),
+            self.job
+        );
         let plan = Plan {
+            state_url: &state_url,
             job: &self.job,
             graph: &document.graph,
             execution: &self.execution,

@@ -75,7 +75,7 @@ async fn a_lost_task_manager_brings_the_job_back_from_the_head_with_its_committa
     fake.run().await;
     assert_eq!(fake.deploy.epoch, 2);
     assert!(fake.deploy.fence.as_ref().unwrap().deployment > old.fence.as_ref().unwrap().deployment);
-    let restored: serde_json::Value = serde_json::from_slice(&fake.subtask("out").restored).unwrap();
+    let restored: serde_json::Value = serde_json::from_slice(&fake.subtask("out").restored[0].snapshot).unwrap();
     assert_eq!(
         restored["nodes"]["out"]["committables"][0],
         format!("file-{}", barrier.counter)

@@ -100,7 +100,15 @@ impl Node {
         match &self.recipe {
             Recipe::Decode(_) | Recipe::Filter(_) | Recipe::Select(_) | Recipe::Unnest(_) => true,
             Recipe::Sink(sink) => sink.format.is_some(),
-            Recipe::Source(_) | Recipe::Drop(_) | Recipe::Sample(_) => false,
+            Recipe::Aggregate(_) => true,
+            Recipe::Source(_)
+            | Recipe::EventTime(_)
+            | Recipe::Drop(_)
+            | Recipe::Sample(_)
+            | Recipe::Dedup(_)
+            | Recipe::TopN(_)
+            | Recipe::Delay(_)
+            | Recipe::RateLimit(_) => false,
         }
     }
 }

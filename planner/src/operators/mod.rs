@@ -3,6 +3,7 @@
 pub(crate) mod source;
 pub(crate) mod event_type_filters;
 pub(crate) mod decode;
+pub(crate) mod event_time;
 pub(crate) mod filter;
 pub(crate) mod select;
 pub(crate) mod drop;

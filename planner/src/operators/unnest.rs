@@ -62,7 +62,7 @@ pub(crate) fn bind(binder: &mut Binder<'_>, path: &Spanned<Path>, input: &Input,
         };
         return Some(vec![
             Bound::new(recipe, reads, bytes),
-            decode::bound(format.clone(), None, read),
+            decode::bound(format.clone(), read),
         ]);
     }
     let found = binder.field(path, input)?;

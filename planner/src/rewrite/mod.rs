@@ -6,6 +6,7 @@
 mod drop_unread;
 mod prune_columns;
 mod skip_decodes;
+mod skip_event_times;
 
 use crate::logical::LogicalPlan;
 
@@ -14,6 +15,7 @@ use crate::logical::LogicalPlan;
 pub fn rewrite(plan: LogicalPlan) -> LogicalPlan {
     let plan = drop_unread::apply(plan);
     let plan = prune_columns::apply(plan);
+    let plan = skip_event_times::apply(plan);
     skip_decodes::apply(plan)
 }
 

@@ -67,8 +67,19 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
     }
     match &node.recipe {
         Recipe::Source(_) | Recipe::Sink(_) => {}
-        Recipe::Filter(_) | Recipe::Sample(_) | Recipe::Drop(_) => reads.add(wanted),
+        Recipe::Filter(_)
+        | Recipe::Sample(_)
+        | Recipe::Drop(_)
+        | Recipe::Delay(_)
+        | Recipe::RateLimit(_)
+        | Recipe::Dedup(_) => reads.add(wanted),
+        // What they give is made anew.
+        Recipe::Aggregate(_) => {}
+        Recipe::TopN(_) => reads.add(wanted),
         Recipe::Decode(_) => reads.reserved.extend(&wanted.reserved),
+        // Without anybody who wants to know the time it is left out, and reads nothing of its own.
+        Recipe::EventTime(_) if !wanted.reserved.contains(columns::TIME) => return wanted.clone(),
+        Recipe::EventTime(_) => reads.add(wanted),
         Recipe::Select(_) => reads
             .reserved
             .extend(wanted.reserved.iter().filter(|name| **name != columns::RAW)),
@@ -84,14 +95,6 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
 fn narrow(node: &mut Node, wanted: &Wanted) {
     let mut paths: Vec<Path> = wanted.paths.iter().cloned().collect();
     match &mut node.recipe {
-        Recipe::Decode(decode) => {
-            // The time is taken from a decoded column, which the next node drops unless somebody reads it too.
-            if wanted.reserved.contains(columns::TIME) {
-                paths.extend(decode.time.iter().cloned());
-            } else {
-                decode.time = None;
-            }
-        }
         Recipe::Source(source) => {
             // Connectors leave out columns, not fields inside them.
             paths = paths
@@ -110,7 +113,18 @@ fn narrow(node: &mut Node, wanted: &Wanted) {
                 .filter_map(|one| Path::new(vec![one.name.clone()]).ok())
                 .collect();
         }
-        Recipe::Filter(_) | Recipe::Sample(_) | Recipe::Drop(_) | Recipe::Unnest(_) | Recipe::Sink(_) => {}
+        Recipe::Decode(_)
+        | Recipe::EventTime(_)
+        | Recipe::Filter(_)
+        | Recipe::Sample(_)
+        | Recipe::Drop(_)
+        | Recipe::Unnest(_)
+        | Recipe::Dedup(_)
+        | Recipe::Aggregate(_)
+        | Recipe::TopN(_)
+        | Recipe::Delay(_)
+        | Recipe::RateLimit(_)
+        | Recipe::Sink(_) => {}
     }
     let kept = prune(&user(&node.output), &paths);
     let reserved = node

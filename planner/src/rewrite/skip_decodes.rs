@@ -18,7 +18,7 @@ pub(super) fn apply(plan: LogicalPlan) -> LogicalPlan {
                 .inputs
                 .iter()
                 .all(|input| matches!(plan.nodes[*input].recipe, Recipe::Unnest(_)));
-            let idle = user(&node.output).is_empty() && decode.time.is_none();
+            let idle = user(&node.output).is_empty();
             idle && (checked || decode.format.name == UNCHECKED)
         })
         .collect();

@@ -1,14 +1,18 @@
-//! Drives a batch through the nodes: the deepest operator that may still have output is pulled first.
+//! Drives a batch, or a watermark, through the nodes: the deepest operator that may still have output is pulled first.
+//!
+//! A watermark goes the way of the rows and stays behind them: a node is told of it, gives what that makes it give, and
+//! only then do the nodes behind it hear of it. So the nodes under way are a stack, each with what it passes on at its end.
 
 use std::sync::Arc;
 
-use dataflow::element::{Barrier, Batch, Element};
+use dataflow::element::{Barrier, Batch, Element, Watermark};
 use dataflow::recipe::Port;
 use dataflow::time::Instant;
 use dataflow::{Failure, contract::Committable};
 
-use crate::operators::Operator;
+use crate::operators::{Emitted, Moment, Operator, SplitChange};
 use crate::partition::Output;
+use crate::state::{Cut, Keeper};
 use crate::task::gauges::{Gauges, NodeGauges, Wait};
 use crate::writer::{Occasion, Writer};
 
@@ -18,7 +22,35 @@ pub(crate) struct Chain {
     outputs: Vec<Output>,
     gauges: Arc<Gauges>,
     /// Nodes that may still have output, the one to be pulled next at the end.
-    under_way: Vec<usize>,
+    under_way: Vec<UnderWay>,
+    /// How many barriers have passed: the number of the next cut, less one.
+    cuts: u64,
+}
+
+/// A node that may still have output.
+#[derive(Clone, Copy, Debug)]
+struct UnderWay {
+    node: usize,
+    /// What goes on behind its output.
+    then: Option<Signal>,
+}
+
+/// What is said about time, behind the rows it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// It has come to here.
+    Watermark(Watermark),
+    /// Nobody is to wait for this chain.
+    Idle,
+}
+
+impl From<Signal> for Element {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Watermark(watermark) => Self::Watermark(watermark),
+            Signal::Idle => Self::Idle,
+        }
+    }
 }
 
 /// One operator in its place.
@@ -29,10 +61,14 @@ pub(crate) struct Node {
     pub(crate) gauges: Arc<NodeGauges>,
     /// Where its rows go.
     pub(crate) main: Vec<Next>,
+    /// Where its late rows go.
+    pub(crate) late: Vec<Next>,
     /// Where its dead letters go.
     pub(crate) dead: Vec<Next>,
     /// Its queue, where it is a sink.
     pub(crate) writer: Option<(Arc<str>, Writer)>,
+    /// What keeps its state, where it has any.
+    pub(crate) keeper: Option<Keeper>,
 }
 
 /// Where a batch goes on.
@@ -52,6 +88,7 @@ impl Chain {
             outputs,
             gauges,
             under_way: Vec::new(),
+            cuts: 0,
         }
     }
 
@@ -63,29 +100,98 @@ impl Chain {
         self.push(0, batch)
     }
 
+    /// Takes what is said about time, at node 0. Only when what came before is through.
+    pub(crate) fn signal(&mut self, signal: Signal) -> Result<(), Failure> {
+        debug_assert!(self.under_way.is_empty(), "time moves while rows are under way");
+        self.hear(0, signal)
+    }
+
+    /// Whether anybody wants to know what time it is.
+    pub(crate) fn is_clocked(&self) -> bool {
+        self.nodes.iter().any(|node| node.operator.is_clocked())
+    }
+
+    /// Tells them; what that makes them give is under way then. Only when what came before is through.
+    pub(crate) fn tick(&mut self, now: Moment) -> Result<(), Failure> {
+        debug_assert!(self.under_way.is_empty(), "time moves while rows are under way");
+        // The last node is pulled first, so that none is handed rows before it has given its own.
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            if node.operator.is_clocked() {
+                node.operator.tick(now)?;
+                self.under_way.push(UnderWay {
+                    node: index,
+                    then: None,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// When the next operator wants to be told the time.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        self.nodes.iter().filter_map(|node| node.operator.wake_at()).min()
+    }
+
+    /// The splits of the source at node 0 have changed.
+    pub(crate) fn splits(&mut self, change: &SplitChange) {
+        self.nodes.iter_mut().for_each(|node| node.operator.splits(change));
+    }
+
     /// Pulls once; `false` when nothing is under way.
     pub(crate) fn step(&mut self, now: Instant) -> Result<bool, Failure> {
-        let Some(index) = self.under_way.last().copied() else {
+        let Some(UnderWay { node: index, then }) = self.under_way.last().copied() else {
             return Ok(false);
         };
-        let Some(emitted) = self.nodes[index].operator.pull()? else {
-            self.under_way.pop();
-            return Ok(true);
-        };
-        let node = &mut self.nodes[index];
-        let nexts = match emitted.port {
-            Port::Main => {
-                node.gauges.records_out.add_size(emitted.batch.row_count());
-                std::mem::take(&mut node.main)
+        match self.nodes[index].operator.pull()? {
+            None => {
+                self.under_way.pop();
+                if let Some(signal) = then {
+                    self.pass_on(index, signal, now)?;
+                }
             }
-            Port::Dead => std::mem::take(&mut node.dead),
-        };
-        let sent = self.fan_out(&nexts, emitted.batch, now);
-        match emitted.port {
-            Port::Main => self.nodes[index].main = nexts,
-            Port::Dead => self.nodes[index].dead = nexts,
+            Some(Emitted::Rows(port, batch)) => self.emit(index, port, batch, now)?,
+            Some(Emitted::Watermark(watermark)) => self.pass_on(index, Signal::Watermark(watermark), now)?,
+            Some(Emitted::Idle) => self.pass_on(index, Signal::Idle, now)?,
         }
-        sent.map(|()| true)
+        Ok(true)
+    }
+
+    fn emit(&mut self, index: usize, port: Port, batch: Batch, now: Instant) -> Result<(), Failure> {
+        let node = &mut self.nodes[index];
+        if port == Port::Main {
+            node.gauges.records_out.add_size(batch.row_count());
+        }
+        let nexts = std::mem::take(node.nexts(port));
+        let sent = self.fan_out(&nexts, batch, now);
+        *self.nodes[index].nexts(port) = nexts;
+        sent
+    }
+
+    /// Sends a signal to everybody behind a node. A watermark ends no wait of its own: what is behind it has room.
+    fn pass_on(&mut self, index: usize, signal: Signal, now: Instant) -> Result<(), Failure> {
+        for port in [Port::Dead, Port::Late, Port::Main] {
+            let nexts = std::mem::take(self.nodes[index].nexts(port));
+            let told = nexts.iter().try_for_each(|next| match next {
+                Next::Node(next) => self.hear(*next, signal),
+                Next::Output(output) => self.outputs[*output].send(signal.into(), now),
+            });
+            *self.nodes[index].nexts(port) = nexts;
+            told?;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, index: usize, signal: Signal) -> Result<(), Failure> {
+        let node = &mut self.nodes[index];
+        if let Signal::Watermark(watermark) = signal {
+            node.gauges.watermark.set(watermark);
+            node.operator.advance(watermark)?;
+        }
+        self.under_way.push(UnderWay {
+            node: index,
+            then: Some(signal),
+        });
+        Ok(())
     }
 
     fn fan_out(&mut self, nexts: &[Next], batch: Batch, now: Instant) -> Result<(), Failure> {
@@ -116,7 +222,10 @@ impl Chain {
             self.gauges.bytes_out.add_size(batch.bytes());
         }
         node.operator.push(batch)?;
-        self.under_way.push(index);
+        self.under_way.push(UnderWay {
+            node: index,
+            then: None,
+        });
         Ok(())
     }
 
@@ -178,6 +287,19 @@ impl Chain {
         }
     }
 
+    /// Has every node with state give what has changed, and keeps it. Nothing is under way.
+    pub(crate) fn freeze(&mut self, counter: u64) -> Result<(), Failure> {
+        self.cuts += 1;
+        for node in &mut self.nodes {
+            if let Some(keeper) = &mut node.keeper {
+                let mut cut = Cut::new(self.cuts);
+                node.operator.freeze(&mut cut)?;
+                keeper.keep(counter, cut);
+            }
+        }
+        Ok(())
+    }
+
     /// Has the sink at `index` commit.
     pub(crate) fn commit(&self, index: usize, committables: Vec<Committable>, occasion: Occasion) {
         if let Some((_, writer)) = self.nodes.get(index).and_then(|node| node.writer.as_ref()) {
@@ -185,8 +307,27 @@ impl Chain {
         }
     }
 
+    /// The nodes with state, by their place.
+    pub(crate) fn stateful(&self) -> impl Iterator<Item = usize> {
+        self.nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| node.keeper.is_some())
+            .map(|(index, _)| index)
+    }
+
     /// Nothing is between node 0 and the ways out.
     pub(crate) fn is_through(&self) -> bool {
         self.under_way.is_empty()
+    }
+}
+
+impl Node {
+    fn nexts(&mut self, port: Port) -> &mut Vec<Next> {
+        match port {
+            Port::Main => &mut self.main,
+            Port::Late => &mut self.late,
+            Port::Dead => &mut self.dead,
+        }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Site {
     pub(crate) registry: Registry,
     /// Object stores and folders.
     pub(crate) stores: Arc<dyn Stores>,
+    /// The folders of jobs' state.
+    pub(crate) state_stores: Arc<dyn Stores>,
     /// The time.
     pub(crate) clock: Arc<dyn Clock>,
     /// Owns every job.

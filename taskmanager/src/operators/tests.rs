@@ -44,14 +44,13 @@ fn with_reserved(mut fields: Vec<Field>) -> SchemaRef {
     schema(fields)
 }
 
-fn decode(output: &SchemaRef, time: Option<&str>) -> Node {
+fn decode(output: &SchemaRef) -> Node {
     let format = Format {
         name: "json".to_owned(),
         options: Value::Null,
     };
-    let time = time.map(|path| path.parse().unwrap());
     node(
-        Recipe::Decode(recipe::Decode { format, time }),
+        Recipe::Decode(recipe::Decode { format }),
         &with_reserved(vec![]),
         output,
     )
@@ -69,7 +68,7 @@ fn filter(input: &SchemaRef, sql: &str) -> Node {
 
 #[test]
 fn decode_makes_the_columns_that_are_read_and_keeps_the_bytes() {
-    let node = decode(&with_reserved(vec![text("eventType")]), None);
+    let node = decode(&with_reserved(vec![text("eventType")]));
     check(
         &node,
         &open(&[
@@ -85,15 +84,6 @@ fn decode_makes_the_columns_that_are_read_and_keeps_the_bytes() {
         ],
         &["s@102 not a JSON object: {not json"],
     );
-}
-
-#[test]
-fn the_event_time_is_the_fields_and_else_the_arrival() {
-    let time = Field::new("at", columns::timestamp(), true);
-    let output = schema(vec![time, columns::time().as_ref().clone()]);
-    let lines = [r#"{"at":"1970-01-01T00:00:05Z"}"#, "{}"];
-    let rows = run(&decode(&output, Some("at")), &open(&lines), 2).rows;
-    assert_eq!(rows, [r#"@5000 {"at":"1970-01-01T00:00:05Z"}"#, "@7000"]);
 }
 
 #[test]

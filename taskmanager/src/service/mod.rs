@@ -68,6 +68,8 @@ pub struct Surroundings {
     pub registry: Registry,
     /// Opens object stores and folders.
     pub stores: Arc<dyn Stores>,
+    /// Opens the folder of a job's state, which the job manager names and no document does.
+    pub state_stores: Arc<dyn Stores>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Owns the task manager. Its runtime carries control and the exchange: a runtime that no work on data can starve.
@@ -104,6 +106,7 @@ impl TaskManager {
         let Surroundings {
             registry,
             stores,
+            state_stores,
             clock,
             scope,
             data_runtime,
@@ -125,6 +128,7 @@ impl TaskManager {
         let site = Site {
             registry,
             stores,
+            state_stores,
             clock: Arc::clone(&clock),
             scope: scope.clone(),
             data_runtime,

@@ -99,6 +99,7 @@ impl Play {
         let surroundings = Surroundings {
             registry: Registry::new(toys.connectors(), vec![Arc::new(Json)]),
             stores: Arc::new(NoStores),
+            state_stores: Arc::new(NoStores),
             clock: Arc::new(clock),
             scope: scope.clone(),
             data_runtime: Handle::current(),
@@ -269,9 +270,13 @@ impl Play {
             chain: chain.encode().into(),
             restored: restored
                 .get(&(vertex, index))
-                .map(Snapshot::encode)
-                .unwrap_or_default()
-                .into(),
+                .map(|snapshot| v1::Restored {
+                    index,
+                    parallelism: 1,
+                    snapshot: snapshot.encode().into(),
+                })
+                .into_iter()
+                .collect(),
             ..v1::SubtaskDeployment::default()
         };
         let source = |index| v1::SubtaskDeployment {
@@ -592,7 +597,6 @@ async fn a_panic_in_an_operator_is_a_bug_of_its_subtask_and_of_no_other() {
             name: "json".to_owned(),
             options: Value::Null,
         },
-        time: None,
     };
     let open: SchemaRef = Arc::new(Schema::new(vec![dataflow::element::columns::raw()]));
     let wrong = Node {

@@ -1,9 +1,10 @@
 //! What a subtask says of itself while it runs: counts, and what it waits for. Written by its thread, read by anybody.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use dataflow::element::Watermark;
 use dataflow::time::Instant;
 use parking_lot::Mutex;
 
@@ -35,6 +36,28 @@ impl Count {
     /// The number.
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Event time, as far as it has come. One thread writes.
+#[derive(Debug)]
+pub(crate) struct Reached(AtomicI64);
+
+impl Default for Reached {
+    fn default() -> Self {
+        Self(AtomicI64::new(i64::MIN))
+    }
+}
+
+impl Reached {
+    /// It has come to here.
+    pub(crate) fn set(&self, watermark: Watermark) {
+        self.0.store(watermark.0, Ordering::Relaxed);
+    }
+
+    /// How far it has come, if anything was said of it.
+    pub(crate) fn get(&self) -> Option<Watermark> {
+        Some(Watermark(self.0.load(Ordering::Relaxed))).filter(|watermark| watermark.0 > i64::MIN)
     }
 }
 
@@ -162,8 +185,12 @@ pub(crate) struct NodeGauges {
     pub(crate) records_out: Count,
     /// Rows it left out on purpose: a filter, a sample.
     pub(crate) dropped: Count,
+    /// Rows that came after their time.
+    pub(crate) late: Count,
     /// Rows it could not take.
     pub(crate) dead: Count,
+    /// How far event time has come here.
+    pub(crate) watermark: Reached,
     samples: Mutex<Vec<String>>,
 }
 

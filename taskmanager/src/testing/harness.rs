@@ -15,7 +15,8 @@ use dataflow::time::ManualClock;
 
 use super::Json;
 use crate::chain::dead::Origin;
-use crate::operators::{Ground, build};
+use crate::operators::{Emitted, Ground, build};
+use crate::state::{KeyGroups, Restored};
 use crate::task::gauges::NodeGauges;
 
 /// What an operator made of its rows.
@@ -25,6 +26,8 @@ pub(crate) struct Outcome {
     pub(crate) rows: Vec<String>,
     /// Each dead letter as `split@position error: record`.
     pub(crate) dead: Vec<String>,
+    /// Each row that came after its time.
+    pub(crate) late: Vec<String>,
     /// Rows left out on purpose.
     pub(crate) dropped: u64,
 }
@@ -71,6 +74,8 @@ pub(crate) fn run(node: &Node, rows: &RecordBatch, size: usize) -> Outcome {
         origin: &origin,
         gauges: &gauges,
         writer: None,
+        groups: KeyGroups::of(0, 1, 1024),
+        restored: &Restored::default(),
     };
     let mut operator = build(node, &ground).unwrap();
     let mut outcome = Outcome::default();
@@ -78,17 +83,17 @@ pub(crate) fn run(node: &Node, rows: &RecordBatch, size: usize) -> Outcome {
         let part = rows.slice(start, size.min(rows.num_rows() - start));
         operator.push(Batch::new(part)).unwrap();
         while let Some(emitted) = operator.pull().unwrap() {
-            assert!((1..=BATCH_ROWS_MAX).contains(&emitted.batch.row_count()));
-            match emitted.port {
+            let Emitted::Rows(port, batch) = emitted else {
+                continue;
+            };
+            assert!((1..=BATCH_ROWS_MAX).contains(&batch.row_count()));
+            match port {
                 Port::Main => {
-                    assert_eq!(
-                        emitted.batch.records().schema(),
-                        node.output,
-                        "the output is as planned"
-                    );
-                    outcome.rows.extend(picture(emitted.batch.records()));
+                    assert_eq!(batch.records().schema(), node.output, "the output is as planned");
+                    outcome.rows.extend(picture(batch.records()));
                 }
-                Port::Dead => outcome.dead.extend(letters(emitted.batch.records())),
+                Port::Late => outcome.late.extend(picture(batch.records())),
+                Port::Dead => outcome.dead.extend(letters(batch.records())),
             }
         }
     }

@@ -1,0 +1,94 @@
+//! Folds the rows of each key, in windows or for ever.
+
+use serde::{Deserialize, Serialize};
+
+use super::window::Window;
+use crate::expr::{Expression, Path};
+
+/// One row for each key and window; without windows a stream of changes, whose rows say in `$kind` what they are.
+///
+/// The output has the keys, `window_start` and `window_end` where there are windows, then the measures; the types are
+/// those of the node's output schema. `$time` of a window's row is its end less a millisecond.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Aggregate {
+    /// The key, by output name; none: one key for all rows.
+    pub keys: Vec<GroupKey>,
+    /// The windows.
+    pub window: Option<Window>,
+    /// What is folded.
+    pub measures: Vec<Measure>,
+    /// Whether rows are folded, states, or both.
+    pub phase: Phase,
+}
+
+/// One part of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupKey {
+    /// What its column is called in the output.
+    pub name: String,
+    /// Where it is in the input.
+    pub path: Path,
+}
+
+/// One folded column.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// What its column is called in the output.
+    pub name: String,
+    /// How rows are folded.
+    pub function: Function,
+    /// What is folded of a row; none for `count(*)`.
+    pub argument: Option<Expression>,
+    /// Which rows count; NULL is no.
+    pub filter: Option<Expression>,
+}
+
+/// How values are folded. NULLs do not count, but in `count(*)`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Function {
+    /// `count(*)`, `count(x)`: `Int64`.
+    Count,
+    /// `count(DISTINCT x)`, exactly: `Int64`.
+    CountDistinct,
+    /// `sum(x)`: `Int64` of whole numbers, `Float64` of floats, `Decimal128(38, s)` of decimals; NULL without a value.
+    Sum,
+    /// `min(x)`: of the argument's type; NULL without a value.
+    Min,
+    /// `max(x)`.
+    Max,
+    /// `avg(x)`: `Float64`; of decimals `Decimal128(38, max(s, 6))`.
+    Avg,
+    /// `first(x)`: the value of the row with the smallest event time; without event time, the one that came first.
+    First,
+    /// `last(x)`: the value of the row with the largest event time; of equals the one that came last.
+    Last,
+    /// `stddev(x)`, of a sample: `Float64`; NULL below two values.
+    Stddev,
+    /// `stddev_pop(x)`: `Float64`.
+    StddevPop,
+    /// `var(x)`, of a sample: `Float64`.
+    Variance,
+    /// `var_pop(x)`: `Float64`.
+    VariancePop,
+    /// `approx_distinct(x)`: HyperLogLog, 2^12 registers (1.6 % error): `Int64`.
+    ApproxDistinct,
+    /// `approx_percentile(x, p)`, `approx_median(x)`: t-digest: `Float64`.
+    ApproxPercentile(
+        /// From 0 to 1.
+        f64,
+    ),
+}
+
+/// Which half of the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// Rows in, results out.
+    Whole,
+    /// Rows in, states out: in front of a shuffle, so that a hot key sends one row a batch. Keeps nothing over a barrier.
+    Partial,
+    /// States in, results out.
+    Final,
+}

@@ -1,0 +1,51 @@
+//! Keeps the best rows of each key.
+
+use serde::{Deserialize, Serialize};
+
+use crate::expr::Path;
+
+/// The first `limit` rows of each key in an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TopN {
+    /// The key; none: one for all rows.
+    pub keys: Vec<Path>,
+    /// What rows are ordered by; of equal rows the one that came first is better.
+    pub order: Vec<Order>,
+    /// How many are kept of each key.
+    pub limit: u64,
+    /// The column of the row's place, from 1, behind the others; none: it is not told.
+    pub rank: Option<String>,
+    /// When they are given.
+    pub emission: Emission,
+}
+
+/// One column of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Order {
+    /// The value.
+    pub path: Path,
+    /// Which end is better. NULL is always worst.
+    pub direction: Direction,
+}
+
+/// Which end of an order is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Direction {
+    /// Small values.
+    Ascending,
+    /// Large values.
+    Descending,
+}
+
+/// When the best rows are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Emission {
+    /// Once, when the watermark passes the window that `window_end` of the rows names. The rows are of a windowed aggregate.
+    Window,
+    /// At every change, as rows with `$kind`.
+    Changes,
+}
