@@ -4,6 +4,7 @@ use dataflow::Failure;
 use dataflow::id::{Epoch, JobId, SubtaskId};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::changing::{Change, Reply};
 use crate::cluster::{Gauges, Logged, Reported};
 use crate::rest::types::{Datastream, LogLine, Summary};
 use crate::store::{Appended, Error, Record};
@@ -43,6 +44,13 @@ pub enum Event {
         /// What came of it.
         outcome: Result<Appended, Error>,
     },
+    /// It is known what came of a record with another document.
+    Amended {
+        /// The record that was to be made.
+        record: Box<Record>,
+        /// What came of it.
+        outcome: Result<Appended, Error>,
+    },
     /// A try at a record failed; it is tried again.
     RecordTrouble(Epoch, Failure),
     /// The end of the job is written down, or cannot be.
@@ -60,6 +68,8 @@ pub enum Ask {
     Stop,
     /// End the input and finish.
     Drain,
+    /// Go on with another document.
+    Change(Box<Change>, Reply),
     /// Say everything that is known.
     Describe(oneshot::Sender<Box<Datastream>>),
     /// The lines of its log after this number.

@@ -5,6 +5,7 @@
 
 mod error;
 mod asking;
+mod changing;
 mod plan;
 mod start;
 mod submit;

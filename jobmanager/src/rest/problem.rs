@@ -46,7 +46,8 @@ impl From<Error> for Problem {
             Error::AlreadyThere { .. }
             | Error::Over { .. }
             | Error::FinishedOther { .. }
-            | Error::Incompatible { .. } => StatusCode::CONFLICT,
+            | Error::Incompatible { .. }
+            | Error::Unchanged { .. } => StatusCode::CONFLICT,
             Error::Name { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Error::Silent { .. } | Error::ShuttingDown | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };

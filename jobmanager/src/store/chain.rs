@@ -7,7 +7,7 @@ use dataflow::id::{Epoch, Generation, JobId};
 use dataflow::store::Store;
 use dataflow::time::Clock;
 
-use super::{Created, Document, Error, Numbered, Record, open, seal};
+use super::{Amendment, Created, Document, Error, Numbered, Record, open, seal};
 
 /// A record is read back whole, so it is bounded.
 const RECORD_BYTES_MAX: usize = 64 << 20;
@@ -151,9 +151,10 @@ impl Chain {
         &self,
         mut head: Record,
         generation: Generation,
-        document: Option<Document>,
+        amendment: Option<Amendment>,
         clock: &dyn Clock,
     ) -> Result<Record, Error> {
+        let in_force = head.document_in;
         loop {
             if head.generation > generation {
                 let (path, term) = (self.records.path(head.epoch.0), head.generation.term);
@@ -163,7 +164,12 @@ impl Chain {
             if head.last {
                 return Ok(head);
             }
-            let fence = head.fenced(generation, document.clone(), clock.wall());
+            // Whoever changed the document meanwhile was asked to by a person; we do not know what from.
+            if amendment.is_some() && head.document_in != in_force {
+                let (path, term) = (self.records.path(head.epoch.0), head.generation.term);
+                return Err(Error::Deposed { path, term });
+            }
+            let fence = head.fenced(generation, amendment.clone(), clock.wall());
             match self.append(&fence).await? {
                 Appended::Ours => return Ok(fence),
                 Appended::Foreign(found) => head = *found,
