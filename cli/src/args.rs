@@ -46,6 +46,10 @@ pub(crate) enum Verb {
     Plan(Files),
     /// Creates datastreams on a cluster.
     Submit(Submit),
+    /// Creates datastreams on a cluster, or changes those that run to what the documents say.
+    Apply(Apply),
+    /// Lets a running datastream go on with another parallelism.
+    Rescale(Rescale),
     /// Lists the datastreams of a cluster.
     List(Cluster),
     /// Shows everything about one datastream: state, rates, waits, checkpoints, failures, dead letters.
@@ -151,6 +155,31 @@ pub(crate) struct Submit {
     /// Waits until the datastream has ended, and shows its progress.
     #[arg(long)]
     pub(crate) wait: bool,
+}
+
+/// `weir apply`.
+#[derive(Args, Debug)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    pub(crate) files: Files,
+
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+
+    /// Lets go of state that no step of the changed document takes over.
+    #[arg(long)]
+    pub(crate) allow_dropped_state: bool,
+}
+
+/// `weir rescale`.
+#[derive(Args, Debug)]
+pub(crate) struct Rescale {
+    #[command(flatten)]
+    pub(crate) named: Named,
+
+    /// How many subtasks its steps are to have, but for those whose document says so themselves.
+    #[arg(long)]
+    pub(crate) parallelism: u32,
 }
 
 /// `weir stop`.

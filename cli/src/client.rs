@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jobmanager::jobs::Fresh;
-use jobmanager::rest::types::{Datastream, LogLine, Problem, Stop as StopRequest, Submitted, Summary};
+use jobmanager::rest::types::{
+    Datastream, LogLine, Operation, Problem, Rescale, Stop as StopRequest, Submitted, Summary,
+};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
@@ -69,6 +71,31 @@ impl Client {
             .header("content-type", "application/yaml")
             .body(text);
         self.answer(request).await
+    }
+
+    /// Creates datastreams, or changes them to what the text says.
+    pub(crate) async fn apply(&self, text: String, allow_dropped_state: bool) -> Result<Vec<Submitted>, Stop> {
+        let mut url = self.url(&["datastreams"])?;
+        url.query_pairs_mut()
+            .append_pair("apply", "true")
+            .append_pair("allowDroppedState", &allow_dropped_state.to_string());
+        let request = self
+            .http
+            .request(Method::POST, url)
+            .header("content-type", "application/yaml")
+            .body(text);
+        self.answer(request).await
+    }
+
+    /// Begins a rescale.
+    pub(crate) async fn rescale(&self, name: &str, request: Rescale) -> Result<Operation, Stop> {
+        let url = self.url(&["datastreams", name, "rescale"])?;
+        self.answer(self.http.request(Method::POST, url).json(&request)).await
+    }
+
+    /// How an operation is.
+    pub(crate) async fn operation(&self, name: &str, id: &str) -> Result<Operation, Stop> {
+        self.get(&["datastreams", name, "operations", id]).await
     }
 
     /// A last checkpoint, then the end; with `drain`, time runs out first.

@@ -13,6 +13,7 @@ pub mod jobs;
 pub mod execution;
 pub mod schedule;
 pub mod restore;
+pub mod savepoint;
 pub mod deploy;
 pub mod job;
 pub mod source;

@@ -54,6 +54,7 @@ pub(crate) fn said(submitted: &Submitted) -> String {
         job,
         epoch,
         outcome,
+        operation: _,
     } = submitted;
     match outcome {
         Outcome::Started => format!("{name}: started as {job}"),
@@ -62,6 +63,9 @@ pub(crate) fn said(submitted: &Submitted) -> String {
             format!("{name}: has finished, at epoch {epoch} of {job}; `--fresh` starts it anew")
         }
         Outcome::Off => format!("{name}: is off, as its document says"),
+        Outcome::Changing => format!("{name}: is changed to what its document says"),
+        Outcome::Unchanged => format!("{name}: is what its document says"),
+        Outcome::Stopping => format!("{name}: stops, as its document says"),
     }
 }
 

@@ -16,6 +16,7 @@ use super::event::{Ask, Event, Handle};
 use super::history::{Blame, History};
 use super::life::{self, Life};
 use super::operations::Operations;
+use super::saving::Saving;
 use crate::checkpoint::{self, Config, Coordinator};
 use crate::cluster::{Cluster, Report, Reported, SubtaskState};
 use crate::execution::attempt::Event as AttemptEvent;
@@ -211,6 +212,8 @@ pub(super) struct Actor {
     pub(super) operations: Operations,
     /// The change that is under way.
     pub(super) pending: Option<changing::Pending>,
+    /// The savepoints that are under way.
+    pub(super) saving: Vec<Saving>,
     pub(super) state: State,
     pub(super) since: WallTime,
     pub(super) summary: watch::Sender<Summary>,
@@ -260,6 +263,7 @@ impl Actor {
             history: History::begin(since),
             operations: Operations::begin(since),
             pending: None,
+            saving: Vec::new(),
             state: State::Created,
             summary,
             own,
@@ -337,6 +341,7 @@ impl Actor {
                 reason,
             } => self.lost(&task_manager, &incarnation, &reason),
             Event::Recorded { record, outcome } => self.recorded(*record, outcome),
+            Event::Saved { operation, outcome } => self.saved(operation, outcome),
             Event::Amended { record, outcome } => self.amended(*record, outcome),
             Event::RecordTrouble(epoch, failure) => {
                 if self.record_trouble.is_none() {
@@ -360,6 +365,7 @@ impl Actor {
                 self.drain = true;
                 self.send_drain();
             }
+            Ask::Savepoint(label, when, reply) => self.savepoint_asked(label, when, reply),
             Ask::Change(change, reply) => self.change_asked(*change, reply),
             // Whoever asked may have gone.
             Ask::Describe(reply) => drop(reply.send(Box::new(self.describe()))),

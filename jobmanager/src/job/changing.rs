@@ -10,8 +10,8 @@ use super::life;
 use super::operations::Number;
 use crate::checkpoint::{self, Config};
 use crate::execution::{ExecutionGraph, expand};
-use crate::restore::{Dropping, compatible, is_reshaped, restore};
 use crate::rest::types::Operation;
+use crate::restore::{Dropping, compatible, is_reshaped, restore};
 use crate::store::{Amendment, Appended, Document, Error, Record};
 
 /// What a person wants a job to run from now on.
@@ -34,7 +34,7 @@ pub(super) struct Pending {
 }
 
 /// The answer: what is under way, or none where nothing differs.
-pub type Reply = oneshot::Sender<Result<Option<Operation>, Failure>>;
+pub(super) type Reply = oneshot::Sender<Result<Option<Operation>, Failure>>;
 
 impl Actor {
     pub(super) fn change_asked(&mut self, change: Change, reply: Reply) {
@@ -50,17 +50,22 @@ impl Actor {
             return Ok(None);
         }
         if !self.life.may_change() {
-            return Err(Failure::retry(format!("it is {}, and cannot be changed now", self.life.state()))
-                .help("wait until it runs; `weir describe` shows what it does"));
+            return Err(
+                Failure::retry(format!("it is {}, and cannot be changed now", self.life.state()))
+                    .help("wait until it runs; `weir describe` shows what it does"),
+            );
         }
         compatible(&in_force.graph, &change.document.graph)?;
         let execution = expand(&change.document.graph);
         let trial = self.amended_record(head, in_force, &change.document).published();
         restore(&trial, &change.document.graph, change.dropping)?;
-        self.context
-            .cluster
-            .would_fit(&self.job, &execution)
-            .map_err(|few| Failure::retry(format!("{}: {few}, those of the datastream itself counted in", change.what)).help(few.help()))?;
+        self.context.cluster.would_fit(&self.job, &execution).map_err(|few| {
+            Failure::retry(format!(
+                "{}: {few}, those of the datastream itself counted in",
+                change.what
+            ))
+            .help(few.help())
+        })?;
         let operation = self.operations.add(change.what.clone(), self.context.clock.wall())?;
         self.say("INFO", format!("{} is asked for", change.what));
         self.pending = Some(Pending {
@@ -77,7 +82,11 @@ impl Actor {
             document: document.clone(),
             replaces: in_force.graph.clone(),
         };
-        let mut record = head.fenced(self.context.next_generation(), Some(amendment), self.context.clock.wall());
+        let mut record = head.fenced(
+            self.context.next_generation(),
+            Some(amendment),
+            self.context.clock.wall(),
+        );
         // What fits the present graph as it is needs no dealing out.
         let fits = |old: &&mut Box<planner::job::JobGraph>| !is_reshaped(old, &document.graph);
         if record.taken_from.as_mut().filter(fits).is_some() {
@@ -122,7 +131,10 @@ impl Actor {
             Ok(Appended::Ours) => {}
             Ok(Appended::Foreign(found)) if found.generation == record.generation => {}
             Ok(Appended::Foreign(found)) => {
-                let text = format!("{} was made by {}, which is not this job manager", record.epoch, found.generation);
+                let text = format!(
+                    "{} was made by {}, which is not this job manager",
+                    record.epoch, found.generation
+                );
                 let failure = Failure::fail(text)
                     .help("another job manager works on this state folder; this one steps down from the job");
                 return self.fail(failure, Blame::default());
@@ -136,7 +148,8 @@ impl Actor {
         self.head = Some(record);
         self.coordinate(checkpoint::Event::Amended(epoch));
         let settings = &document.graph.settings;
-        self.coordinator.reconfigure(Config::every(settings.checkpoint_interval));
+        self.coordinator
+            .reconfigure(Config::every(settings.checkpoint_interval));
         self.life.follow(settings.restart.clone());
         if let Some(pending) = &mut self.pending {
             self.execution = std::mem::replace(&mut pending.execution, ExecutionGraph::default());

@@ -5,6 +5,7 @@ use dataflow::id::{Epoch, JobId, SubtaskId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::changing::{Change, Reply};
+use super::saving::When;
 use crate::cluster::{Gauges, Logged, Reported};
 use crate::rest::types::{Datastream, LogLine, Summary};
 use crate::store::{Appended, Error, Record};
@@ -51,6 +52,13 @@ pub enum Event {
         /// What came of it.
         outcome: Result<Appended, Error>,
     },
+    /// It is known what came of a savepoint.
+    Saved {
+        /// The number of its operation.
+        operation: u64,
+        /// Where it is, or why it is not.
+        outcome: Result<String, Failure>,
+    },
     /// A try at a record failed; it is tried again.
     RecordTrouble(Epoch, Failure),
     /// The end of the job is written down, or cannot be.
@@ -70,6 +78,8 @@ pub enum Ask {
     Drain,
     /// Go on with another document.
     Change(Box<Change>, Reply),
+    /// Keep a checkpoint by this name.
+    Savepoint(String, When, super::saving::Reply),
     /// Say everything that is known.
     Describe(oneshot::Sender<Box<Datastream>>),
     /// The lines of its log after this number.

@@ -404,7 +404,9 @@ impl Life {
             Purpose::Stop if self.stop => self.down(Then::Stop, "the datastream is stopped", now),
             // All files are closed and everything is published: a stop wants no more.
             Purpose::Change if self.stop => self.down(Then::Stop, "the datastream is stopped", now),
-            Purpose::Change if self.change => self.down(Then::Change, "the datastream goes on with another document", now),
+            Purpose::Change if self.change => {
+                self.down(Then::Change, "the datastream goes on with another document", now)
+            }
             Purpose::Periodic | Purpose::Savepoint | Purpose::Stop | Purpose::Change => Vec::new(),
         }
     }
@@ -486,9 +488,12 @@ impl Life {
         let there = match &self.phase {
             Phase::Scheduling | Phase::Deploying | Phase::Running => true,
             Phase::Down { then, .. } => matches!(then, Then::Restart(_)),
-            Phase::Created | Phase::Finishing | Phase::Stopping | Phase::Changing | Phase::Amending | Phase::Over(_) => {
-                false
-            }
+            Phase::Created
+            | Phase::Finishing
+            | Phase::Stopping
+            | Phase::Changing
+            | Phase::Amending
+            | Phase::Over(_) => false,
         };
         there && !self.stop && !self.change
     }
@@ -504,9 +509,12 @@ impl Life {
             Phase::Down { gone: true, .. } => self.tick(now),
             // When they run, or are gone.
             Phase::Deploying | Phase::Down { .. } => Vec::new(),
-            Phase::Created | Phase::Finishing | Phase::Stopping | Phase::Changing | Phase::Amending | Phase::Over(_) => {
-                Vec::new()
-            }
+            Phase::Created
+            | Phase::Finishing
+            | Phase::Stopping
+            | Phase::Changing
+            | Phase::Amending
+            | Phase::Over(_) => Vec::new(),
         }
     }
 

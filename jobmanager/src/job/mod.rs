@@ -17,6 +17,7 @@ mod deployment;
 mod actor;
 mod performing;
 mod changing;
+mod saving;
 mod view;
 #[cfg(test)]
 mod tests;
@@ -24,3 +25,4 @@ mod tests;
 pub use actor::{Begin, Context, spawn};
 pub use changing::Change;
 pub use event::{Ask, Event, Handle};
+pub use saving::When;

@@ -37,10 +37,16 @@ impl Operations {
     /// # Errors
     /// Where too much is under way.
     pub(super) fn add(&mut self, what: String, at: WallTime) -> Result<Number, Failure> {
-        let under_way = self.list.iter().filter(|(_, one)| one.state == Outlook::UnderWay).count();
+        let under_way = self
+            .list
+            .iter()
+            .filter(|(_, one)| one.state == Outlook::UnderWay)
+            .count();
         if under_way >= UNDER_WAY_MAX {
-            return Err(Failure::retry(format!("{under_way} operations of this datastream are under way already"))
-                .help("wait for one of them; `weir describe` shows them"));
+            return Err(Failure::retry(format!(
+                "{under_way} operations of this datastream are under way already"
+            ))
+            .help("wait for one of them; `weir describe` shows them"));
         }
         self.next += 1;
         let operation = Operation {
@@ -92,7 +98,10 @@ impl Operations {
 
     /// One of them.
     pub(super) fn get(&self, number: Number) -> Option<&Operation> {
-        self.list.iter().find(|(known, _)| *known == number).map(|(_, operation)| operation)
+        self.list
+            .iter()
+            .find(|(known, _)| *known == number)
+            .map(|(_, operation)| operation)
     }
 
     /// All of them, the newest first.
@@ -117,7 +126,10 @@ mod tests {
         operations.failed(first, WallTime(3_000), &Failure::retry("no room"));
         operations.done(first, WallTime(4_000), 9, None);
         let first = operations.get(first).unwrap();
-        assert_eq!((first.state, first.took_ms, first.epoch), (Outlook::Failed, Some(2_000), None));
+        assert_eq!(
+            (first.state, first.took_ms, first.epoch),
+            (Outlook::Failed, Some(2_000), None)
+        );
     }
 
     #[test]

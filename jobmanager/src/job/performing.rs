@@ -226,6 +226,7 @@ impl Actor {
     fn conclude(&mut self, end: End) {
         let over = Failure::fail(format!("the datastream is {} before it was done", self.life.state()));
         self.end_change(Err(over.help("submit the changed document when it is to go on")));
+        self.abandon_savepoints();
         self.context.cluster.release(&self.job);
         self.context.cluster.leave(&self.job);
         let standing = match end {
@@ -399,6 +400,7 @@ impl Actor {
             let chain = self.chain.clone();
             self.context.scope.run(async move { chain.hint(epoch).await });
         }
+        self.save(epoch, purpose);
         self.step(life::Event::Committed(purpose));
     }
 

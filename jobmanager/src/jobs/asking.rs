@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use super::{Error, Fresh, Planned};
-use crate::job::{Ask, Begin, Context, Event, Handle, spawn};
-use crate::restore::Dropping;
+use crate::job::{Ask, Begin, Context, Event, Handle, When, spawn};
 use crate::rest::types::{Datastream, LogLine, Progress, State, Stop, Submitted, Summary};
+use crate::restore::Dropping;
 use crate::store::{Entry, Standing};
 
 /// How long a job may take to answer a question: it never waits for the world, so this is a long time.
@@ -129,8 +129,11 @@ impl Jobs {
     /// Stops a datastream with a last checkpoint, or drains it to its end. Returns once the wish is written down.
     ///
     /// # Errors
-    /// When there is none of that name, it is over, or the store fails.
+    /// When there is none of that name, it is over, the label is taken, or the store fails.
     pub async fn stop(&self, name: &str, stop: Stop) -> Result<(), Error> {
+        if let Some(label) = stop.savepoint {
+            self.savepoint(name, Some(label), When::AtStop).await?;
+        }
         match stop.drain {
             true => self.wish(name, Standing::Draining, Ask::Drain).await,
             false => self.wish(name, Standing::Stopping, Ask::Stop).await,

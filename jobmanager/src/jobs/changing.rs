@@ -5,8 +5,8 @@ use tokio::sync::oneshot;
 use super::asking::Known;
 use super::{Desired, Error, Fresh, Jobs, Planned};
 use crate::job::{Ask, Change};
-use crate::restore::Dropping;
 use crate::rest::types::{Operation, Outcome, Submitted};
+use crate::restore::Dropping;
 use crate::store::{Document, Standing};
 
 impl Jobs {
@@ -18,7 +18,9 @@ impl Jobs {
         let name = planned.graph.name.clone();
         let what = format!("rescale to {parallelism}");
         let change = change(planned, what, Dropping::Refused);
-        let begun = self.alone(|jobs, name| async move { jobs.change(&name, change).await }, &name).await?;
+        let begun = self
+            .alone(|jobs, name| async move { jobs.change(&name, change).await }, &name)
+            .await?;
         let as_it_is = || dataflow::Failure::fail(format!("its parallelism is {parallelism} already"));
         begun.ok_or_else(|| Error::Unchanged {
             name,
@@ -70,7 +72,10 @@ impl Jobs {
         let most = graph.settings.max_parallelism;
         let fits = |vertex: &planner::job::Vertex| (1..=most).contains(&vertex.parallelism);
         if let Some(vertex) = graph.vertices.iter().find(|vertex| !fits(vertex)) {
-            let text = format!("a parallelism of {} is not between 1 and its `maxParallelism`, {most}", vertex.parallelism);
+            let text = format!(
+                "a parallelism of {} is not between 1 and its `maxParallelism`, {most}",
+                vertex.parallelism
+            );
             return Err(Error::Unchanged {
                 name: name.to_owned(),
                 failure: dataflow::Failure::fail(text).help("`maxParallelism` is fixed for the life of a datastream"),

@@ -60,6 +60,9 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// A savepoint cannot be made, or nothing can be begun from it.
+    #[error("{}", .0.message)]
+    Savepoint(Failure),
     /// It does not answer in time.
     #[error("datastream `{name}` is busy and does not answer")]
     Silent {
@@ -86,6 +89,7 @@ impl Error {
             Self::Incompatible { .. } => "incompatible",
             Self::Unchanged { .. } => "not-changed",
             Self::Name { .. } => "invalid-name",
+            Self::Savepoint(_) => "savepoint",
             Self::Silent { .. } => "busy",
             Self::ShuttingDown => "shutting-down",
             Self::Store(_) => "state-folder",
@@ -109,6 +113,10 @@ impl Error {
                 "undo the change to go on where it was, give the new one another `datastreamName`, or start anew with `--fresh`".to_owned()
             }),
             Self::Name { .. } => "use up to 100 letters, digits, `-`, `_` and `.`, and begin with a letter or digit".to_owned(),
+            Self::Savepoint(failure) => failure
+                .help
+                .clone()
+                .unwrap_or_else(|| "look at the state folder; `weir describe` shows the savepoints of a datastream".to_owned()),
             Self::Silent { .. } => "try again in a moment; its log says what it is doing".to_owned(),
             Self::ShuttingDown => "start the job manager again".to_owned(),
             Self::Store(error) => {

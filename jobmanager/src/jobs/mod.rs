@@ -7,6 +7,7 @@ mod error;
 mod asking;
 mod changing;
 mod plan;
+mod saving;
 mod start;
 mod submit;
 #[cfg(test)]

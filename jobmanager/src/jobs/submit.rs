@@ -7,8 +7,9 @@ use planner::job::JobGraph;
 use super::asking::Known;
 use super::{Desired, Error, Jobs, Planned};
 use crate::job::Begin;
-use crate::restore::{Dropping, compatible, restore};
 use crate::rest::types::{Outcome, Submitted};
+use crate::restore::{Dropping, compatible, restore};
+use crate::savepoint::{self, Found};
 use crate::store::{self, Appended, Chain, Document, Entry, Record, Standing};
 
 /// Whether the past of a datastream counts.
@@ -22,28 +23,45 @@ pub enum Fresh {
 }
 
 impl Jobs {
-    pub(super) async fn submit_alone(&self, planned: Planned, fresh: Fresh, dropping: Dropping) -> Result<Submitted, Error> {
+    pub(super) async fn submit_alone(
+        &self,
+        planned: Planned,
+        fresh: Fresh,
+        dropping: Dropping,
+    ) -> Result<Submitted, Error> {
         let name = planned.graph.name.clone();
-        check_name(&name)?;
-        let summary = match self.known(&name) {
-            Ok(Known::Task(handle)) => Some(handle.summary.borrow().clone()),
-            Ok(Known::Entry(_)) | Err(_) => None,
-        };
-        if let Some(summary) = summary.filter(|summary| !summary.state.is_over()) {
-            return Err(Error::AlreadyThere {
-                name,
-                state: summary.state,
-            });
-        }
+        self.check_free(&name)?;
         match (self.inner.context.ledger.entry(&name).await, fresh) {
-            (None, _) => self.begin(&name, 1, planned).await,
-            (Some(entry), Fresh::Anew) => self.begin(&name, entry.life + 1, planned).await,
+            (None, _) => self.begin(&name, 1, planned, None).await,
+            (Some(entry), Fresh::Anew) => self.begin(&name, entry.life + 1, planned, None).await,
             (Some(entry), Fresh::Resume) => self.resume(&entry, planned, dropping).await,
         }
     }
 
+    /// A datastream of this name may begin.
+    pub(super) fn check_free(&self, name: &str) -> Result<(), Error> {
+        check_name(name)?;
+        let summary = match self.known(name) {
+            Ok(Known::Task(handle)) => Some(handle.summary.borrow().clone()),
+            Ok(Known::Entry(_)) | Err(_) => None,
+        };
+        match summary.filter(|summary| !summary.state.is_over()) {
+            None => Ok(()),
+            Some(summary) => Err(Error::AlreadyThere {
+                name: name.to_owned(),
+                state: summary.state,
+            }),
+        }
+    }
+
     /// A new life, from the given number on: one that was made but never written into the ledger is passed over.
-    async fn begin(&self, name: &str, first: u32, planned: Planned) -> Result<Submitted, Error> {
+    pub(super) async fn begin(
+        &self,
+        name: &str,
+        first: u32,
+        planned: Planned,
+        found: Option<Found>,
+    ) -> Result<Submitted, Error> {
         let context = &self.inner.context;
         let document = Document {
             text: planned.text,
@@ -56,7 +74,14 @@ impl Jobs {
         };
         let record = loop {
             let chain = Chain::new(context.store.clone(), job.clone(), context.clock.clone());
-            let record = Record::start(job.clone(), generation, document.clone(), context.clock.wall());
+            let (world, document) = ((&context.store, context.clock.wall()), document.clone());
+            let record = match &found {
+                None => Record::start(job.clone(), generation, document, context.clock.wall()),
+                // Its state files are there before the record that names them.
+                Some(found) => savepoint::begin(found.clone(), job.clone(), generation, document, world)
+                    .await
+                    .map_err(Error::Savepoint)?,
+            };
             match chain.append(&record).await? {
                 Appended::Ours => break record,
                 Appended::Foreign(_) => job.life += 1,
@@ -92,14 +117,17 @@ impl Jobs {
             operation: None,
         };
         if entry.standing == Standing::Finished {
-            let same = (&document.graph.vertices, &document.graph.edges) == (&planned.graph.vertices, &planned.graph.edges);
+            let same =
+                (&document.graph.vertices, &document.graph.edges) == (&planned.graph.vertices, &planned.graph.edges);
             return match same {
                 true => Ok(submitted(Outcome::AlreadyFinished)),
                 false => Err(Error::FinishedOther { name }),
             };
         }
-        fits((&head, &document.graph), entry, &planned.graph, dropping)
-            .map_err(|failure| Error::Incompatible { name: name.clone(), failure })?;
+        fits((&head, &document.graph), entry, &planned.graph, dropping).map_err(|failure| Error::Incompatible {
+            name: name.clone(),
+            failure,
+        })?;
         if planned.desired == Desired::Off {
             return self.keep_off(&job, submitted(Outcome::Off)).await;
         }
@@ -109,6 +137,8 @@ impl Jobs {
             graph: planned.graph,
         };
         let amended = Some(Box::new(new)).filter(|new| **new != document);
+        let is_published = amended.is_some() && entry.standing == Standing::Stopped;
+        let head = if is_published { head.published() } else { head };
         context.ledger.set(&job, Standing::Running).await?;
         self.take_up(
             &job,
@@ -146,7 +176,7 @@ fn fits((head, old): (&Record, &JobGraph), entry: &Entry, new: &JobGraph, droppi
 }
 
 /// A name is part of paths, of file names and of metrics.
-fn check_name(name: &str) -> Result<(), Error> {
+pub(super) fn check_name(name: &str) -> Result<(), Error> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
     let begins = name.chars().next().is_some_and(|first| first.is_ascii_alphanumeric());
     if begins && name.len() <= 100 && name.chars().all(plain) {

@@ -47,6 +47,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/datastreams/{name}/stop", post(handlers::stop))
         .route("/v1/datastreams/{name}/cancel", post(handlers::cancel))
         .route("/v1/datastreams/{name}/rescale", post(handlers::rescale))
+        .route("/v1/datastreams/{name}/savepoints", post(handlers::savepoint))
         .route("/v1/datastreams/{name}/operations/{id}", get(handlers::operation))
         .route("/v1/cluster", get(handlers::cluster))
         .route("/v1/health", get(handlers::health))

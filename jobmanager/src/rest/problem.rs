@@ -47,7 +47,8 @@ impl From<Error> for Problem {
             | Error::Over { .. }
             | Error::FinishedOther { .. }
             | Error::Incompatible { .. }
-            | Error::Unchanged { .. } => StatusCode::CONFLICT,
+            | Error::Unchanged { .. }
+            | Error::Savepoint(_) => StatusCode::CONFLICT,
             Error::Name { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Error::Silent { .. } | Error::ShuttingDown | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };

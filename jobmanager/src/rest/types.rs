@@ -421,12 +421,24 @@ pub struct Rescale {
 }
 
 /// How a datastream is to be stopped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Stop {
     /// Whether time runs out first: windows fire, and the datastream is finished for good.
     #[serde(default)]
     pub drain: bool,
+    /// The label under which its last checkpoint is kept.
+    #[serde(default)]
+    pub savepoint: Option<String>,
+}
+
+/// Under which name a checkpoint is to be kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SavepointRequest {
+    /// The label; one made of the datastream's name and the time, where there is none.
+    #[serde(default)]
+    pub label: Option<String>,
 }
 
 /// The cluster: its leader and its task managers.

@@ -91,9 +91,16 @@ fn hand_over(head: &Record, old: &JobGraph, new: &JobGraph, dropping: Dropping) 
         }
     }
     let dropped = estate.dropped(&taken, &head.sources);
-    if let Some(name) = dropped.iter().find(|name| estate.left(name).is_some_and(Left::owes_commits)) {
-        return Err(Failure::fail(format!("`{name}` has prepared output that nobody would publish without it"))
-            .help("let the datastream stop with `weir stop` before the step is taken out, so that everything is published"));
+    if let Some(name) = dropped
+        .iter()
+        .find(|name| estate.left(name).is_some_and(Left::owes_commits))
+    {
+        return Err(Failure::fail(format!(
+            "`{name}` has prepared output that nobody would publish without it"
+        ))
+        .help(
+            "let the datastream stop with `weir stop` before the step is taken out, so that everything is published",
+        ));
     }
     match (dropping, dropped.is_empty()) {
         (Dropping::Allowed, _) | (Dropping::Refused, true) => Ok(deal.finish(dropped)),

@@ -13,12 +13,16 @@ use super::Hand;
 pub fn compatible(old: &JobGraph, new: &JobGraph) -> Result<(), Failure> {
     let nodes = |graph: &JobGraph| -> Vec<Node> {
         let nodes = graph.vertices.iter().flat_map(|vertex| &vertex.chain.nodes);
-        nodes.filter(|node| Hand::of(&node.recipe) != Hand::Nothing).cloned().collect()
+        nodes
+            .filter(|node| Hand::of(&node.recipe) != Hand::Nothing)
+            .cloned()
+            .collect()
     };
     let before = nodes(old);
     let changed = nodes(new).into_iter().find(|node| {
         let known = before.iter().find(|known| known.name == node.name);
-        known.is_some_and(|known| known.recipe != node.recipe || (keeps_rows(&node.recipe) && known.input != node.input))
+        known
+            .is_some_and(|known| known.recipe != node.recipe || (keeps_rows(&node.recipe) && known.input != node.input))
     });
     match changed {
         None => Ok(()),

@@ -56,7 +56,15 @@ impl Chain {
         let Some(number) = self.records.head_from(0, hint).await? else {
             return Ok(None);
         };
-        let head = self.read(Epoch(number)).await?;
+        self.at(Epoch(number)).await.map(Some)
+    }
+
+    /// A record and the document that was in force.
+    ///
+    /// # Errors
+    /// When the store fails, or it is damaged or not there.
+    pub async fn at(&self, epoch: Epoch) -> Result<(Record, Document), Error> {
+        let head = self.read(epoch).await?;
         let path = self.records.path(head.document_in.0);
         let holder = if head.document_in == head.epoch {
             head.clone()
@@ -67,7 +75,7 @@ impl Chain {
             path,
             reason: "it holds no document".to_owned(),
         })?;
-        Ok(Some((head, document)))
+        Ok((head, document))
     }
 
     /// The path of a record.
@@ -76,7 +84,11 @@ impl Chain {
         self.records.path(number)
     }
 
-    async fn read(&self, epoch: Epoch) -> Result<Record, Error> {
+    /// One record.
+    ///
+    /// # Errors
+    /// As for [`Chain::at`].
+    pub async fn read(&self, epoch: Epoch) -> Result<Record, Error> {
         let path = self.records.path(epoch.0);
         let bytes = self
             .records

@@ -249,7 +249,9 @@ fn without_committables(snapshot: &RawValue) -> Option<Box<RawValue>> {
     let mut value: Value = serde_json::from_str(snapshot.get()).ok()?;
     let mut found = false;
     for node in value.get_mut("nodes")?.as_object_mut()?.values_mut() {
-        found |= node.as_object_mut().is_some_and(|node| node.remove("committables").is_some());
+        found |= node
+            .as_object_mut()
+            .is_some_and(|node| node.remove("committables").is_some());
     }
     if !found {
         return None;
