@@ -4,6 +4,8 @@ mod examples;
 mod logs;
 mod recovery;
 mod refusals;
+mod rescale;
 mod resume;
+mod savepoint;
 mod schema;
 mod unread;

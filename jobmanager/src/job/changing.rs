@@ -1,6 +1,10 @@
 //! Another document for a job with a past: looked at before anything stops, then put at the head of the chain.
 
+use std::collections::BTreeSet;
+
 use dataflow::Failure;
+use dataflow::recipe::Recipe;
+use planner::job::JobGraph;
 use tokio::sync::oneshot;
 
 use super::actor::Actor;
@@ -57,7 +61,9 @@ impl Actor {
         }
         compatible(&in_force.graph, &change.document.graph)?;
         let execution = expand(&change.document.graph);
-        let trial = self.amended_record(head, in_force, &change.document).published();
+        // Its checkpoint closes all files and waits for the commits: sinks leave nothing.
+        let mut trial = self.amended_record(head, in_force, &change.document);
+        trial = trial.without_nodes(&sinks(&in_force.graph));
         restore(&trial, &change.document.graph, change.dropping)?;
         self.context.cluster.would_fit(&self.job, &execution).map_err(|few| {
             Failure::retry(format!(
@@ -88,7 +94,7 @@ impl Actor {
             self.context.clock.wall(),
         );
         // What fits the present graph as it is needs no dealing out.
-        let fits = |old: &&mut Box<planner::job::JobGraph>| !is_reshaped(old, &document.graph);
+        let fits = |old: &&mut Box<JobGraph>| !is_reshaped(old, &document.graph);
         if record.taken_from.as_mut().filter(fits).is_some() {
             record.taken_from = None;
         }
@@ -104,7 +110,7 @@ impl Actor {
         if self.coordinator.is_published() {
             record = record.published();
         }
-        let fits = restore(&record, &pending.change.document.graph, Dropping::Allowed);
+        let fits = restore(&record, &pending.change.document.graph, pending.change.dropping);
         let bytes = fits.and_then(|_| self.chain.encode(&record).map_err(|error| error.failure()));
         let bytes = match bytes {
             Ok(bytes) => bytes,
@@ -177,4 +183,11 @@ impl Actor {
             Err(failure) => self.operations.failed(pending.operation, at, &failure),
         }
     }
+}
+
+/// The names of the nodes that write.
+fn sinks(graph: &JobGraph) -> BTreeSet<&str> {
+    let nodes = graph.vertices.iter().flat_map(|vertex| &vertex.chain.nodes);
+    let sinks = nodes.filter(|node| matches!(node.recipe, Recipe::Sink(_)));
+    sinks.map(|node| node.name.as_str()).collect()
 }

@@ -145,9 +145,22 @@ impl Jobs {
     /// # Errors
     /// When it runs already, has finished, does not fit its own past, or the store fails.
     pub async fn submit(&self, planned: Planned, fresh: Fresh) -> Result<Submitted, Error> {
+        self.submit_dropping(planned, fresh, Dropping::Refused).await
+    }
+
+    /// The same, and says what happens to state that the document has no use for.
+    ///
+    /// # Errors
+    /// As for [`Jobs::submit`].
+    pub async fn submit_dropping(
+        &self,
+        planned: Planned,
+        fresh: Fresh,
+        dropping: Dropping,
+    ) -> Result<Submitted, Error> {
         let name = planned.graph.name.clone();
         self.alone(
-            move |jobs, _| async move { jobs.submit_alone(planned, fresh, Dropping::Refused).await },
+            move |jobs, _| async move { jobs.submit_alone(planned, fresh, dropping).await },
             &name,
         )
         .await

@@ -11,6 +11,8 @@ mod saving;
 mod start;
 mod submit;
 #[cfg(test)]
+mod change_tests;
+#[cfg(test)]
 mod tests;
 
 pub use asking::Jobs;

@@ -102,7 +102,7 @@ pub(super) async fn submit(
         let outcome = match (&from, apply) {
             (Some(from), _) => api.jobs.submit_from(one, from.clone(), dropping).await,
             (None, true) => api.jobs.apply(one, dropping).await,
-            (None, false) => api.jobs.submit(one, fresh).await,
+            (None, false) => api.jobs.submit_dropping(one, fresh, dropping).await,
         };
         match outcome {
             Ok(one) => submitted.push(one),

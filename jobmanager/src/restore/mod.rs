@@ -107,7 +107,7 @@ fn hand_over(head: &Record, old: &JobGraph, new: &JobGraph, dropping: Dropping) 
         (Dropping::Refused, false) => {
             let names: Vec<_> = dropped.iter().map(|name| format!("`{name}`")).collect();
             Err(Failure::fail(format!("no step takes over the state of {}", names.join(", "))).help(
-                "keep the names of steps, say `renamedFrom: OLD-NAME` in the new one, or leave the state behind with `--allow-dropped-state`",
+                "keep the names of steps, say `renamedFrom: OLD-NAME` in the new one, leave the state behind with `--allow-dropped-state`, or start anew with `--fresh`",
             ))
         }
     }

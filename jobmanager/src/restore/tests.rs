@@ -159,7 +159,7 @@ fn record(graph: &JobGraph, splits: u32) -> Record {
         }
     }
     record.sources = vec![SourceSnapshot {
-        step: "events".to_owned(),
+        step: graph.vertices[0].chain.nodes[0].name.clone(),
         snapshot: json!({ "found": true }),
         unassigned: vec![split(999)],
         complete: true,

@@ -1,5 +1,7 @@
 //! One record of a chain of epochs: the whole snapshot of a job, and whom it is of.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use dataflow::Failure;
 use dataflow::contract::Split;
@@ -173,12 +175,45 @@ impl Record {
     /// The same without what the sinks have prepared: it is published, or another job's.
     #[must_use]
     pub fn published(mut self) -> Self {
+        self.edit(|_, node| {
+            node.as_object_mut()
+                .is_some_and(|node| node.remove("committables").is_some())
+        });
+        self
+    }
+
+    /// The same without what these nodes left.
+    #[must_use]
+    pub fn without_nodes(mut self, names: &BTreeSet<&str>) -> Self {
+        self.edit(|name, node| {
+            let meant = names.contains(name);
+            if meant {
+                *node = Value::Null;
+            }
+            meant
+        });
+        self
+    }
+
+    /// Changes what nodes left; `change` says whether it did. What is no snapshot is left as it is: its reader says so.
+    fn edit(&mut self, change: impl Fn(&str, &mut Value) -> bool) {
         for part in &mut self.subtasks {
-            if let Some(snapshot) = without_committables(&part.snapshot) {
+            let Ok(mut value) = serde_json::from_str::<Value>(part.snapshot.get()) else {
+                continue;
+            };
+            let mut changed = false;
+            let nodes = value
+                .get_mut("nodes")
+                .and_then(Value::as_object_mut)
+                .into_iter()
+                .flatten();
+            for (name, node) in nodes {
+                changed |= change(name, node);
+            }
+            if changed && let Ok(snapshot) = serde_json::value::to_raw_value(&value) {
                 part.snapshot = snapshot;
             }
         }
-        self
     }
 
     /// The snapshot of one subtask.
@@ -242,19 +277,4 @@ pub fn splits_held(snapshot: &[u8], step: &str) -> Result<Vec<String>, Failure> 
     };
     let held: Vec<Held> = serde_json::from_str(part.get()).map_err(malformed)?;
     Ok(held.into_iter().map(|held| held.id).collect())
-}
-
-/// A snapshot without committables, if it has any. What is in no snapshot of ours is left as it is: its reader says so.
-fn without_committables(snapshot: &RawValue) -> Option<Box<RawValue>> {
-    let mut value: Value = serde_json::from_str(snapshot.get()).ok()?;
-    let mut found = false;
-    for node in value.get_mut("nodes")?.as_object_mut()?.values_mut() {
-        found |= node
-            .as_object_mut()
-            .is_some_and(|node| node.remove("committables").is_some());
-    }
-    if !found {
-        return None;
-    }
-    serde_json::value::to_raw_value(&value).ok()
 }
