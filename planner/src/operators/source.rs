@@ -69,7 +69,11 @@ pub(crate) fn bind(
         Yields::Decoded(format, schema) => (format, schema.fields().clone(), None),
     };
     let time = source.event_time.as_ref().map(|event_time| &event_time.field);
-    let decoded = Input { fields, open };
+    let bytes = Input::records(Fields::empty(), format.clone());
+    let decoded = match open {
+        Some(format) => Input::records(fields, format),
+        None => Input::typed(fields).made_of(&bytes),
+    };
     if let Some(time) = time {
         check_time(binder, time, &decoded)?;
     }
@@ -100,10 +104,6 @@ pub(crate) fn bind(
         });
         return None;
     }
-    let bytes = Input {
-        fields: Fields::empty(),
-        open: Some(format.clone()),
-    };
     let first = Bound::new(recipe(Some(format.clone()), None), Reads::default(), bytes);
     Some(vec![
         first,

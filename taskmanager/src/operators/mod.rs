@@ -15,7 +15,7 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use sink::encoder;
+pub(crate) use sink::{encoder, rows as sink_rows};
 pub(crate) use source::{Event, Outlook, Source};
 
 use std::collections::VecDeque;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow_schema::SchemaRef;
 use dataflow::contract::BadRecord;
-use dataflow::element::Batch;
+use dataflow::element::{Batch, columns};
 use dataflow::recipe::{Node, Port, Recipe};
 use dataflow::{Failure, Registry};
 
@@ -122,8 +122,11 @@ impl Outbox {
     }
 }
 
-/// The index of a column that the plan promises.
+/// The index of a column that the plan promises. The first to give the bytes that rows came as takes them from the rows.
 fn column(schema: &SchemaRef, name: &str) -> Result<usize, Failure> {
+    if let (columns::ORIGIN, Some(original)) = (name, columns::original(schema)) {
+        return Ok(original);
+    }
     schema
         .index_of(name)
         .map_err(|error| Failure::bug(format!("no column `{name}` where the plan wants it")).because(&error))
