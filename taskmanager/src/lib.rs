@@ -26,3 +26,4 @@ pub(crate) mod metrics;
 pub(crate) mod testing;
 
 pub use service::{Line, Lines, Options, Surroundings, TaskManager};
+pub use task::FAILURE;
