@@ -93,7 +93,11 @@ impl Planner {
                     found.render(&self.file, text, self.look)
                 };
                 Checked {
-                    exit: if found.has_errors() { Exit::Document } else { Exit::Success },
+                    exit: if found.has_errors() {
+                        Exit::Document
+                    } else {
+                        Exit::Success
+                    },
                     names: planned.specs.iter().map(|spec| spec.name.value.clone()).collect(),
                     rendered,
                     diagnostics: found.to_json(&self.file, text),

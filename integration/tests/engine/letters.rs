@@ -44,7 +44,10 @@ const BAD: [(&str, &str); 4] = [
 ];
 
 fn good(number: usize) -> String {
-    format!(r#"{{"id":{number},"by":{},"kind":"good","prices":["1.5","2"]}}"#, number % 7 + 1)
+    format!(
+        r#"{{"id":{number},"by":{},"kind":"good","prices":["1.5","2"]}}"#,
+        number % 7 + 1
+    )
 }
 
 fn lines(folder: &Path) -> Result<Vec<Value>> {
@@ -87,7 +90,9 @@ fn a_stream_with_a_schema_keeps_the_lines_that_fail() -> Result<()> {
     for letter in &letters {
         let place = letter["position"].as_u64().context("a place")?;
         let whole = input.join("\n");
-        let line = whole.get(usize::try_from(place)?..).and_then(|rest| rest.lines().next());
+        let line = whole
+            .get(usize::try_from(place)?..)
+            .and_then(|rest| rest.lines().next());
         ensure!(
             line == letter["record"].as_str(),
             "the place is where the record stands: {letter:#}"

@@ -77,7 +77,13 @@ fn keys_that_nobody_gives_are_asked_for_within_seconds() -> Result<()> {
             .env_remove("AWS_SECRET_ACCESS_KEY")
             .output()?;
         ensure!(!deadline.has_passed(), "weir {verb} took too long");
-        let words = ["s3://bucket", "no keys", "help:", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+        let words = [
+            "s3://bucket",
+            "no keys",
+            "help:",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+        ];
         check_refusal(verb, &output, 4, &words)?;
     }
     Ok(())
