@@ -103,7 +103,14 @@ impl From<&Error> for Failure {
 
 /// Whether the request was never made, since nobody gave keys to sign it with.
 fn lacks_keys(source: &(dyn StdError + 'static)) -> bool {
-    std::iter::successors(Some(source), |error| error.source()).any(|error| error.is::<NoKeys>())
+    let mut cause = Some(source);
+    while let Some(error) = cause {
+        if error.is::<NoKeys>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The error and its causes, joined by `: `.
