@@ -159,7 +159,7 @@ fn every_step_keeps_the_bytes_a_row_came_as_beside_it() {
     let unnest = || Recipe::Unnest(recipe::Unnest { path: path() });
     let as_bytes = with_origin(vec![columns::raw().as_ref().clone()]);
 
-    let decoded = decode(&with_origin(vec![number("x")]), None);
+    let decoded = decode(&with_origin(vec![number("x")]));
     assert_eq!(origins(&decoded, &open(&records)), records);
 
     let paths = vec!["x".parse().unwrap()];
