@@ -188,11 +188,16 @@ fn plain(sql: &str, call: &ast::Function) -> Result<(), Error> {
     }
     let message = format!("`{name}` takes plain arguments and a `FILTER (WHERE …)` only");
     let error = wrong(sql, place(), message);
-    Err(if matches!(form(&name.to_string()), Some(Form::Plain(Function::First | Function::Last))) {
-        error.help("first and last go by event time, and without it by arrival")
-    } else {
-        error
-    })
+    Err(
+        if matches!(
+            form(&name.to_string()),
+            Some(Form::Plain(Function::First | Function::Last))
+        ) {
+            error.help("first and last go by event time, and without it by arrival")
+        } else {
+            error
+        },
+    )
 }
 
 fn is_distinct(call: &ast::Function) -> bool {
@@ -210,8 +215,12 @@ fn counted(
 ) -> Result<(Function, Option<Range<usize>>), Error> {
     match arguments {
         [one] if text.is_star(one) && !distinct => Ok((Function::Count, None)),
-        [one] if text.is_star(one) => Err(wrong(sql, text.bytes(one), "`count(DISTINCT *)` counts nothing in particular")
-            .help("name one field: `count(DISTINCT userId)`")),
+        [one] if text.is_star(one) => {
+            Err(
+                wrong(sql, text.bytes(one), "`count(DISTINCT *)` counts nothing in particular")
+                    .help("name one field: `count(DISTINCT userId)`"),
+            )
+        }
         [one] if distinct => Ok((Function::CountDistinct, Some(text.bytes(one)))),
         [one] => Ok((Function::Count, Some(text.bytes(one)))),
         [] => Err(wrong(sql, 0..sql.len(), "`count` of nothing").help("all rows are `count(*)`")),
@@ -276,7 +285,12 @@ impl<'a> Tokens<'a> {
 
     /// The first pair of parentheses from a token on.
     fn parentheses(&self, from: usize) -> Option<(usize, usize)> {
-        let open = from + self.tokens.get(from..)?.iter().position(|one| one.token == Token::LParen)?;
+        let open = from
+            + self
+                .tokens
+                .get(from..)?
+                .iter()
+                .position(|one| one.token == Token::LParen)?;
         let mut depth = 0_usize;
         for (index, token) in self.tokens.iter().enumerate().skip(open) {
             match token.token {
@@ -375,10 +389,7 @@ mod tests {
             ),
             ("approx_median(x)", (Function::ApproxPercentile(0.5), Some("x"), None)),
             ("first_value(x['y'])", (Function::First, Some("x['y']"), None)),
-            (
-                "max(\n  a\n  * 2)",
-                (Function::Max, Some("a\n  * 2"), None),
-            ),
+            ("max(\n  a\n  * 2)", (Function::Max, Some("a\n  * 2"), None)),
         ] {
             assert_eq!(parts(sql).unwrap(), expected, "{sql}");
         }
@@ -387,7 +398,12 @@ mod tests {
     #[test]
     fn what_is_no_aggregate_is_refused_with_its_place() {
         for (sql, kind, place, part) in [
-            ("sum(a) / count(*)", Kind::Aggregate, "sum", "computes with an aggregate"),
+            (
+                "sum(a) / count(*)",
+                Kind::Aggregate,
+                "sum",
+                "computes with an aggregate",
+            ),
             ("(sum(a))", Kind::Aggregate, "sum", "computes with an aggregate"),
             ("payload.total", Kind::Aggregate, "payload.total", "value of one row"),
             ("1 + 1", Kind::Aggregate, "1 + 1", "value of one row"),
@@ -404,7 +420,12 @@ mod tests {
             ("sum(a) OVER (PARTITION BY b)", Kind::Aggregate, "sum", "OVER"),
             ("approx_percentile(a, 99)", Kind::Aggregate, "99", "no share"),
             ("approx_percentile(a, b)", Kind::Aggregate, "b", "no share"),
-            ("approx_percentile(a)", Kind::Aggregate, "approx_percentile(a)", "a value and a share"),
+            (
+                "approx_percentile(a)",
+                Kind::Aggregate,
+                "approx_percentile(a)",
+                "a value and a share",
+            ),
             ("count(*", Kind::Syntax, "", ""),
             ("count(*) FILTER WHERE a", Kind::Syntax, "WHERE", ""),
         ] {

@@ -134,7 +134,13 @@ pub(crate) fn replace(fields: &Fields, path: &[String], data_type: &DataType) ->
 
 /// User columns with reserved ones behind them, in their order.
 pub(crate) fn rows(user: &Fields, reserved: &[&str]) -> SchemaRef {
-    let known = [columns::raw(), columns::split(), columns::position(), columns::time()];
+    let known = [
+        columns::raw(),
+        columns::split(),
+        columns::position(),
+        columns::time(),
+        columns::kind(),
+    ];
     let kept = known
         .into_iter()
         .filter(|field| reserved.contains(&field.name().as_str()));

@@ -29,6 +29,7 @@ pub use parse::{Parsed, parse};
 pub use reader::{EXPRESSION_BYTES_MAX, KEY_GROUPS_MAX, NAME_LENGTH_MAX, PARALLELISM_MAX};
 pub use span::{Span, Spanned, Text};
 pub use tree::{BYTES_MAX, DEPTH_MAX, DOCUMENTS_MAX, NODES_MAX};
+pub(crate) use window::milliseconds;
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use super::{Aggregate, Dedup, Delay, Measure, Operation, RateLimit, TopN};
 use crate::diagnostic::{Diagnostic, codes};
 
 /// The most rows that a `topN` keeps of a key.
-pub const LIMIT_MAX: u32 = 1_000_000;
+const LIMIT_MAX: u32 = 1_000_000;
 
 impl Reader<'_> {
     /// `keyBy` beside a step that has its key inside.
@@ -87,7 +87,11 @@ impl Reader<'_> {
             let known: Vec<_> = items.iter().filter_map(|item| self.order(item)).collect();
             (known.len() == items.len() && !known.is_empty()).then_some(known)
         });
-        let limit = self.needed(node, "topN", ("limit", "how many rows are kept of each key, such as `limit: 10`"));
+        let limit = self.needed(
+            node,
+            "topN",
+            ("limit", "how many rows are kept of each key, such as `limit: 10`"),
+        );
         let limit = limit.and_then(|limit| self.number(limit, (1, LIMIT_MAX)));
         let rank = node.get("rank").map(|node| {
             let name = self.string(node, "the name of a column");
@@ -167,7 +171,11 @@ impl Reader<'_> {
             return Some(limited(per_second, None, None));
         };
         self.map(node, "`rateLimit`", &["perSecond", "burst", "excess"])?;
-        let rate = self.needed(node, "rateLimit", ("perSecond", "rows a second, such as `perSecond: 1000`"));
+        let rate = self.needed(
+            node,
+            "rateLimit",
+            ("perSecond", "rows a second, such as `perSecond: 1000`"),
+        );
         let rate = rate.and_then(|rate| self.rate(rate));
         let burst = node.get("burst").map(|node| self.number(node, (1, u32::MAX)));
         let excess = node.get("excess").map(|node| self.excess(node));
@@ -182,7 +190,12 @@ impl Reader<'_> {
         };
         if written.is_none() {
             let message = "not a number of rows a second";
-            self.error(codes::E0209, node.span, message, "write a number above zero, such as `1000` or `0.5`");
+            self.error(
+                codes::E0209,
+                node.span,
+                message,
+                "write a number above zero, such as `1000` or `0.5`",
+            );
         }
         written
     }

@@ -9,7 +9,15 @@ use super::span::Spanned;
 use super::{Branch, Operation, Projection, Step};
 use crate::diagnostic::{Diagnostic, codes};
 
-const SIBLINGS: &[&str] = &["name", "renamedFrom", "input", "inputs", "keyBy", "parallelism", "window"];
+const SIBLINGS: &[&str] = &[
+    "name",
+    "renamedFrom",
+    "input",
+    "inputs",
+    "keyBy",
+    "parallelism",
+    "window",
+];
 /// The steps of this version.
 pub(crate) const STEPS: &[&str] = &[
     "filter",
@@ -54,7 +62,9 @@ impl Reader<'_> {
             span: item.span,
         };
         if let Some(entry) = entry {
-            step.operation = self.operation(item, entry, &mut step.inputs).unwrap_or(Operation::Broken);
+            step.operation = self
+                .operation(item, entry, &mut step.inputs)
+                .unwrap_or(Operation::Broken);
         }
         self.window_beside(item, entry);
         self.key_beside(item, entry, &step.operation);

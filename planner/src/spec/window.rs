@@ -62,7 +62,10 @@ impl Reader<'_> {
             }
             [form] => self.spans(form),
             [first, second, ..] => {
-                let message = format!("one window of two forms: `{}` and `{}`", first.key.value, second.key.value);
+                let message = format!(
+                    "one window of two forms: `{}` and `{}`",
+                    first.key.value, second.key.value
+                );
                 let found = Diagnostic::new(codes::E0601, second.key.span, message);
                 self.report(found.also(first.key.span, "the first one").help("keep one of them"));
                 None
@@ -115,7 +118,12 @@ impl Reader<'_> {
                 let node = if matches!(node.value, Value::Map(_)) {
                     self.map(node, "`session`", &["gap"])?;
                     let Some(gap) = node.get("gap") else {
-                        self.error(codes::E0203, node.span, "`session` needs `gap`", "such as `session: 30s`");
+                        self.error(
+                            codes::E0203,
+                            node.span,
+                            "`session` needs `gap`",
+                            "such as `session: 30s`",
+                        );
                         return None;
                     };
                     gap
@@ -140,7 +148,11 @@ impl Reader<'_> {
         let (name, node) = (&form.key.value, &form.value);
         let help = format!("write `{name}: {{ size: 10m, {part}: 1m }}`");
         if !matches!(node.value, Value::Map(_)) {
-            let found = Diagnostic::new(codes::E0601, node.span, format!("`{name}` has two lengths: `size` and `{part}`"));
+            let found = Diagnostic::new(
+                codes::E0601,
+                node.span,
+                format!("`{name}` has two lengths: `size` and `{part}`"),
+            );
             self.report(found.help(help));
             return None;
         }
@@ -158,7 +170,10 @@ impl Reader<'_> {
         if !size_ms.is_multiple_of(step_ms) {
             let message = format!("`size` is not a whole number of times `{part}`");
             let found = Diagnostic::new(codes::E0602, step.span, message).also(size.span, "the size");
-            let near = (1..=step_ms).rev().take(PARTS_MAX).find(|part| size_ms.is_multiple_of(*part));
+            let near = (1..=step_ms)
+                .rev()
+                .take(PARTS_MAX)
+                .find(|part| size_ms.is_multiple_of(*part));
             let near = near.map(|part| dataflow::quantity::Span(Duration::from_millis(part)));
             self.report(match near {
                 Some(near) => found.help(format!("such as `{part}: {near}`: windows share what lies between")),
@@ -175,11 +190,21 @@ impl Reader<'_> {
         let lateness = node.entry("allowedLateness").map(|entry| self.duration(&entry.value));
         let emit_every = node.entry("emitEvery").map(|entry| self.interval(&entry.value));
         let origin = self.origin(node, form, spans.as_ref());
-        if let (Some(entry), Some(Some(Spanned { value: Clocked::Processing, .. }))) =
-            (node.entry("allowedLateness"), &clock)
+        if let (
+            Some(entry),
+            Some(Some(Spanned {
+                value: Clocked::Processing,
+                ..
+            })),
+        ) = (node.entry("allowedLateness"), &clock)
         {
             let message = "by processing time nothing comes late";
-            self.error(codes::E0603, entry.key.span, message, "remove `allowedLateness`, or go by event time");
+            self.error(
+                codes::E0603,
+                entry.key.span,
+                message,
+                "remove `allowedLateness`, or go by event time",
+            );
             return None;
         }
         if let (Some(entry), "global") = (node.entry("allowedLateness"), form) {
@@ -188,8 +213,9 @@ impl Reader<'_> {
             return None;
         }
         let mut spans = spans?;
-        if let Spans::Tumbling { origin: own, .. } | Spans::Sliding { origin: own, .. } | Spans::Cumulative { origin: own, .. } =
-            &mut spans
+        if let Spans::Tumbling { origin: own, .. }
+        | Spans::Sliding { origin: own, .. }
+        | Spans::Cumulative { origin: own, .. } = &mut spans
         {
             *own = origin?;
         } else {
@@ -212,7 +238,10 @@ impl Reader<'_> {
         if matches!(form, "session" | "global") {
             let strays: Vec<&Entry> = [offset, zone].into_iter().flatten().collect();
             for stray in &strays {
-                let message = format!("`{}` moves where windows begin, and `{form}` follows the rows", stray.key.value);
+                let message = format!(
+                    "`{}` moves where windows begin, and `{form}` follows the rows",
+                    stray.key.value
+                );
                 self.error(codes::E0603, stray.key.span, message, "remove it");
             }
             return strays.is_empty().then(Origin::default);
@@ -248,7 +277,11 @@ impl Reader<'_> {
     fn zone(&mut self, node: &Node) -> Option<String> {
         let zone = self.string(node, "a time zone such as `Europe/Berlin`")?;
         if !is_zone(&zone.value) {
-            let found = Diagnostic::new(codes::E0604, zone.span, format!("there is no time zone `{}`", zone.value));
+            let found = Diagnostic::new(
+                codes::E0604,
+                zone.span,
+                format!("there is no time zone `{}`", zone.value),
+            );
             self.report(
                 found
                     .did_you_mean(&zone.value, zones())
