@@ -2,9 +2,11 @@
 
 mod manual;
 mod system;
+mod zone;
 
 pub use manual::ManualClock;
 pub use system::SystemClock;
+pub use zone::{is_zone, zones};
 
 use std::fmt;
 use std::ops::{Add, Sub};

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use arrow_schema::{Fields, Schema};
 use dataflow::element::columns;
 use dataflow::expr::Path;
-use dataflow::recipe::Recipe;
+use dataflow::recipe::{Port, Recipe};
 
-use crate::logical::{LogicalPlan, Node, begins_with, holds, prune, user};
+use crate::logical::{LogicalPlan, Node, Outlet, begins_with, holds, prune, user};
 
 /// What a node must give.
 #[derive(Clone, Default, PartialEq)]
@@ -30,15 +30,17 @@ impl Wanted {
 }
 
 pub(super) fn apply(mut plan: LogicalPlan) -> LogicalPlan {
-    agree(&mut plan);
     let mut wanted = vec![Wanted::default(); plan.nodes.len()];
     loop {
         let before = wanted.clone();
         for index in (0..plan.nodes.len()).rev() {
             let node = &plan.nodes[index];
             let mut of_input = reads(&plan, node, &wanted[index]);
-            node.inputs.iter().for_each(|input| of_input.add(&wanted[*input]));
-            node.inputs.iter().for_each(|input| wanted[*input].add(&of_input));
+            // Late rows are as they came: what is wanted of them is wanted of what the aggregate reads.
+            let givers: Vec<usize> = node.inputs.iter().flat_map(|input| givers(&plan, *input)).collect();
+            givers.iter().for_each(|giver| of_input.add(&wanted[*giver]));
+            of_input.reserved.retain(|name| all_have(&plan, &givers, name));
+            givers.iter().for_each(|giver| wanted[*giver].add(&of_input));
         }
         if before == wanted {
             break;
@@ -50,29 +52,22 @@ pub(super) fn apply(mut plan: LogicalPlan) -> LogicalPlan {
     plan
 }
 
-/// Rows that one node reads together have the bytes they came as beside them all, or none of them has.
-fn agree(plan: &mut LogicalPlan) {
-    loop {
-        let has = |index: &usize| holds(&plan.nodes[*index].output, columns::ORIGIN);
-        let mut without = BTreeSet::new();
-        for (index, node) in plan.nodes.iter().enumerate() {
-            if !node.inputs.iter().all(has) {
-                without.extend(node.inputs.iter().copied().filter(|input| has(input)));
-            }
-            let from_nothing = |input: &usize| columns::original(&plan.nodes[*input].output).is_none();
-            if has(&index) && node.inputs.iter().any(from_nothing) {
-                without.insert(index);
-            }
+/// The nodes whose rows leave by an output.
+fn givers(plan: &LogicalPlan, outlet: Outlet) -> Vec<usize> {
+    match outlet.port {
+        Port::Late => {
+            let inputs = plan.nodes[outlet.node].inputs.iter();
+            inputs.flat_map(|input| givers(plan, *input)).collect()
         }
-        if without.is_empty() {
-            return;
-        }
-        for index in without {
-            let output = &mut plan.nodes[index].output;
-            let kept = output.fields().iter().filter(|field| field.name() != columns::ORIGIN);
-            *output = Arc::new(Schema::new(kept.cloned().collect::<Fields>()));
-        }
+        Port::Main | Port::Dead => vec![outlet.node],
     }
+}
+
+/// Rows that meet are alike: what only some of them carry is carried by none. Bytes are always there, or never wanted.
+fn all_have(plan: &LogicalPlan, givers: &[usize], name: &str) -> bool {
+    let schemas = givers.iter().map(|giver| &plan.nodes[*giver].output);
+    let have = schemas.filter(|schema| holds(schema, name)).count();
+    have == 0 || have == givers.len()
 }
 
 /// What a node must be given, so that it can do its work and give what is wanted of it.
@@ -84,7 +79,7 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
         let schemas = node
             .inputs
             .iter()
-            .flat_map(|input| user(&plan.nodes[*input].output).iter().cloned().collect::<Vec<_>>());
+            .flat_map(|input| user(&plan.schema(*input)).iter().cloned().collect::<Vec<_>>());
         reads
             .paths
             .extend(schemas.filter_map(|field| Path::new(vec![field.name().clone()]).ok()));
@@ -94,7 +89,7 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
             .reserved
             .extend([columns::ORIGIN, columns::SPLIT, columns::POSITION]);
     }
-    let given = |name: &&str| node.inputs.iter().all(|input| holds(&plan.nodes[*input].output, name));
+    let given = |name: &&str| node.inputs.iter().all(|input| holds(&plan.schema(*input), name));
     match &node.recipe {
         Recipe::Source(_) => {}
         // Records that are written as they are cannot fail.
@@ -107,10 +102,19 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
         | Recipe::Drop(_)
         | Recipe::Delay(_)
         | Recipe::RateLimit(_)
-        | Recipe::Dedup(_)
-        | Recipe::TopN(_) => reads.add(wanted),
-        // What it gives is made anew.
+        | Recipe::Dedup(_) => reads.add(wanted),
+        // What it gives is made anew; the time of a result follows from its window.
         Recipe::Aggregate(_) => {}
+        Recipe::TopN(top_n) => {
+            let kept = wanted
+                .paths
+                .iter()
+                .filter(|path| Some(path.column()) != top_n.rank.as_deref());
+            reads.paths.extend(kept.cloned());
+            reads
+                .reserved
+                .extend(wanted.reserved.iter().filter(|name| **name == columns::TIME));
+        }
         Recipe::Decode(_) => reads.reserved.extend(&wanted.reserved),
         // Without anybody who wants to know the time it is left out, and reads nothing of its own.
         Recipe::EventTime(_) if !wanted.reserved.contains(columns::TIME) => return wanted.clone(),
@@ -145,13 +149,9 @@ fn narrow(node: &mut Node, wanted: &Wanted) {
             }
         }
         // Every projection is computed: a step does what it says.
-        Recipe::Select(select) => {
-            paths = select
-                .projections
-                .iter()
-                .filter_map(|one| Path::new(vec![one.name.clone()]).ok())
-                .collect();
-        }
+        Recipe::Select(_) => paths = columns_of(node),
+        Recipe::Aggregate(_) => paths = columns_of(node),
+        Recipe::TopN(top_n) => paths.extend(top_n.rank.iter().filter_map(|rank| Path::new(vec![rank.clone()]).ok())),
         Recipe::Decode(_)
         | Recipe::EventTime(_)
         | Recipe::Filter(_)
@@ -159,8 +159,6 @@ fn narrow(node: &mut Node, wanted: &Wanted) {
         | Recipe::Drop(_)
         | Recipe::Unnest(_)
         | Recipe::Dedup(_)
-        | Recipe::Aggregate(_)
-        | Recipe::TopN(_)
         | Recipe::Delay(_)
         | Recipe::RateLimit(_)
         | Recipe::Sink(_) => {}
@@ -170,11 +168,21 @@ fn narrow(node: &mut Node, wanted: &Wanted) {
         .output
         .fields()
         .iter()
-        .filter(|field| wanted.reserved.contains(field.name().as_str()));
+        // Changes without their kind would be other rows.
+        .filter(|field| field.name() == columns::KIND || wanted.reserved.contains(field.name().as_str()));
     let fields: Fields = kept
         .iter()
         .chain(reserved.filter(|field| columns::is_reserved(field.name())))
         .cloned()
         .collect();
     node.output = Arc::new(Schema::new(fields));
+}
+
+/// Every column that a node gives.
+fn columns_of(node: &Node) -> Vec<Path> {
+    let names = user(&node.output);
+    let paths = names
+        .iter()
+        .filter_map(|field| Path::new(vec![field.name().clone()]).ok());
+    paths.collect()
 }
