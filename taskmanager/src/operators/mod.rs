@@ -14,6 +14,9 @@ mod select;
 mod drop;
 mod unnest;
 mod sample;
+mod late;
+mod dedup;
+mod aggregate;
 mod sink;
 #[cfg(test)]
 mod tests;
@@ -141,7 +144,9 @@ pub(crate) fn build(node: &Node, ground: &Ground<'_>) -> Result<Box<dyn Operator
         Recipe::Unnest(recipe) => Box::new(unnest::Unnest::build(recipe, node, ground)?),
         Recipe::Sample(recipe) => Box::new(sample::Sample::build(recipe, node, ground)?),
         Recipe::Sink(recipe) => Box::new(sink::Sink::build(recipe, node, ground)?),
-        Recipe::Dedup(_) | Recipe::Aggregate(_) | Recipe::TopN(_) | Recipe::Delay(_) | Recipe::RateLimit(_) => {
+        Recipe::Dedup(recipe) => Box::new(dedup::Dedup::build(recipe, node, ground)?),
+        Recipe::Aggregate(recipe) => Box::new(aggregate::Aggregate::build(recipe, node, ground)?),
+        Recipe::TopN(_) | Recipe::Delay(_) | Recipe::RateLimit(_) => {
             return Err(Failure::fail(format!("`{}` has no runtime in this build", node.name)));
         }
     })

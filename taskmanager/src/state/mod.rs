@@ -21,7 +21,7 @@ mod table;
 pub(crate) use cut::Cut;
 pub(crate) use keeper::{Keeper, Kept};
 pub(crate) use restored::{Entry, Restored};
-pub(crate) use table::{Table, Values};
+pub(crate) use table::{NONE, Table, Values};
 
 use std::ops::Range;
 

@@ -14,6 +14,9 @@ use super::{Cut, KeyGroups};
 /// At least so many bytes of untouched entries are written again at a cut that writes anything.
 const REWRITE_MIN: usize = 64 * 1024;
 
+/// No slot: [`Table::find_all`] did not find the key.
+pub(crate) const NONE: u32 = u32::MAX;
+
 /// The values of a table: one for each slot, laid out by column.
 pub(crate) trait Values: Send {
     /// Makes room for `slots` slots; new ones are as a key begins.
@@ -140,14 +143,38 @@ impl<V: Values> Table<V> {
         Ok(slot)
     }
 
-    fn slot(&mut self, hash: u64, key: &[u8]) -> u32 {
-        let (slots, bytes) = (&self.slots, &self.keys);
+    /// The slots of the keys of these rows, [`NONE`] where there is none. Nothing is made, nothing counts as touched.
+    ///
+    /// # Errors
+    /// State that cannot be read.
+    pub(crate) fn find_all(&mut self, keys: &Keys, rows: &[u32], out: &mut Vec<u32>) -> Result<(), Failure> {
+        out.clear();
+        out.extend(rows.iter().map(|row| {
+            let key = keys.row(*row as usize);
+            self.seek(key::hash(key), key).unwrap_or(NONE)
+        }));
+        Ok(())
+    }
+
+    /// The slot of one key, if there is one. It does not count as touched.
+    ///
+    /// # Errors
+    /// State that cannot be read.
+    pub(crate) fn find(&mut self, key: &[u8]) -> Result<Option<u32>, Failure> {
+        Ok(self.seek(key::hash(key), key))
+    }
+
+    fn seek(&self, hash: u64, key: &[u8]) -> Option<u32> {
         let same = |slot: &u32| {
-            let found = &slots[*slot as usize];
-            found.hash == hash && bytes[found.start..found.start + found.length as usize] == *key
+            let found = &self.slots[*slot as usize];
+            found.hash == hash && self.keys[found.start..found.start + found.length as usize] == *key
         };
-        if let Some(slot) = self.index.find(mixed(hash), same) {
-            return *slot;
+        self.index.find(mixed(hash), same).copied()
+    }
+
+    fn slot(&mut self, hash: u64, key: &[u8]) -> u32 {
+        if let Some(slot) = self.seek(hash, key) {
+            return slot;
         }
         let start = self.keys.len();
         self.keys.extend_from_slice(key);
@@ -174,7 +201,8 @@ impl<V: Values> Table<V> {
         slot
     }
 
-    fn touch(&mut self, slot: u32) {
+    /// What is at a slot has changed without [`Table::slots`].
+    pub(crate) fn touch(&mut self, slot: u32) {
         let (word, bit) = (slot as usize / 64, 1_u64 << (slot % 64));
         if word >= self.touched.len() {
             self.touched.resize(word + 1, 0);
@@ -194,6 +222,11 @@ impl<V: Values> Table<V> {
     pub(crate) fn key(&self, slot: u32) -> &[u8] {
         let slot = &self.slots[slot as usize];
         &self.keys[slot.start..slot.start + slot.length as usize]
+    }
+
+    /// The key group of a slot's key.
+    pub(crate) fn group(&self, slot: u32, groups: &KeyGroups) -> u16 {
+        groups.group(self.slots[slot as usize].hash)
     }
 
     /// The slots that hold a key.

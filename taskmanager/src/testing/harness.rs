@@ -115,7 +115,7 @@ pub(crate) fn check(node: &Node, rows: &RecordBatch, expected: &[&str], dead: &[
     }
 }
 
-fn picture(rows: &RecordBatch) -> Vec<String> {
+pub(crate) fn picture(rows: &RecordBatch) -> Vec<String> {
     let schema = rows.schema();
     let user: Vec<usize> = (0..rows.num_columns())
         .filter(|index| !columns::is_reserved(schema.field(*index).name()))
@@ -138,14 +138,15 @@ fn picture(rows: &RecordBatch) -> Vec<String> {
         let raw = raw
             .as_ref()
             .map(|raw| String::from_utf8_lossy(raw.value(row)).into_owned());
-        let time = time.as_ref().map(|time| format!("@{}", time.value(row)));
+        let time = time.as_ref().filter(|time| time.is_valid(row));
+        let time = time.map(|time| format!("@{}", time.value(row)));
         let line = Some(line).filter(|line| !line.is_empty() && line != "{}");
         [time, line, raw].into_iter().flatten().collect::<Vec<_>>().join(" ")
     });
     shown.collect()
 }
 
-fn letters(rows: &RecordBatch) -> Vec<String> {
+pub(super) fn letters(rows: &RecordBatch) -> Vec<String> {
     let text = |name: &str| rows.column_by_name(name).unwrap().as_string::<i32>().clone();
     let (split, error) = (text("split"), text("error"));
     let position = rows
