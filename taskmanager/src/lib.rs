@@ -23,6 +23,7 @@ pub(crate) mod writer;
 pub mod checkpoint;
 pub(crate) mod memory;
 pub(crate) mod metrics;
+pub mod rehearsal;
 #[cfg(test)]
 pub(crate) mod testing;
 
