@@ -34,7 +34,7 @@ use dataflow::time::{Instant, WallTime};
 use dataflow::{Failure, Registry};
 
 use crate::chain::dead::{DeadLetters, Origin};
-use crate::state::{Cut, KeyGroups, Restored};
+use crate::state::{Cut, KeyGroups, Restored, Spill};
 use crate::task::gauges::NodeGauges;
 use crate::writer::Writer;
 
@@ -127,6 +127,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) groups: KeyGroups,
     /// What this node goes on from.
     pub(crate) restored: &'a Restored,
+    /// Where its tables may put what does not fit into memory: for those whose slots nobody keeps from batch to batch.
+    pub(crate) spill: Option<&'a Spill>,
 }
 
 /// The operator of a node.
@@ -163,6 +165,11 @@ pub(crate) fn has_state(recipe: &Recipe) -> bool {
         | Recipe::Sample(_)
         | Recipe::Sink(_) => false,
     }
+}
+
+/// Whether it has state of its own for each key.
+pub(crate) fn has_tables(recipe: &Recipe) -> bool {
+    has_state(recipe) && !matches!(recipe, Recipe::EventTime(_))
 }
 
 impl Ground<'_> {

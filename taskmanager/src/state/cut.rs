@@ -1,7 +1,9 @@
 //! What one node's state has changed up to a barrier, as blocks of entries, ready to become a file.
 
+use dataflow::Failure;
 use serde_json::Value;
 
+use super::spill::Early;
 use super::format::{BLOCK_BYTES, Cleared, Kind, Place, bucket, write_cleared, write_head, write_value};
 
 /// What is written at one barrier.
@@ -14,6 +16,8 @@ pub(crate) struct Cut {
     entries: u64,
     needed_from: Option<u64>,
     note: Option<Value>,
+    early: Vec<Early>,
+    failure: Option<Failure>,
     pressure: Pressure,
 }
 
@@ -92,6 +96,26 @@ impl Cut {
         chunk.entries += 1;
         self.entries += 1;
         self.bytes += chunk.bytes.len() - before;
+    }
+
+    /// What was cut before the barrier, for want of memory: it counts as older than what stands in this cut.
+    pub(super) fn early(&mut self, early: Early) {
+        self.early.push(early);
+    }
+
+    /// What was cut early.
+    pub(super) fn take_early(&mut self) -> Vec<Early> {
+        std::mem::take(&mut self.early)
+    }
+
+    /// It could not be made.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
+    /// Why it could not be made.
+    pub(crate) fn take_failure(&mut self) -> Option<Failure> {
+        self.failure.take()
     }
 
     /// Something small that is written whole each time; a restored operator gets that of every subtask whose keys it has.

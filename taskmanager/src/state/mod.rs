@@ -14,12 +14,19 @@
 //! that is needed is in the snapshot. Not here: what values mean (operators), when a cut is taken (task).
 
 mod table;
+mod spill;
 mod cut;
 pub mod format;
 mod keeper;
 mod kept;
 mod shelf;
 mod restored;
+mod scratch;
+pub mod inspect;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use cut::Cut;
 pub(crate) use format::Entry;
@@ -27,8 +34,10 @@ pub(crate) use keeper::{Home, Keeper};
 pub(crate) use kept::Kept;
 pub use kept::objects;
 pub(crate) use restored::Restored;
+pub(crate) use scratch::Scratch;
+pub(crate) use spill::{Limits, Spill};
 pub(crate) use shelf::Shelf;
-pub(crate) use table::{Table, Values};
+pub(crate) use table::{Scan, Table, Values};
 
 use std::ops::Range;
 

@@ -5,14 +5,15 @@
 //! leaves here that was not checked against the snapshot.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use dataflow::store::{Error, Local, Store};
+use bytes::{Bytes, BytesMut};
+use dataflow::store::{Error, Local, Store, Upload};
 use dataflow::time::Clock;
 use dataflow::{Failure, Scope};
+use tokio::io::AsyncReadExt as _;
 
 use super::format::{Corrupt, Head, Reference};
 
@@ -25,6 +26,9 @@ const TRIES: u32 = 7;
 /// A store is asked for so many bytes at a time, unless one block is larger.
 const PIECE_BYTES: u64 = 4 << 20;
 
+/// A file of this machine is sent in pieces of this size.
+const UPLOAD_BYTES: usize = 1 << 20;
+
 /// A file of this size is made by one request; a larger one in pieces.
 const WHOLE_BYTES: u64 = 8 << 20;
 
@@ -35,6 +39,15 @@ pub(crate) struct Shelf {
     copies: Option<Arc<Local>>,
     clock: Arc<dyn Clock>,
     scope: Scope,
+}
+
+/// What becomes a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Content<'a> {
+    /// These bytes, one behind another.
+    Parts(&'a [Bytes]),
+    /// A file of this machine, of this length.
+    File(&'a Path, u64),
 }
 
 /// A run of blocks that is read at once.
@@ -96,61 +109,36 @@ impl Shelf {
         }
     }
 
-    /// Makes the file `object` of these parts, the first of them its head. Names are never used again.
-    pub(super) async fn write(&self, object: &str, parts: &[Bytes]) -> Result<(), Failure> {
-        let length: u64 = parts.iter().map(|part| part.len() as u64).sum();
-        if length <= WHOLE_BYTES {
-            let whole: Bytes = parts.concat().into();
-            let mut tried = false;
-            let made = self.patiently(|| {
-                let again = std::mem::replace(&mut tried, true);
-                let whole = whole.clone();
-                async move {
-                    match self.store.create(object, whole.clone()).await {
-                        // It is not known what came of the first try: perhaps this.
-                        Err(Error::Exists { .. }) if again && self.store.read(object).await? == whole => Ok(()),
-                        made => made,
-                    }
-                }
-            });
-            made.await?;
-        } else {
-            self.patiently(|| self.upload(object, parts)).await?;
+    /// Makes a file. Names are never used again.
+    pub(super) async fn write(&self, object: &str, content: Content<'_>) -> Result<(), Failure> {
+        match content {
+            Content::Parts(parts) if content.length() <= WHOLE_BYTES => self.create(object, parts.concat().into()).await?,
+            Content::Parts(_) | Content::File(..) => {
+                self.patiently(|| upload(&*self.store, object, content)).await?;
+            }
         }
-        if let Some(copies) = &self.copies {
-            self.copy(copies, object, parts).await;
+        if let Some(copies) = &self.copies
+            && let Err(error) = upload(&**copies, object, content).await
+        {
+            tracing::warn!(%error, object, "no copy of a state file on this machine");
         }
         Ok(())
     }
 
-    async fn upload(&self, object: &str, parts: &[Bytes]) -> Result<(), Error> {
-        match self.store.head(object).await {
-            // Uploads appear whole, and nobody else has this name: an earlier try has arrived after all.
-            Ok(found) if found.size == parts.iter().map(|part| part.len() as u64).sum::<u64>() => return Ok(()),
-            Ok(_) => {
-                return Err(Error::Exists {
-                    url: self.store.url().to_owned(),
-                    path: object.to_owned(),
-                });
+    async fn create(&self, object: &str, whole: Bytes) -> Result<(), Failure> {
+        let mut tried = false;
+        let made = self.patiently(|| {
+            let again = std::mem::replace(&mut tried, true);
+            let whole = whole.clone();
+            async move {
+                match self.store.create(object, whole.clone()).await {
+                    // It is not known what came of the first try: perhaps this.
+                    Err(Error::Exists { .. }) if again && self.store.read(object).await? == whole => Ok(()),
+                    made => made,
+                }
             }
-            Err(Error::Missing { .. }) => {}
-            Err(error) => return Err(error),
-        }
-        let mut upload = self.store.upload(object).await?;
-        for part in parts {
-            if let Err(error) = upload.write(part.clone()).await {
-                upload.abort().await;
-                return Err(error);
-            }
-        }
-        upload.finish().await
-    }
-
-    /// Keeps a copy; without one, the store is read.
-    async fn copy(&self, copies: &Local, object: &str, parts: &[Bytes]) {
-        if let Err(error) = copies.create(object, parts.concat().into()).await {
-            tracing::warn!(%error, object, "no copy of a state file on this machine");
-        }
+        });
+        Ok(made.await?)
     }
 
     /// A file is not needed any more: its copy goes. The file itself goes when no snapshot names it, which is not known here.
@@ -190,6 +178,64 @@ impl Shelf {
             self.store.url()
         ))
         .help(RESTORE_IT)
+    }
+}
+
+/// Makes a large object, piece by piece.
+async fn upload(store: &dyn Store, object: &str, content: Content<'_>) -> Result<(), Error> {
+    match store.head(object).await {
+        // Uploads appear whole, and nobody else has this name: an earlier try has arrived after all.
+        Ok(found) if found.size == content.length() => return Ok(()),
+        Ok(_) => {
+            return Err(Error::Exists {
+                url: store.url().to_owned(),
+                path: object.to_owned(),
+            });
+        }
+        Err(Error::Missing { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    let mut upload = store.upload(object).await?;
+    if let Err(error) = content.send(upload.as_mut()).await {
+        upload.abort().await;
+        return Err(error);
+    }
+    upload.finish().await
+}
+
+impl Content<'_> {
+    fn length(self) -> u64 {
+        match self {
+            Self::Parts(parts) => parts.iter().map(|part| part.len() as u64).sum(),
+            Self::File(_, length) => length,
+        }
+    }
+
+    async fn send(self, upload: &mut dyn Upload) -> Result<(), Error> {
+        match self {
+            Self::Parts(parts) => {
+                for part in parts {
+                    upload.write(part.clone()).await?;
+                }
+            }
+            Self::File(path, _) => {
+                let unread = |error: std::io::Error| Error::Unknown {
+                    url: "this machine".to_owned(),
+                    path: path.display().to_string(),
+                    source: Box::new(error),
+                };
+                let mut file = tokio::fs::File::open(path).await.map_err(unread)?;
+                loop {
+                    let mut piece = BytesMut::with_capacity(UPLOAD_BYTES);
+                    while piece.len() < UPLOAD_BYTES && file.read_buf(&mut piece).await.map_err(unread)? > 0 {}
+                    if piece.is_empty() {
+                        break;
+                    }
+                    upload.write(piece.freeze()).await?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

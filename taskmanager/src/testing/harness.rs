@@ -76,6 +76,7 @@ pub(crate) fn run(node: &Node, rows: &RecordBatch, size: usize) -> Outcome {
         writer: None,
         groups: KeyGroups::of(0, 1, 1024),
         restored: &Restored::default(),
+        spill: None,
     };
     let mut operator = build(node, &ground).unwrap();
     let mut outcome = Outcome::default();

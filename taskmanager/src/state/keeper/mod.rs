@@ -13,6 +13,10 @@
 mod list;
 mod work;
 
+#[cfg(test)]
+pub(super) use work::Work;
+pub(super) use work::file;
+
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -139,6 +143,3 @@ async fn keep_all(node: usize, mut work: work::Work, shared: &Shared, mail: &Mai
 fn pair(groups: &Range<u32>) -> [u32; 2] {
     [groups.start, groups.end]
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,8 +4,11 @@ use bytes::Bytes;
 use dataflow::Failure;
 
 use super::super::Cut;
+use super::super::cut::Chunk;
 use super::super::format::{Block, Head, Reference};
 use super::super::kept::{Inline, Kept, KeptCut};
+use super::super::shelf::{Content, Shelf};
+use super::super::spill::Early;
 use super::list::List;
 use super::{Home, pair};
 
@@ -17,7 +20,7 @@ const WITHOUT_FILES_MAX: usize = 256 * 1024;
 
 /// What keeps a node's cuts.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(in crate::state) struct Work {
     home: Home,
     list: List,
     /// How many files were written or tried.
@@ -26,7 +29,7 @@ pub(super) struct Work {
 
 impl Work {
     /// Goes on from what was restored.
-    pub(super) fn new(home: Home, restored: Vec<KeptCut>) -> Self {
+    pub(in crate::state) fn new(home: Home, restored: Vec<KeptCut>) -> Self {
         Self {
             home,
             list: List::new(restored),
@@ -39,10 +42,24 @@ impl Work {
         &self.list
     }
 
+    /// The next cut, yet empty.
+    #[cfg(test)]
+    pub(in crate::state) fn begin(&self, number: u64, room: usize) -> Cut {
+        Cut::new(number).under(super::Pressure {
+            crowded: self.list.is_crowded(),
+            oldest: self.list.oldest(),
+            room,
+        })
+    }
+
     /// Makes a cut durable: what the snapshot says then, of all that are needed.
-    pub(super) async fn keep(&mut self, mut cut: Cut) -> Result<Kept, Failure> {
+    pub(in crate::state) async fn keep(&mut self, mut cut: Cut) -> Result<Kept, Failure> {
         let (number, needed_from) = (cut.number(), cut.needed_from());
         let note = cut.take_note();
+        for early in cut.take_early() {
+            let kept = self.write_early(&early).await?;
+            self.list.push(number, kept);
+        }
         if !cut.is_empty() {
             let small = cut.len() < INLINE_BELOW || self.home.shelf.is_none();
             let kept = if small {
@@ -97,21 +114,39 @@ impl Work {
     }
 
     async fn write(&mut self, cut: Cut, groups: [u32; 2]) -> Result<KeptCut, Failure> {
-        let Some(shelf) = &self.home.shelf else {
-            return Err(Failure::bug("a state file without a folder"));
-        };
+        let (head, encoded, blocks) = file(cut);
+        let file = reference(self.name(), &head, &encoded, groups);
+        let parts: Vec<Bytes> = [Bytes::from(encoded)].into_iter().chain(blocks).collect();
+        self.shelf()?.write(&file.object, Content::Parts(&parts)).await?;
+        Ok(KeptCut::File(file))
+    }
+
+    /// What was cut early is a file already, on this machine.
+    async fn write_early(&mut self, early: &Early) -> Result<KeptCut, Failure> {
+        let (head, encoded) = early.head();
+        let file = reference(self.name(), head, encoded, pair(&self.home.groups.owned));
+        let content = Content::File(early.path(), file.bytes);
+        self.shelf()?.write(&file.object, content).await?;
+        Ok(KeptCut::File(file))
+    }
+
+    fn name(&mut self) -> String {
         self.files += 1;
-        let object = format!("{}-{}.cut", self.home.prefix, self.files);
-        let (reference, parts) = file(cut, object, groups);
-        shelf.write(&reference.object, &parts).await?;
-        Ok(KeptCut::File(reference))
+        format!("{}-{}.cut", self.home.prefix, self.files)
+    }
+
+    fn shelf(&self) -> Result<&Shelf, Failure> {
+        let shelf = self.home.shelf.as_ref();
+        shelf.ok_or_else(|| {
+            Failure::fail("the state does not fit into memory, and no folder for state files was deployed")
+        })
     }
 }
 
-/// A cut as a file: what a snapshot says of it, and its bytes.
-fn file(cut: Cut, object: String, groups: [u32; 2]) -> (Reference, Vec<Bytes>) {
+/// A cut as a file: its head, the bytes of that, and the blocks.
+pub(in crate::state) fn file(cut: Cut) -> (Head, Vec<u8>, Vec<Bytes>) {
     let (blocks, cleared) = cut.into_blocks();
-    let block = |(bucket, chunk): &(u32, super::super::cut::Chunk)| Block {
+    let block = |(bucket, chunk): &(u32, Chunk)| Block {
         bucket: *bucket,
         bytes: u32::try_from(chunk.bytes.len()).expect("a block is a little larger than one entry at most"),
         entries: chunk.entries,
@@ -122,15 +157,17 @@ fn file(cut: Cut, object: String, groups: [u32; 2]) -> (Reference, Vec<Bytes>) {
         cleared,
     };
     let encoded = head.encode();
-    let reference = Reference {
+    let blocks = blocks.into_iter().map(|(_, chunk)| Bytes::from(chunk.bytes)).collect();
+    (head, encoded, blocks)
+}
+
+fn reference(object: String, head: &Head, encoded: &[u8], groups: [u32; 2]) -> Reference {
+    Reference {
         object,
         bytes: head.file_length(),
         head: u32::try_from(encoded.len()).expect("a head is far smaller than its blocks"),
         entries: head.entries(),
-        crc: head.file_crc(&encoded),
+        crc: head.file_crc(encoded),
         groups,
-    };
-    let parts = [Bytes::from(encoded)].into_iter();
-    let parts = parts.chain(blocks.into_iter().map(|(_, chunk)| Bytes::from(chunk.bytes)));
-    (reference, parts.collect())
+    }
 }
