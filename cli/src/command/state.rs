@@ -90,7 +90,7 @@ async fn head(store: &Arc<dyn Store>, name: &str) -> Result<Option<(String, Reco
         match chain.head().await {
             Ok(Some((record, _))) => found = Some((job, record)),
             Ok(None) => break,
-            Err(error) => return Err(Failure::from(error).into()),
+            Err(error) => return Err(error.failure().into()),
         }
     }
     Ok(found)

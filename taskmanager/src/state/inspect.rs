@@ -13,7 +13,7 @@ use dataflow::{Failure, Scope};
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::format::{Entries, Item, Reference};
+use super::format::{Entries, Reference};
 use super::kept::{Kept, KeptCut};
 use super::shelf::{Piece, Shelf};
 use super::{KeyGroups, Restored};

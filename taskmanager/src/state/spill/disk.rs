@@ -16,7 +16,7 @@ const LOOKUP: usize = 1024;
 const FILE_BYTES: u64 = 32 << 20;
 
 /// The database of one step. Its folder goes with it.
-pub(super) struct Disk {
+pub(in crate::state) struct Disk {
     db: Option<DB>,
     options: Options,
     folder: PathBuf,
@@ -138,7 +138,7 @@ impl Disk {
 }
 
 /// Keys on their way to disk: one sorted file, which the database takes in whole.
-pub(super) struct Run<'a> {
+pub(in crate::state) struct Run<'a> {
     disk: &'a Disk,
     writer: SstFileWriter<'a>,
     file: PathBuf,
