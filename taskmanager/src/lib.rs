@@ -28,3 +28,4 @@ pub mod rehearsal;
 pub(crate) mod testing;
 
 pub use service::{Line, Lines, Options, Surroundings, TaskManager};
+pub use task::FAILURE;

@@ -277,7 +277,7 @@ impl Seed {
             epoch: self.deployment.epoch,
             stores: Arc::clone(&site.stores),
             clock: Arc::clone(&site.clock),
-            input: Arc::clone(&node.input),
+            input: operators::sink_rows(&node.input),
             encoding,
             restored: states.filter(|state| *state != SinkState::default()).collect(),
         };

@@ -18,7 +18,7 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use sink::encoder;
+pub(crate) use sink::{encoder, rows as sink_rows};
 pub(crate) use source::{Event, Outlook, Source};
 
 use std::collections::VecDeque;
@@ -28,7 +28,7 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow_schema::SchemaRef;
 use dataflow::contract::BadRecord;
-use dataflow::element::{Batch, Watermark};
+use dataflow::element::{Batch, Watermark, columns};
 use dataflow::recipe::{Node, Phase, Port, Recipe};
 use dataflow::time::{Instant, WallTime};
 use dataflow::{Failure, Registry};
@@ -215,8 +215,11 @@ impl Outbox {
     }
 }
 
-/// The index of a column that the plan promises.
+/// The index of a column that the plan promises. The first to give the bytes that rows came as takes them from the rows.
 fn column(schema: &SchemaRef, name: &str) -> Result<usize, Failure> {
+    if let (columns::ORIGIN, Some(original)) = (name, columns::original(schema)) {
+        return Ok(original);
+    }
     schema
         .index_of(name)
         .map_err(|error| Failure::bug(format!("no column `{name}` where the plan wants it")).because(&error))

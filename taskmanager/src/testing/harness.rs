@@ -24,6 +24,8 @@ use crate::task::gauges::NodeGauges;
 pub(crate) struct Outcome {
     /// Each row as JSON; rows of bytes as their text.
     pub(crate) rows: Vec<String>,
+    /// The bytes beside each row that it came as, where they are kept.
+    pub(crate) origins: Vec<String>,
     /// Each dead letter as `split@position error: record`.
     pub(crate) dead: Vec<String>,
     /// Each row that came after its time.
@@ -92,6 +94,7 @@ pub(crate) fn run(node: &Node, rows: &RecordBatch, size: usize) -> Outcome {
                 Port::Main => {
                     assert_eq!(batch.records().schema(), node.output, "the output is as planned");
                     outcome.rows.extend(picture(batch.records()));
+                    outcome.origins.extend(origins(batch.records()));
                 }
                 Port::Late => outcome.late.extend(picture(batch.records())),
                 Port::Dead => outcome.dead.extend(letters(batch.records())),
@@ -144,6 +147,14 @@ fn picture(rows: &RecordBatch) -> Vec<String> {
         [time, line, raw].into_iter().flatten().collect::<Vec<_>>().join(" ")
     });
     shown.collect()
+}
+
+fn origins(rows: &RecordBatch) -> Vec<String> {
+    let origins = rows.column_by_name(columns::ORIGIN);
+    let origins = origins.into_iter().flat_map(|origins| origins.as_binary_view().iter());
+    origins
+        .map(|origin| String::from_utf8_lossy(origin.unwrap()).into_owned())
+        .collect()
 }
 
 fn letters(rows: &RecordBatch) -> Vec<String> {
