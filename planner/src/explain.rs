@@ -224,6 +224,7 @@ fn targets(targets: &[(Port, Target)]) -> String {
         .map(|(port, target)| {
             let port = match port {
                 Port::Main => "",
+                Port::Late => "late rows ",
                 Port::Dead => "dead letters ",
             };
             match target {

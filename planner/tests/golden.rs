@@ -150,6 +150,7 @@ fn every_chain_can_travel_and_every_edge_fits() {
                     .collect::<Vec<_>>()[0];
                 let given = match port {
                     dataflow::recipe::Port::Main => node.output.clone(),
+                    dataflow::recipe::Port::Late => node.input.clone(),
                     dataflow::recipe::Port::Dead => dataflow::contract::dead::schema(),
                 };
                 assert_eq!(

@@ -18,12 +18,14 @@ pub mod partition;
 pub mod channel;
 pub mod network;
 pub mod gate;
-pub(crate) mod state;
+pub mod state;
 pub(crate) mod writer;
 pub mod checkpoint;
 pub(crate) mod memory;
 pub(crate) mod metrics;
+pub mod rehearsal;
 #[cfg(test)]
 pub(crate) mod testing;
 
 pub use service::{Line, Lines, Options, Surroundings, TaskManager};
+pub use task::FAILURE;

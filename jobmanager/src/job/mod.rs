@@ -21,3 +21,4 @@ mod tests;
 
 pub use actor::{Begin, Context, spawn};
 pub use event::{Ask, Event, Handle};
+pub use performing::LAST_FAILURE;

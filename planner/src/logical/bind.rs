@@ -36,6 +36,19 @@ pub(crate) struct Input {
     pub(crate) fields: Fields,
     /// How records are read where they are carried as bytes.
     pub(crate) open: Option<recipe::Format>,
+    /// Where the bytes of the record are that each row was made of.
+    pub(crate) origin: Origin,
+}
+
+/// Where the bytes are that a row came as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin {
+    /// Nowhere: it never was bytes, or was made of many rows.
+    None,
+    /// The row is those bytes.
+    Row,
+    /// Beside the row, if somebody wants them.
+    Beside,
 }
 
 /// An operator of a stage, bound.
@@ -61,7 +74,29 @@ impl Bound {
 impl Input {
     /// Rows of typed columns.
     pub(crate) fn typed(fields: Fields) -> Self {
-        Self { fields, open: None }
+        Self {
+            fields,
+            open: None,
+            origin: Origin::None,
+        }
+    }
+
+    /// Records as they came, of which these fields are read.
+    pub(crate) fn records(fields: Fields, format: recipe::Format) -> Self {
+        Self {
+            fields,
+            open: Some(format),
+            origin: Origin::Row,
+        }
+    }
+
+    /// The same rows, each made of one row of `input`: it has the bytes that one came as.
+    pub(crate) fn made_of(self, input: &Self) -> Self {
+        let origin = match input.origin {
+            Origin::None => Origin::None,
+            Origin::Row | Origin::Beside => Origin::Beside,
+        };
+        Self { origin, ..self }
     }
 
     /// The columns of the document, as what expressions are bound to.
@@ -75,8 +110,11 @@ impl Input {
     }
 
     fn reserved(&self) -> &'static [&'static str] {
-        const ALL: [&str; 4] = [columns::RAW, columns::SPLIT, columns::POSITION, columns::TIME];
-        if self.open.is_some() { &ALL } else { &ALL[1..] }
+        use columns::{ORIGIN, POSITION, RAW, SPLIT, TIME};
+        const ALL: [&str; 5] = [RAW, SPLIT, POSITION, TIME, ORIGIN];
+        let from = usize::from(self.open.is_none());
+        let to = ALL.len() - usize::from(self.origin != Origin::Beside);
+        &ALL[from..to]
     }
 }
 
@@ -326,10 +364,12 @@ impl Binder<'_> {
     /// What reaches a stage from all its inputs, which must be alike.
     fn input(&mut self, stage: &Stage<'_>, stages: &[Stage<'_>], made: &[Made]) -> Option<Input> {
         let (first, others) = stage.inputs.split_first()?;
-        let whole = made[*first].output.clone()?;
+        let mut whole = made[*first].output.clone()?;
         for other in others {
             let next = made[*other].output.clone()?;
             let Some(difference) = difference(&whole, &next) else {
+                // What only some of the rows have beside them, nobody behind the union can count on.
+                whole.origin = whole.origin.min(next.origin);
                 continue;
             };
             let (left, right) = (&stages[*first].name, &stages[*other].name);

@@ -46,12 +46,13 @@ pub(crate) fn bind(binder: &mut Binder<'_>, paths: &[Spanned<Path>], input: &Inp
     } else {
         Reads::default()
     };
+    let output = Input {
+        fields,
+        ..input.clone()
+    };
     Some(Bound::new(
         Recipe::Drop(Drop { paths: dropped }),
         reads,
-        Input {
-            fields,
-            open: input.open.clone(),
-        },
+        output.made_of(input),
     ))
 }

@@ -59,7 +59,7 @@ pub(crate) fn bind(binder: &mut Binder<'_>, columns: &[Column<'_>], input: &Inpu
         Bound::new(
             Recipe::Select(Select { projections }),
             Reads::of(paths),
-            Input::typed(Fields::from(fields)),
+            Input::typed(Fields::from(fields)).made_of(input),
         )
     })
 }

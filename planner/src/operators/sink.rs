@@ -20,10 +20,7 @@ pub(crate) fn observe(binder: &mut Binder<'_>, item: SinkItem<'_>, input: &Scope
     let Some(component) = item.component else {
         return Scope::Unknown;
     };
-    let open = Input {
-        fields: Fields::empty(),
-        open: Some(source::format(None)),
-    };
+    let open = Input::records(Fields::empty(), source::format(None));
     // Of typed rows a sink gets every column; of open ones what it says it reads. Typed ones may still be copies of open
     // fields, so it is asked of those too, but its refusals mean nothing there.
     let wants = if input.is_open() {
@@ -42,13 +39,9 @@ pub(crate) fn observe(binder: &mut Binder<'_>, item: SinkItem<'_>, input: &Scope
 pub(crate) fn bind(binder: &mut Binder<'_>, item: SinkItem<'_>, input: &Input) -> Option<Bound> {
     let component = item.component?;
     // What an open stream's records hold is not known: a sink must not rely on the fields that others happen to read.
-    let seen = if input.open.is_some() {
-        Input {
-            fields: Fields::empty(),
-            open: input.open.clone(),
-        }
-    } else {
-        input.clone()
+    let seen = match &input.open {
+        Some(format) => Input::records(Fields::empty(), format.clone()),
+        None => Input::typed(input.fields.clone()),
     };
     let wants = wants(binder, component, &seen.rows())?;
     let format = wants.encoded.then(|| source::format(item.format));

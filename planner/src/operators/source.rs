@@ -58,7 +58,11 @@ pub(crate) fn bind(
         Yields::Open(format) => (format.clone(), binder.fields(scope), Some(format)),
         Yields::Decoded(format, schema) => (format, schema.fields().clone(), None),
     };
-    let decoded = Input { fields, open };
+    let bytes = Input::records(Fields::empty(), format.clone());
+    let decoded = match open {
+        Some(format) => Input::records(fields, format),
+        None => Input::typed(fields).made_of(&bytes),
+    };
     if let Err(invalid) = binder
         .catalog
         .format(&format.name)?
@@ -86,10 +90,6 @@ pub(crate) fn bind(
         });
         return None;
     }
-    let bytes = Input {
-        fields: Fields::empty(),
-        open: Some(format.clone()),
-    };
     let first = Bound::new(recipe(Some(format.clone()), None), Reads::default(), bytes);
     let operators = vec![first, decode::bound(format, decoded.clone())];
     timed(binder, source, operators, &decoded)

@@ -51,15 +51,9 @@ pub(crate) fn bind(binder: &mut Binder<'_>, path: &Spanned<Path>, input: &Input,
         path: path.value.clone(),
     });
     if let Some(format) = &input.open {
-        let bytes = Input {
-            fields: Fields::empty(),
-            open: Some(format.clone()),
-        };
         let reads = Reads::default().and(&[columns::RAW]);
-        let read = Input {
-            fields: binder.fields(scope),
-            open: Some(format.clone()),
-        };
+        let bytes = Input::records(Fields::empty(), format.clone()).made_of(input);
+        let read = Input::records(binder.fields(scope), format.clone()).made_of(input);
         return Some(vec![
             Bound::new(recipe, reads, bytes),
             decode::bound(format.clone(), read),
@@ -77,6 +71,6 @@ pub(crate) fn bind(binder: &mut Binder<'_>, path: &Spanned<Path>, input: &Input,
     Some(vec![Bound::new(
         recipe,
         Reads::of([path.value.clone()]),
-        Input::typed(fields),
+        Input::typed(fields).made_of(input),
     )])
 }

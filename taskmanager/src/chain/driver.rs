@@ -12,7 +12,7 @@ use dataflow::{Failure, contract::Committable};
 
 use crate::operators::{Emitted, Moment, Operator, SplitChange};
 use crate::partition::Output;
-use crate::state::{Cut, Keeper};
+use crate::state::Keeper;
 use crate::task::gauges::{Gauges, NodeGauges, Wait};
 use crate::writer::{Occasion, Writer};
 
@@ -68,7 +68,7 @@ pub(crate) struct Node {
     /// Its queue, where it is a sink.
     pub(crate) writer: Option<(Arc<str>, Writer)>,
     /// What keeps its state, where it has any.
-    pub(crate) keeper: Option<Keeper>,
+    pub(crate) keeper: Option<(Arc<str>, Keeper)>,
 }
 
 /// Where a batch goes on.
@@ -97,13 +97,23 @@ impl Chain {
         debug_assert!(self.under_way.is_empty(), "a batch enters while another is under way");
         self.gauges.records_in.add_size(batch.row_count());
         self.gauges.bytes_in.add_size(batch.bytes());
-        self.push(0, batch)
+        self.enter_at(0, batch)
+    }
+
+    /// Takes a batch at any node.
+    pub(crate) fn enter_at(&mut self, node: usize, batch: Batch) -> Result<(), Failure> {
+        self.push(node, batch)
     }
 
     /// Takes what is said about time, at node 0. Only when what came before is through.
     pub(crate) fn signal(&mut self, signal: Signal) -> Result<(), Failure> {
         debug_assert!(self.under_way.is_empty(), "time moves while rows are under way");
-        self.hear(0, signal)
+        self.signal_at(0, signal)
+    }
+
+    /// Takes what is said about time, at any node.
+    pub(crate) fn signal_at(&mut self, node: usize, signal: Signal) -> Result<(), Failure> {
+        self.hear(node, signal)
     }
 
     /// Whether anybody wants to know what time it is.
@@ -244,7 +254,12 @@ impl Chain {
             .iter()
             .filter_map(|node| node.writer.as_ref())
             .find(|(_, writer)| !writer.has_room());
-        Ok(full.map(|(step, _)| Wait::Sink(Arc::clone(step))))
+        if let Some((step, _)) = full {
+            return Ok(Some(Wait::Sink(Arc::clone(step))));
+        }
+        let mut keepers = self.nodes.iter().filter_map(|node| node.keeper.as_ref());
+        let full = keepers.find(|(_, keeper)| !keeper.has_room());
+        Ok(full.map(|(step, _)| Wait::State(Arc::clone(step))))
     }
 
     /// Sends on what waits for credit; what is still waited for, if anything.
@@ -291,9 +306,12 @@ impl Chain {
     pub(crate) fn freeze(&mut self, counter: u64) -> Result<(), Failure> {
         self.cuts += 1;
         for node in &mut self.nodes {
-            if let Some(keeper) = &mut node.keeper {
-                let mut cut = Cut::new(self.cuts);
+            if let Some((_, keeper)) = &node.keeper {
+                let mut cut = keeper.begin(self.cuts);
                 node.operator.freeze(&mut cut)?;
+                if let Some(failure) = cut.take_failure() {
+                    return Err(failure);
+                }
                 keeper.keep(counter, cut);
             }
         }

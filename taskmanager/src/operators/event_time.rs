@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::kernels::zip::zip;
-use arrow::compute::{cast, is_not_null, max};
+use arrow::compute::{cast, is_not_null};
 use arrow::datatypes::{Int32Type, TimestampMillisecondType};
 use arrow_schema::SchemaRef;
 use dataflow::Failure;
@@ -106,32 +106,26 @@ impl EventTime {
         })
     }
 
-    fn timed(&self, input: &RecordBatch) -> Result<RecordBatch, Failure> {
+    /// The rows with their time, and the latest one that is the rows' own: an arrival in place of a missing time moves nothing.
+    fn timed(&self, input: &RecordBatch) -> Result<(RecordBatch, Option<i64>), Failure> {
         let arrival = input.column_by_name(columns::TIME);
-        let times = match &self.field {
-            Some(field) => event_time(input, field, arrival)?,
+        let own = match &self.field {
+            Some(field) => event_time(input, field)?,
             None => Arc::clone(arrival.ok_or_else(|| Failure::bug("rows without the time that the plan promises"))?),
         };
-        let column = |field: &arrow_schema::FieldRef| {
-            if field.name() == columns::TIME {
-                Ok(Arc::clone(&times))
-            } else {
-                let found = input.column_by_name(field.name()).map(Arc::clone);
-                found.ok_or_else(|| Failure::bug(format!("no column `{}` where the plan wants it", field.name())))
-            }
-        };
-        let columns = self.output.fields().iter().map(column).collect::<Result<_, _>>()?;
-        let timed = rows::batch(&self.output, columns, input.num_rows())?;
-        rows::conform(&timed, &self.output, None)
+        let latest = own
+            .as_primitive_opt::<TimestampMillisecondType>()
+            .and_then(arrow::compute::max);
+        let times = or_arrival(own, arrival)?;
+        let narrowed = rows::conform(input, &self.output, None)?;
+        let mut kept = narrowed.columns().to_vec();
+        kept[super::column(&self.output, columns::TIME)?] = times;
+        Ok((rows::batch(&self.output, kept, input.num_rows())?, latest))
     }
 
     /// Notes how far the split of a batch has come.
-    fn observe(&mut self, input: &RecordBatch, timed: &RecordBatch) {
+    fn observe(&mut self, input: &RecordBatch, latest: Option<i64>) {
         let Some(id) = split_of(input) else { return };
-        let times = timed
-            .column_by_name(columns::TIME)
-            .and_then(|times| times.as_primitive_opt::<TimestampMillisecondType>());
-        let latest = times.and_then(max);
         let quiet_since = Some(active(self.now));
         if let Some(split) = self.splits.get_mut(id) {
             split.latest = split.latest.max(latest);
@@ -200,26 +194,29 @@ fn split_of(input: &RecordBatch) -> Option<&str> {
     Some(splits.values().as_string_opt::<i32>()?.value(key))
 }
 
-/// The instants at `path`; where there is none, or nothing that is one, the record's arrival.
-fn event_time(input: &RecordBatch, path: &Path, arrival: Option<&ArrayRef>) -> Result<ArrayRef, Failure> {
+/// The instants at `path`; NULL where there is none, or nothing that is one.
+fn event_time(input: &RecordBatch, path: &Path) -> Result<ArrayRef, Failure> {
     let missing = || Failure::bug(format!("the event time `{path}` is not among the columns"));
-    let wrong =
-        |error: arrow::error::ArrowError| Failure::fail(format!("`{path}` cannot be an event time")).because(&error);
-    let found = cast(&rows::at(input, path).ok_or_else(missing)?, &columns::timestamp()).map_err(wrong)?;
-    match arrival {
-        Some(arrival) if found.null_count() > 0 => {
-            let there = is_not_null(&found).map_err(wrong)?;
-            zip(&there, &found, arrival).map_err(wrong)
-        }
-        _ => Ok(found),
-    }
+    let found = rows::at(input, path).ok_or_else(missing)?;
+    cast(&found, &columns::timestamp())
+        .map_err(|error| Failure::fail(format!("`{path}` cannot be an event time")).because(&error))
+}
+
+/// The records' arrival in place of times that are missing.
+fn or_arrival(own: ArrayRef, arrival: Option<&ArrayRef>) -> Result<ArrayRef, Failure> {
+    let Some(arrival) = arrival.filter(|_| own.null_count() > 0) else {
+        return Ok(own);
+    };
+    let there = is_not_null(&own);
+    let filled = there.and_then(|there| zip(&there, &own, arrival));
+    filled.map_err(|error| Failure::bug("times that cannot be filled in").because(&error))
 }
 
 impl Operator for EventTime {
     fn push(&mut self, batch: Batch) -> Result<(), Failure> {
         let input = batch.records();
-        let timed = self.timed(input)?;
-        self.observe(input, &timed);
+        let (timed, latest) = self.timed(input)?;
+        self.observe(input, latest);
         self.outbox.main(timed);
         self.settle();
         Ok(())

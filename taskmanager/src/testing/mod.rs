@@ -7,5 +7,5 @@ mod toys;
 
 pub(crate) use format::Json;
 pub(crate) use harness::{check, open, picture, run, typed};
-pub(crate) use script::{Compare, Shown, Step, Trial, steps};
+pub(crate) use script::{Compare, Step, Trial};
 pub(crate) use toys::{NoStores, Toys};

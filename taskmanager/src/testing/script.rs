@@ -19,7 +19,6 @@ use std::time::Duration;
 use arrow::array::{AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::Int8Type;
-use bytes::Bytes;
 use dataflow::Registry;
 use dataflow::element::{BATCH_ROWS_MAX, Batch, Watermark, columns};
 use dataflow::expr::Path;
@@ -32,7 +31,7 @@ use super::Json;
 use super::harness::{letters, picture, typed};
 use crate::chain::dead::Origin;
 use crate::operators::{Emitted, Ground, Moment, Operator, build, has_state};
-use crate::state::{Cut, KeyGroups, Restored};
+use crate::state::{Cut, KeyGroups, Restored, Source};
 use crate::task::gauges::NodeGauges;
 
 /// Key groups of every trial.
@@ -321,9 +320,10 @@ struct Subtask {
     operator: Box<dyn Operator>,
     gauges: Arc<NodeGauges>,
     /// As the keeper keeps them.
-    cuts: VecDeque<(u64, Bytes)>,
+    cuts: VecDeque<(u64, Source)>,
     note: Option<Value>,
     counter: u64,
+    groups: KeyGroups,
 }
 
 impl Subtask {
@@ -340,8 +340,9 @@ impl Subtask {
             origin: &origin,
             gauges: &gauges,
             writer: None,
-            groups,
+            groups: groups.clone(),
             restored,
+            spill: None,
         };
         let mut operator = build(node, &ground).unwrap();
         if operator.is_clocked() {
@@ -350,9 +351,14 @@ impl Subtask {
         Self {
             operator,
             gauges,
-            cuts: restored.cuts.iter().map(|cut| (0, cut.clone())).collect(),
+            cuts: restored
+                .cuts
+                .iter()
+                .map(|cut| (0, cut.clone().limited(groups.owned.clone())))
+                .collect(),
             note: None,
             counter: 0,
+            groups,
         }
     }
 
@@ -364,7 +370,8 @@ impl Subtask {
         let (bytes, note) = cut.into_parts();
         self.note = note;
         if !bytes.is_empty() {
-            self.cuts.push_back((self.counter, bytes.into()));
+            self.cuts
+                .push_back((self.counter, Source::from(bytes).limited(self.groups.owned.clone())));
         }
         while self.cuts.front().is_some_and(|(number, _)| *number < needed_from) {
             self.cuts.pop_front();

@@ -149,7 +149,7 @@ impl Arguments {
             for bad in filter.into_iter().flat_map(|filter| &filter.failed) {
                 note(bad.row, &bad.error);
             }
-            for bad in value.into_iter().flat_map(|place| &evaluated[place].failed) {
+            for bad in value.iter().flat_map(|place| &evaluated[*place].failed) {
                 if passes(bad.row) {
                     note(bad.row, &bad.error);
                 }

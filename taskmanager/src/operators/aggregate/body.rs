@@ -38,7 +38,7 @@ impl Body {
         let Some(window) = &recipe.window else {
             return Ok(match recipe.phase {
                 Phase::Partial => Self::Partial(Partial::new(None, shape)),
-                Phase::Whole | Phase::Final => Self::Updating(Box::new(Updating::new(shape, groups, restored)?)),
+                Phase::Whole | Phase::Final => Self::Updating(Box::new(Updating::new(shape, ground)?)),
             });
         };
         let frames = Frames::new(&window.spans, window.allowed_lateness_ms)?;
@@ -46,7 +46,7 @@ impl Body {
         Ok(match (recipe.phase, frames, &window.spans) {
             (Phase::Partial, Some(frames), _) => Self::Partial(Partial::new(Some(frames), shape)),
             (Phase::Whole | Phase::Final, Some(frames), _) => {
-                let panes = Panes::new(frames, shape, groups, past);
+                let panes = Panes::new(frames, shape, past, ground);
                 let mut panes = if early { panes.with_early() } else { panes };
                 panes.restore(restored)?;
                 Self::Panes(Box::new(panes))

@@ -88,6 +88,34 @@ impl Extend<u32> for Slots {
     }
 }
 
+/// Keys, one behind another.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KeyRun {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl KeyRun {
+    /// The keys.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
+        (0..self.ends.len()).map(|place| {
+            let begin = if place == 0 { 0 } else { self.ends[place - 1] };
+            &self.bytes[begin..self.ends[place]]
+        })
+    }
+}
+
+impl<'a> FromIterator<&'a [u8]> for KeyRun {
+    fn from_iter<I: IntoIterator<Item = &'a [u8]>>(keys: I) -> Self {
+        let mut run = Self::default();
+        for key in keys {
+            run.bytes.extend_from_slice(key);
+            run.ends.push(run.bytes.len());
+        }
+        run
+    }
+}
+
 /// How batches are read.
 pub(super) struct Reading {
     keys: Option<KeyReader>,

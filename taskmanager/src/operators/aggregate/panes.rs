@@ -18,11 +18,23 @@ use dataflow::element::BATCH_ROWS_MAX;
 use super::Past;
 use super::accumulate::{Accumulators, Merge, Shape};
 use super::frames::Frames;
-use super::input::{Input, Slots};
+use super::input::{Input, KeyRun, Slots};
 use super::reached::Reached;
 use super::results::{Around, Bounds, Results};
+use crate::operators::Ground;
 use crate::operators::late::Late;
-use crate::state::{Cut, KeyGroups, Restored, Table};
+use crate::state::{Cut, KeyGroups, NONE, Restored, Scan, Spill, Table, Values};
+
+fn spilling<V: Values>(table: Table<V>, spill: Option<&Spill>) -> Table<V> {
+    match spill {
+        Some(spill) => table.spilling(spill),
+        None => table,
+    }
+}
+
+fn pane_is_gone() -> Failure {
+    Failure::bug("a window fires whose pane is gone")
+}
 
 /// The state of panes, among an aggregate's.
 const PANES: u8 = 1;
@@ -40,33 +52,37 @@ pub(super) struct Panes {
     /// Every window up to this one has fired.
     fired: i64,
     /// Windows to fire for some keys only.
-    again: VecDeque<(i64, Arc<Touched>)>,
+    again: VecDeque<(i64, Which)>,
     firing: Option<Firing>,
     /// What has changed since the last early results; none where there are none.
-    fresh: Option<Fresh>,
+    fresh: Option<BTreeMap<i64, Slots>>,
     latest: i64,
     cut: u64,
+    spill: Option<Spill>,
+    /// Panes that were dropped since the last cut.
+    dropped: Vec<i64>,
     lists: Lists,
     slots: Vec<u32>,
 }
 
+/// The keys that a window fires for, though it does not for the others.
+enum Which {
+    /// By their slots in the window's only pane.
+    Slots(Vec<u32>),
+    /// By themselves, as each of its panes has them.
+    Keys(Arc<BTreeMap<i64, KeyRun>>),
+}
+
 /// A window that is giving its rows.
 struct Firing {
-    /// Where it is: in its only pane, or merged.
-    source: Source,
-    bounds: Option<(i64, i64)>,
+    end: i64,
+    /// Where it is: in its only pane, or merged of several.
+    merged: Option<Box<Table<Accumulators>>>,
+    /// How far the table was gone through; none where only some slots fire.
+    scan: Option<Scan>,
     slots: Vec<u32>,
     given: usize,
 }
-
-enum Source {
-    Pane(i64),
-    Merged(Box<Table<Accumulators>>),
-}
-
-/// Slots that have changed, each once.
-#[derive(Default)]
-struct Fresh(BTreeMap<i64, Slots>);
 
 /// The rows of a batch by pane.
 #[derive(Default)]
@@ -104,13 +120,13 @@ impl Lists {
 }
 
 impl Panes {
-    pub(super) fn new(frames: Frames, shape: &Arc<Shape>, groups: &KeyGroups, past: Past) -> Self {
+    pub(super) fn new(frames: Frames, shape: &Arc<Shape>, past: Past, ground: &Ground<'_>) -> Self {
         let Past { reached, latest } = past;
         Self {
             fired: frames.complete(reached.watermark()),
             frames,
             shape: Arc::clone(shape),
-            groups: groups.clone(),
+            groups: ground.groups.clone(),
             tables: BTreeMap::new(),
             reached,
             again: VecDeque::new(),
@@ -118,15 +134,20 @@ impl Panes {
             fresh: None,
             latest,
             cut: 1,
+            spill: ground.spill.cloned(),
+            dropped: Vec::new(),
             lists: Lists::default(),
             slots: Vec::new(),
         }
     }
 
-    /// Early results are wanted.
-    pub(super) fn with_early(mut self) -> Self {
-        self.fresh = Some(Fresh::default());
-        self
+    /// Early results are wanted: slots are kept until they are given, so no key goes to disk in between.
+    pub(super) fn with_early(self) -> Self {
+        Self {
+            fresh: Some(BTreeMap::new()),
+            spill: None,
+            ..self
+        }
     }
 
     pub(super) fn restore(&mut self, restored: &Restored) -> Result<(), Failure> {
@@ -141,7 +162,7 @@ impl Panes {
         // Whether an early result had been given of what was restored, nobody knows: it is given again.
         if let Some(fresh) = &mut self.fresh {
             for (pane, table) in &self.tables {
-                fresh.0.entry(*pane).or_default().extend(table.live());
+                fresh.entry(*pane).or_default().extend(table.live());
             }
         }
         Ok(())
@@ -152,7 +173,8 @@ impl Panes {
         match self.tables.entry(pane) {
             std::collections::btree_map::Entry::Occupied(open) => Ok(open.into_mut()),
             std::collections::btree_map::Entry::Vacant(place) => {
-                Ok(place.insert(Table::new(PANES, namespace, Accumulators::new(&self.shape)?, cut)))
+                let table = Table::new(PANES, namespace, Accumulators::new(&self.shape)?, cut);
+                Ok(place.insert(spilling(table, self.spill.as_ref())))
             }
         }
     }
@@ -174,7 +196,7 @@ impl Panes {
             table.slots(&input.keys, rows, &mut slots)?;
             input.content.fold(table.values_mut(), &slots, rows)?;
             if let Some(fresh) = &mut self.fresh {
-                fresh.0.entry(*pane).or_default().extend(slots.iter().copied());
+                fresh.entry(*pane).or_default().extend(slots.iter().copied());
             }
             self.note_again(*pane, &slots, &mut again);
             self.slots = slots;
@@ -226,13 +248,26 @@ impl Panes {
     /// Late rows that still count: their windows that had been complete fire for them again.
     fn fire_again(&mut self, watermark: i64, touched: Touched) {
         let complete = self.frames.complete(watermark);
-        let ends = self.windows_of(&touched);
-        let touched = Arc::new(touched);
-        for end in ends.into_iter().filter(|end| *end <= complete) {
-            if !self.frames.is_closed(end, watermark) {
-                self.again.push_back((end, Arc::clone(&touched)));
-            }
+        let ends = self.windows_of(&touched).into_iter();
+        let open = ends.filter(|end| *end <= complete && !self.frames.is_closed(*end, watermark));
+        self.queue(open.collect(), touched);
+    }
+
+    /// These windows fire for what was touched.
+    fn queue(&mut self, ends: Vec<i64>, mut touched: Touched) {
+        if self.frames.is_plain() {
+            let slots = |end: &i64| touched.remove(&(end - 1)).map(|slots| (*end, Which::Slots(slots)));
+            self.again.extend(ends.iter().filter_map(slots));
+            return;
         }
+        // Looking for a key in one pane may move the slots of others.
+        let keys = touched.iter().filter_map(|(pane, slots)| {
+            let table = self.tables.get(pane)?;
+            Some((*pane, slots.iter().map(|slot| table.key(*slot)).collect()))
+        });
+        let keys: Arc<BTreeMap<i64, KeyRun>> = Arc::new(keys.collect());
+        self.again
+            .extend(ends.into_iter().map(|end| (end, Which::Keys(Arc::clone(&keys)))));
     }
 
     fn windows_of(&self, touched: &Touched) -> BTreeSet<i64> {
@@ -250,21 +285,19 @@ impl Panes {
     /// Results of what has changed in windows that are not complete.
     pub(super) fn early(&mut self) {
         let Some(fresh) = &mut self.fresh else { return };
-        let touched = std::mem::take(&mut fresh.0);
+        let touched = std::mem::take(fresh);
         let touched: Touched = touched
             .into_iter()
             .map(|(pane, slots)| (pane, slots.into_list()))
             .collect();
-        let ends = self.windows_of(&touched);
-        let touched = Arc::new(touched);
-        let fired = self.fired;
-        let open = ends.into_iter().filter(|end| *end > fired);
-        self.again.extend(open.map(|end| (end, Arc::clone(&touched))));
+        let ends = self.windows_of(&touched).into_iter();
+        let open = ends.filter(|end| *end > self.fired).collect();
+        self.queue(open, touched);
     }
 
     /// Whether something has changed that early results would tell.
     pub(super) fn is_fresh(&self) -> bool {
-        self.fresh.as_ref().is_some_and(|fresh| !fresh.0.is_empty())
+        self.fresh.as_ref().is_some_and(|fresh| !fresh.is_empty())
     }
 
     /// When the next window will be complete.
@@ -289,40 +322,23 @@ impl Panes {
     /// The next rows, if any are due.
     pub(super) fn pull(&mut self, results: &Results) -> Result<Option<RecordBatch>, Failure> {
         loop {
-            if let Some(firing) = &mut self.firing {
-                let left = &firing.slots[firing.given..];
-                if !left.is_empty() {
-                    let slots = &left[..left.len().min(BATCH_ROWS_MAX)];
-                    let table = match &firing.source {
-                        Source::Pane(pane) => self.tables.get(pane),
-                        Source::Merged(table) => Some(&**table),
-                    };
-                    let table = table.ok_or_else(|| Failure::bug("a window fires whose pane is gone"))?;
-                    let around = Around {
-                        bounds: firing.bounds,
-                        time: firing
-                            .bounds
-                            .is_none()
-                            .then_some(self.latest)
-                            .filter(|latest| *latest > i64::MIN),
-                        ..Around::default()
-                    };
-                    let keys = slots.iter().map(|slot| table.key(*slot));
-                    let rows = results.rows(keys, |measure| table.values().finish(measure, slots), &around)?;
-                    firing.given += slots.len();
+            if let Some(mut firing) = self.firing.take() {
+                if self.refill(&mut firing)? {
+                    let rows = self.rows(&mut firing, results)?;
+                    self.firing = Some(firing);
                     return Ok(Some(rows));
                 }
-                self.firing = None;
+                continue;
             }
-            if let Some((end, touched)) = self.again.pop_front() {
-                self.firing = Some(self.fire(end, Some(&touched))?);
+            if let Some((end, which)) = self.again.pop_front() {
+                self.firing = Some(self.fire_some(end, which)?);
                 continue;
             }
             let complete = self.frames.complete(self.reached.watermark());
             match self.next_window().filter(|end| *end <= complete) {
                 Some(end) => {
                     self.fired = end;
-                    self.firing = Some(self.fire(end, None)?);
+                    self.firing = Some(self.fire(end)?);
                 }
                 None => {
                     self.fired = self.fired.max(complete);
@@ -333,79 +349,121 @@ impl Panes {
         }
     }
 
-    fn fire(&mut self, end: i64, touched: Option<&Touched>) -> Result<Firing, Failure> {
-        let bounds = self.frames.bounds(end);
-        let (source, mut slots) = if self.frames.is_plain() {
-            let pane = end - 1;
-            let mut slots: Vec<u32> = match (touched, self.tables.get(&pane)) {
-                (Some(touched), _) => touched.get(&pane).cloned().unwrap_or_default(),
-                (None, Some(table)) => table.live().collect(),
-                (None, None) => Vec::new(),
+    /// Goes on through the window's table until there is something to give; `false` at its end.
+    fn refill(&mut self, firing: &mut Firing) -> Result<bool, Failure> {
+        while firing.given == firing.slots.len() {
+            firing.given = 0;
+            let (Some(scan), table) = (&mut firing.scan, &mut firing.merged) else {
+                return Ok(false);
             };
-            if touched.is_some() {
-                slots.sort_unstable();
-                slots.dedup();
+            let table = match table {
+                Some(merged) => &mut **merged,
+                None => self.tables.get_mut(&(firing.end - 1)).ok_or_else(pane_is_gone)?,
+            };
+            if !table.scan(scan, &mut firing.slots)? {
+                return Ok(false);
             }
-            (Source::Pane(pane), slots)
-        } else {
-            let merged = self.merged(end, touched)?;
-            let slots = merged.live().collect();
-            (Source::Merged(Box::new(merged)), slots)
-        };
-        if touched.is_none() && self.reached.is_uneven() {
-            let table = match &source {
-                Source::Pane(pane) => self.tables.get(pane),
-                Source::Merged(table) => Some(&**table),
-            };
-            let last = self.frames.start(end).saturating_sub(1);
-            // The group's former owner had fired it.
-            slots.retain(|slot| table.is_none_or(|table| self.reached.of(table.group(*slot, &self.groups)) < last));
+            if self.reached.is_uneven() {
+                let last = self.frames.start(firing.end).saturating_sub(1);
+                // The group's former owner had fired it.
+                firing
+                    .slots
+                    .retain(|slot| self.reached.of(table.group(*slot, &self.groups)) < last);
+            }
         }
+        Ok(true)
+    }
+
+    fn rows(&self, firing: &mut Firing, results: &Results) -> Result<RecordBatch, Failure> {
+        let left = &firing.slots[firing.given..];
+        let slots = &left[..left.len().min(BATCH_ROWS_MAX)];
+        let table = match &firing.merged {
+            Some(merged) => &**merged,
+            None => self.tables.get(&(firing.end - 1)).ok_or_else(pane_is_gone)?,
+        };
+        let bounds = self.frames.bounds(firing.end);
+        let around = Around {
+            time: bounds
+                .is_none()
+                .then_some(self.latest)
+                .filter(|latest| *latest > i64::MIN),
+            bounds: bounds.map_or(Bounds::None, |(start, end)| Bounds::Same(start, end)),
+            ..Around::default()
+        };
+        let keys = slots.iter().map(|slot| table.key(*slot));
+        let rows = results.rows(keys, |measure| table.values().finish(measure, slots), &around)?;
+        firing.given += slots.len();
+        Ok(rows)
+    }
+
+    /// A window fires for all its keys.
+    fn fire(&mut self, end: i64) -> Result<Firing, Failure> {
+        let merged = if self.frames.is_plain() {
+            None
+        } else {
+            let mut merged = self.empty()?;
+            let (mut into, mut from) = (Vec::new(), Vec::new());
+            for (_, table) in self.tables.range_mut(self.frames.first(end)..end) {
+                let mut scan = Scan::default();
+                while table.scan(&mut scan, &mut from)? {
+                    merged.entries(from.iter().map(|slot| table.key(*slot)), &mut into)?;
+                    let merge = Merge {
+                        into: &into,
+                        from: &from,
+                    };
+                    merged.values_mut().merge(merge, table.values())?;
+                }
+            }
+            Some(Box::new(merged))
+        };
         Ok(Firing {
-            source,
-            bounds,
-            slots,
+            end,
+            merged,
+            scan: Some(Scan::default()),
+            slots: Vec::new(),
             given: 0,
         })
     }
 
-    /// A window's panes in one table: all keys, or those that were touched.
-    fn merged(&mut self, end: i64, touched: Option<&Touched>) -> Result<Table<Accumulators>, Failure> {
-        let mut merged = Table::new(0, 0, Accumulators::new(&self.shape)?, 0);
+    /// A window fires for some keys.
+    fn fire_some(&mut self, end: i64, which: Which) -> Result<Firing, Failure> {
         let panes = self.frames.first(end)..end;
-        if let Some(touched) = touched {
-            for (pane, slots) in touched.range(panes.clone()) {
-                let Some(table) = self.tables.get(pane) else { continue };
-                for slot in slots {
-                    merged.entry(table.key(*slot))?;
+        let (merged, slots) = match which {
+            Which::Slots(slots) => (None, slots),
+            Which::Keys(keys) => {
+                let mut merged = self.empty()?;
+                let mut slots = Vec::new();
+                for (_, run) in keys.range(panes.clone()) {
+                    merged.entries(run.iter(), &mut slots)?;
                 }
+                let wanted: Vec<u32> = merged.live().collect();
+                for (_, table) in self.tables.range_mut(panes) {
+                    table.find_all(wanted.iter().map(|slot| merged.key(*slot)), &mut slots)?;
+                    let found = wanted.iter().zip(&slots).filter(|(_, from)| **from != NONE);
+                    let (into, from): (Vec<u32>, Vec<u32>) = found.unzip();
+                    let merge = Merge {
+                        into: &into,
+                        from: &from,
+                    };
+                    merged.values_mut().merge(merge, table.values())?;
+                }
+                (Some(Box::new(merged)), wanted)
             }
-        }
-        let wanted: Vec<u32> = merged.live().collect();
-        for (_, table) in self.tables.range_mut(panes) {
-            let (mut into, mut from) = (Vec::new(), Vec::new());
-            if touched.is_some() {
-                for slot in &wanted {
-                    if let Some(found) = table.find(merged.key(*slot))? {
-                        into.push(*slot);
-                        from.push(found);
-                    }
-                }
-            } else {
-                from.extend(table.live());
-                for slot in &from {
-                    into.push(merged.entry(table.key(*slot))?);
-                }
-            }
-            merged.values_mut().merge(
-                Merge {
-                    into: &into,
-                    from: &from,
-                },
-                table.values(),
-            )?;
-        }
-        Ok(merged)
+        };
+        let mut once = Slots::default();
+        once.extend(slots);
+        Ok(Firing {
+            end,
+            merged,
+            scan: None,
+            slots: once.into_list(),
+            given: 0,
+        })
+    }
+
+    /// A table to merge a window in. It is in no cut.
+    fn empty(&self) -> Result<Table<Accumulators>, Failure> {
+        Ok(Table::new(0, 0, Accumulators::new(&self.shape)?, 0))
     }
 
     /// Drops the panes whose windows are all closed. Those that had fired elsewhere wait for the others.
@@ -415,14 +473,16 @@ impl Panes {
             && self.frames.is_gone(*pane.key(), watermark)
         {
             if let Some(fresh) = &mut self.fresh {
-                fresh.0.remove(pane.key());
+                fresh.remove(pane.key());
             }
+            self.dropped.push(self.frames.start(*pane.key()));
             pane.remove();
         }
     }
 
     pub(super) fn freeze(&mut self, cut: &mut Cut) {
         self.cut = cut.number() + 1;
+        self.dropped.drain(..).for_each(|pane| cut.clear(PANES, pane));
         self.tables
             .values_mut()
             .for_each(|table| table.freeze(cut, &self.groups));

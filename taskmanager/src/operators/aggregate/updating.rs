@@ -11,7 +11,8 @@ use dataflow::element::{BATCH_ROWS_MAX, columns};
 use super::accumulate::{Accumulators, Shape};
 use super::input::{Input, Slots};
 use super::results::{Around, Results};
-use crate::state::{Cut, KeyGroups, Restored, Table, Values};
+use crate::operators::Ground;
+use crate::state::{Cut, KeyGroups, Table, Values};
 
 /// The state of keys, among an aggregate's.
 const KEYS: u8 = 2;
@@ -56,13 +57,17 @@ impl Values for Known {
 }
 
 impl Updating {
-    pub(super) fn new(shape: &Arc<Shape>, groups: &KeyGroups, restored: &Restored) -> Result<Self, Failure> {
+    pub(super) fn new(shape: &Arc<Shape>, ground: &Ground<'_>) -> Result<Self, Failure> {
+        let (groups, restored) = (&ground.groups, ground.restored);
         let known = Known {
             accumulators: Accumulators::new(shape)?,
             given: Vec::new(),
         };
         let cut = u64::from(restored.cuts.is_empty());
         let mut table = Table::new(KEYS, 0, known, cut);
+        if let Some(spill) = ground.spill {
+            table = table.spilling(spill);
+        }
         restored.each(groups, |entry| {
             if entry.place.state == KEYS {
                 table.restore(entry.key, entry.value, groups)

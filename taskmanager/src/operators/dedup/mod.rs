@@ -26,7 +26,7 @@ use super::aggregate::{Reached, Span};
 use super::{Emitted, Ground, Moment, Operator, Outbox, column};
 use crate::chain::columns::conform;
 use crate::chain::dead::DeadLetters;
-use crate::state::{Cut, KeyGroups, NONE, Table, Values};
+use crate::state::{Cut, KeyGroups, NONE, Spill, Table, Values};
 use crate::task::gauges::NodeGauges;
 
 /// The state of keys.
@@ -44,6 +44,9 @@ pub(super) struct Dedup {
     reached: Reached,
     groups: KeyGroups,
     cut: u64,
+    spill: Option<Spill>,
+    /// Buckets that were forgotten since the last cut.
+    forgotten: Vec<i64>,
     now: i64,
     gauges: Arc<NodeGauges>,
     dead: DeadLetters,
@@ -93,6 +96,14 @@ impl Values for Passed {
     }
 }
 
+fn table(bucket: i64, cut: u64, spill: Option<&Spill>) -> Table<Passed> {
+    let table = Table::new(KEYS, bucket, Passed::default(), cut);
+    match spill {
+        Some(spill) => table.spilling(spill),
+        None => table,
+    }
+}
+
 fn passed(value: &[u8]) -> Result<i64, Failure> {
     let time = value.try_into().map_err(|error: TryFromSliceError| {
         Failure::fail("a part of the state cannot be read: its bytes are no time").because(&error)
@@ -124,6 +135,8 @@ impl Dedup {
             reached: Reached::restore(notes.into_iter().flat_map(|note| note.reached), &ground.groups),
             groups: ground.groups.clone(),
             cut: 1,
+            spill: ground.spill.cloned(),
+            forgotten: Vec::new(),
             now: 0,
             gauges: Arc::clone(ground.gauges),
             dead: ground.dead_letters(),
@@ -148,7 +161,7 @@ impl Dedup {
         let table = self
             .buckets
             .entry(bucket)
-            .or_insert_with(|| Table::new(KEYS, bucket, Passed::default(), 0));
+            .or_insert_with(|| table(bucket, 0, self.spill.as_ref()));
         match table.find(key)? {
             Some(slot) if table.values().0[slot as usize] >= passed => Ok(()),
             _ => table.restore(key, Some(value), &self.groups),
@@ -175,6 +188,7 @@ impl Dedup {
             && self.is_over(bucket, self.reached.watermark())
         {
             self.buckets.remove(&bucket);
+            self.forgotten.push(bucket);
         }
     }
 
@@ -189,7 +203,7 @@ impl Dedup {
             let Some(table) = self.buckets.get_mut(&beside) else {
                 continue;
             };
-            table.find_all(keys, &run, &mut slots)?;
+            table.find_all(run.iter().map(|row| keys.row(*row as usize)), &mut slots)?;
             left.clear();
             for (row, slot) in run.iter().zip(&slots) {
                 let passed = if *slot == NONE {
@@ -207,7 +221,7 @@ impl Dedup {
         let table = self
             .buckets
             .entry(bucket)
-            .or_insert_with(|| Table::new(KEYS, bucket, Passed::default(), cut));
+            .or_insert_with(|| table(bucket, cut, self.spill.as_ref()));
         table.slots(keys, &run, &mut slots)?;
         let values = &mut table.values_mut().0;
         for (row, slot) in run.iter().zip(&slots) {

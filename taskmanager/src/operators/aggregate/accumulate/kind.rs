@@ -65,7 +65,7 @@ pub(in super::super) trait Kind: Send + 'static {
     /// Takes a value.
     fn take(bytes: &mut &[u8]) -> Option<Self::Own>;
     /// Values as an array.
-    fn array<'a>(values: impl Iterator<Item = Option<Self::Ref<'a>>>) -> ArrayRef;
+    fn array<'a, I: Iterator<Item = Option<Self::Ref<'a>>>>(values: I) -> ArrayRef;
     /// Memory beside the value itself.
     fn heap(own: &Self::Own) -> usize;
 }
@@ -117,7 +117,7 @@ macro_rules! number {
                 $take(bytes)?.try_into().ok()
             }
 
-            fn array<'a>(values: impl Iterator<Item = Option<$native>>) -> ArrayRef {
+            fn array<'a, I: Iterator<Item = Option<Self::Ref<'a>>>>(values: I) -> ArrayRef {
                 Arc::new(<$array>::from_iter(values))
             }
 
@@ -213,7 +213,7 @@ impl Kind for Bytes {
         take_bytes(bytes).map(<[u8]>::to_vec)
     }
 
-    fn array<'a>(values: impl Iterator<Item = Option<&'a [u8]>>) -> ArrayRef {
+    fn array<'a, I: Iterator<Item = Option<&'a [u8]>>>(values: I) -> ArrayRef {
         Arc::new(BinaryViewArray::from_iter(values))
     }
 

@@ -22,7 +22,7 @@ mod set;
 #[cfg(test)]
 mod tests;
 
-pub(super) use kind::{Kind, canonical};
+use kind::canonical;
 pub(super) use set::{Accumulators, Layout, Measured, Shape};
 
 use std::any::Any;

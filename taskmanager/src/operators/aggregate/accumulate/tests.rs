@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int64Array, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::{Decimal128Type, Field, Float64Type, Int64Type, Schema};
 use arrow::record_batch::RecordBatch;

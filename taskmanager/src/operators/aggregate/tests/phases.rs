@@ -27,6 +27,7 @@ fn alive(node: &Node) -> Box<dyn Operator> {
         writer: None,
         groups: KeyGroups::of(0, 1, 64),
         restored: &Restored::default(),
+        spill: None,
     };
     build(node, &ground).unwrap()
 }
