@@ -18,7 +18,7 @@ pub mod partition;
 pub mod channel;
 pub mod network;
 pub mod gate;
-pub(crate) mod state;
+pub mod state;
 pub(crate) mod writer;
 pub mod checkpoint;
 pub(crate) mod memory;

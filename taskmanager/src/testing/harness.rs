@@ -78,6 +78,7 @@ pub(crate) fn run(node: &Node, rows: &RecordBatch, size: usize) -> Outcome {
         writer: None,
         groups: KeyGroups::of(0, 1, 1024),
         restored: &Restored::default(),
+        spill: None,
     };
     let mut operator = build(node, &ground).unwrap();
     let mut outcome = Outcome::default();
@@ -118,7 +119,7 @@ pub(crate) fn check(node: &Node, rows: &RecordBatch, expected: &[&str], dead: &[
     }
 }
 
-fn picture(rows: &RecordBatch) -> Vec<String> {
+pub(crate) fn picture(rows: &RecordBatch) -> Vec<String> {
     let schema = rows.schema();
     let user: Vec<usize> = (0..rows.num_columns())
         .filter(|index| !columns::is_reserved(schema.field(*index).name()))
@@ -141,7 +142,8 @@ fn picture(rows: &RecordBatch) -> Vec<String> {
         let raw = raw
             .as_ref()
             .map(|raw| String::from_utf8_lossy(raw.value(row)).into_owned());
-        let time = time.as_ref().map(|time| format!("@{}", time.value(row)));
+        let time = time.as_ref().filter(|time| time.is_valid(row));
+        let time = time.map(|time| format!("@{}", time.value(row)));
         let line = Some(line).filter(|line| !line.is_empty() && line != "{}");
         [time, line, raw].into_iter().flatten().collect::<Vec<_>>().join(" ")
     });
@@ -156,7 +158,7 @@ fn origins(rows: &RecordBatch) -> Vec<String> {
         .collect()
 }
 
-fn letters(rows: &RecordBatch) -> Vec<String> {
+pub(super) fn letters(rows: &RecordBatch) -> Vec<String> {
     let text = |name: &str| rows.column_by_name(name).unwrap().as_string::<i32>().clone();
     let (split, error) = (text("split"), text("error"));
     let position = rows

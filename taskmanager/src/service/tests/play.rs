@@ -90,6 +90,7 @@ impl Play {
             metrics_address: String::new(),
             slots: 2,
             memory_bytes: 64 << 20,
+            scratch: std::env::temp_dir(),
             build: "test".to_owned(),
         };
         let lines = Lines::new(Arc::new(clock));
