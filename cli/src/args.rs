@@ -68,6 +68,9 @@ pub(crate) enum Verb {
     Schema,
     /// Prints a document to begin with.
     New(New),
+    /// Reads the state of a checkpoint in the store, without running anything.
+    #[command(subcommand)]
+    State(State),
     /// Looks for what would keep Weir or a document from running.
     Doctor(Doctor),
     /// Prints completions for a shell.
@@ -128,6 +131,44 @@ pub(crate) struct Named {
 
     #[command(flatten)]
     pub(crate) cluster: Cluster,
+}
+
+/// `weir state`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum State {
+    /// Lists the steps with state: cuts, files, bytes and entries.
+    Ls {
+        /// Whose.
+        #[command(flatten)]
+        kept: Kept,
+    },
+    /// Prints what a step holds of a key.
+    Get {
+        /// Whose.
+        #[command(flatten)]
+        kept: Kept,
+        /// The step.
+        step: String,
+        /// The key; several values are joined by commas.
+        key: String,
+    },
+    /// Reads every file of the newest checkpoint and compares checksums.
+    Verify {
+        /// Whose.
+        #[command(flatten)]
+        kept: Kept,
+    },
+}
+
+/// A datastream in a store.
+#[derive(Args, Debug)]
+pub(crate) struct Kept {
+    /// The datastream's name; `NAME@2` for its second life.
+    pub(crate) name: String,
+
+    /// Where its checkpoints are: the folder of the job manager or of `weir run`, or `s3://bucket/prefix`.
+    #[arg(long, env = "WEIR_STATE", default_value = ".weir")]
+    pub(crate) state: String,
 }
 
 /// `weir logs`.
@@ -309,6 +350,11 @@ pub(crate) struct TaskManager {
     /// Memory for what flows and waits.
     #[arg(long, default_value = "1GiB")]
     pub(crate) memory: ByteCount,
+
+    /// A folder for what need not survive the process: state that does not fit into memory, copies of state files; the
+    /// system's folder for temporary files unless given.
+    #[arg(long)]
+    pub(crate) state_dir: Option<PathBuf>,
 
     /// Where other task managers connect. Port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]

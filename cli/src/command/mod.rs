@@ -11,6 +11,7 @@ mod list;
 mod logs;
 mod run;
 mod starter;
+mod state;
 mod submit;
 
 use std::future::Future;
@@ -46,6 +47,7 @@ pub(crate) fn run(arguments: Arguments, lines: Lines) -> Result<Exit, Stop> {
         Verb::Explain(verb) => wait(explain::explain(&verb, form)),
         Verb::Schema => documents::schema(),
         Verb::New(verb) => starter::new(&verb, &Parts::new(AllowPaths::All)?.catalog),
+        Verb::State(verb) => return wait(state::state(&verb, form)),
         Verb::Doctor(verb) => return wait(doctor::doctor(&verb, form)),
         Verb::Completions { shell } => {
             let mut text = Vec::new();

@@ -138,6 +138,7 @@ impl House<'_> {
             metrics_address: String::new(),
             slots,
             memory_bytes: self.run.memory.0,
+            scratch: std::env::temp_dir(),
             build: BUILD.to_owned(),
         };
         let surroundings = Surroundings {

@@ -14,6 +14,9 @@ pub struct TopN {
     pub order: Vec<Order>,
     /// How many are kept of each key.
     pub limit: u64,
+    /// What becomes of rows that are equal to the last one kept, by the order.
+    #[serde(default)]
+    pub ties: Ties,
     /// The column of the row's place, from 1, behind the others; none: it is not told.
     pub rank: Option<String>,
     /// When they are given.
@@ -38,6 +41,17 @@ pub enum Direction {
     Ascending,
     /// Large values.
     Descending,
+}
+
+/// What becomes of rows that are equal, by the order, to the last one kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ties {
+    /// Those that came later are not kept: there are `limit` rows at most, and places are all different (SQL's `row_number`).
+    #[default]
+    Cut,
+    /// All of them are kept, and equal rows have one place (SQL's `rank`). Only by window.
+    Kept,
 }
 
 /// When the best rows are given.

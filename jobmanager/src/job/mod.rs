@@ -25,4 +25,5 @@ mod tests;
 pub use actor::{Begin, Context, spawn};
 pub use changing::Change;
 pub use event::{Ask, Event, Handle};
+pub use performing::LAST_FAILURE;
 pub use saving::When;

@@ -26,6 +26,9 @@ use crate::restore::{Dropping, restore};
 use crate::source;
 use crate::store::{Error, Kind, Record, Standing, SubtaskSnapshot};
 
+/// The target of the log line of a failure that ends its job. Who waits for the job's end is shown it there.
+pub const LAST_FAILURE: &str = "jobmanager::failure";
+
 /// The hint is written this often: a probe over so few records is cheaper than a write for each.
 const HINT_EVERY: u64 = 16;
 
@@ -217,7 +220,14 @@ impl Actor {
     fn answered(&mut self, failure: &Failure, answer: String) {
         let now = self.context.clock.now();
         self.failed_at.get_or_insert(now);
-        self.say("ERROR", format!("{}; {answer}", failure.message));
+        let text = format!("{}; {answer}", failure.message);
+        match self.life.state() {
+            State::Failing | State::Failed => {
+                tracing::error!(target: LAST_FAILURE, job = %self.job, "{text}");
+                self.history.line(self.context.clock.wall(), "ERROR", text);
+            }
+            _ => self.say("ERROR", text),
+        }
         let blame = std::mem::take(&mut self.blame);
         self.history
             .exception(failure, answer, blame, self.context.clock.wall());

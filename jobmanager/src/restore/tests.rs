@@ -43,6 +43,7 @@ fn recipe(name: &str) -> Recipe {
             field: None,
             max_out_of_orderness_ms: 0,
             idle_timeout_ms: None,
+            max_drift_ms: None,
         }),
         Some("seen" | "known") => Recipe::Dedup(Dedup {
             keys: Vec::new(),

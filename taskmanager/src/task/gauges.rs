@@ -70,6 +70,8 @@ pub(crate) enum Wait {
     Credit(String),
     /// Room in the queue of a sink, by its step.
     Sink(Arc<str>),
+    /// Room for what has changed in the state of a step, while earlier changes are written.
+    State(Arc<str>),
     /// The sinks' repeated commits.
     Restore,
     /// The record that ends the job.
@@ -82,6 +84,7 @@ impl Wait {
         match self {
             Self::Input(name) | Self::Credit(name) => name.clone(),
             Self::Sink(step) => format!("sink {step}"),
+            Self::State(step) => format!("state of {step}"),
             Self::Restore => "restored commits".to_owned(),
             Self::LastRecord => "last record".to_owned(),
         }
@@ -89,7 +92,7 @@ impl Wait {
 
     /// Whether somebody downstream holds it up.
     pub(crate) fn is_backpressure(&self) -> bool {
-        matches!(self, Self::Credit(_) | Self::Sink(_))
+        matches!(self, Self::Credit(_) | Self::Sink(_) | Self::State(_))
     }
 }
 

@@ -94,7 +94,8 @@ impl Task {
             restoring: 0,
             triggered: None,
             ending: Ending::Open,
-            ticked: now,
+            // The operators know the time before the first row.
+            ticked: now - TICK,
             accounted: now,
             parts,
         }
