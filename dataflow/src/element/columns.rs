@@ -25,6 +25,10 @@ pub const BEFORE: i8 = 1;
 pub const AFTER: i8 = 2;
 /// Event time, or else arrival time (`Timestamp(ms, UTC)`).
 pub const TIME: &str = "$time";
+/// Where the pane of half-folded rows begins, in milliseconds (`Int64`); 0 without windows. Only between the two phases of an aggregate.
+pub const PANE: &str = "$pane";
+/// What rows were half-folded to, in the aggregate's own form (`Binary`). Only between the two phases of an aggregate.
+pub const STATE: &str = "$state";
 
 /// The field of [`RAW`].
 #[must_use]
@@ -64,6 +68,18 @@ pub fn time() -> FieldRef {
 #[must_use]
 pub fn kind() -> FieldRef {
     Arc::new(Field::new(KIND, DataType::Int8, false))
+}
+
+/// The field of [`PANE`].
+#[must_use]
+pub fn pane() -> FieldRef {
+    Arc::new(Field::new(PANE, DataType::Int64, false))
+}
+
+/// The field of [`STATE`].
+#[must_use]
+pub fn state() -> FieldRef {
+    Arc::new(Field::new(STATE, DataType::Binary, false))
 }
 
 /// How Weir writes an instant: milliseconds since 1970, UTC.

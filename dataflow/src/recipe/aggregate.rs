@@ -1,5 +1,6 @@
 //! Folds the rows of each key, in windows or for ever.
 
+use arrow_schema::DataType;
 use serde::{Deserialize, Serialize};
 
 use super::window::Window;
@@ -42,6 +43,9 @@ pub struct Measure {
     pub argument: Option<Expression>,
     /// Which rows count; NULL is no.
     pub filter: Option<Expression>,
+    /// The type of the argument's values, for [`Phase::Final`], which does not see them; the others look for themselves.
+    #[serde(default)]
+    pub argument_type: Option<DataType>,
 }
 
 /// How values are folded. NULLs do not count, but in `count(*)`.
@@ -88,7 +92,8 @@ pub enum Phase {
     /// Rows in, results out.
     Whole,
     /// Rows in, states out: in front of a shuffle, so that a hot key sends one row a batch. Keeps nothing over a barrier.
+    /// Its output has the keys by name, `$pane`, `$state`, and `$time` if anybody wants it.
     Partial,
-    /// States in, results out.
+    /// States in, results out. Its keys and measures have the names that `Partial` has, its windows the same spans.
     Final,
 }
