@@ -50,7 +50,9 @@ pub fn expected_counts(options: &Value) -> Result<BTreeMap<Place, u64>> {
             return;
         };
         if seen.insert(event.id) {
-            *counts.entry((company, event.time.div_euclid(WINDOW_MS) * WINDOW_MS)).or_default() += 1;
+            *counts
+                .entry((company, event.time.div_euclid(WINDOW_MS) * WINDOW_MS))
+                .or_default() += 1;
         }
     })?;
     Ok(counts)

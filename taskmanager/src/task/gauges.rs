@@ -70,6 +70,8 @@ pub(crate) enum Wait {
     Credit(String),
     /// Room in the queue of a sink, by its step.
     Sink(Arc<str>),
+    /// The time at which a step gives rows that it holds back, by its name.
+    Held(Arc<str>),
     /// The sinks' repeated commits.
     Restore,
     /// The record that ends the job.
@@ -82,13 +84,19 @@ impl Wait {
         match self {
             Self::Input(name) | Self::Credit(name) => name.clone(),
             Self::Sink(step) => format!("sink {step}"),
+            Self::Held(step) => format!("rows held back by {step}"),
             Self::Restore => "restored commits".to_owned(),
             Self::LastRecord => "last record".to_owned(),
         }
     }
 
-    /// Whether somebody downstream holds it up.
+    /// Whether its input is held up: that is nobody's idleness.
     pub(crate) fn is_backpressure(&self) -> bool {
+        self.is_downstream() || matches!(self, Self::Held(_))
+    }
+
+    /// Whether somebody downstream holds it up.
+    pub(crate) fn is_downstream(&self) -> bool {
         matches!(self, Self::Credit(_) | Self::Sink(_))
     }
 }
