@@ -18,7 +18,7 @@ pub mod partition;
 pub mod channel;
 pub mod network;
 pub mod gate;
-pub(crate) mod state;
+pub mod state;
 pub(crate) mod writer;
 pub mod checkpoint;
 pub(crate) mod memory;
@@ -28,3 +28,4 @@ pub mod rehearsal;
 pub(crate) mod testing;
 
 pub use service::{Line, Lines, Options, Surroundings, TaskManager};
+pub use task::FAILURE;

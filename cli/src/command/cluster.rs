@@ -86,6 +86,7 @@ pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines) -> Result<
             metrics_address: metrics_address.to_string(),
             slots: arguments.slots,
             memory_bytes: arguments.memory.0,
+            scratch: arguments.state_dir.unwrap_or_else(std::env::temp_dir),
             build: BUILD.to_owned(),
         };
         let surroundings = Surroundings {

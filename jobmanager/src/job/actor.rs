@@ -10,10 +10,13 @@ use dataflow::time::{Clock, Instant, WallTime};
 use dataflow::{Disposition, Failure, Registry, Scope};
 use tokio::sync::{mpsc, watch};
 
+use super::changing;
 use super::deployment::Deployment;
 use super::event::{Ask, Event, Handle};
 use super::history::{Blame, History};
 use super::life::{self, Life};
+use super::operations::Operations;
+use super::saving::Saving;
 use crate::checkpoint::{self, Config, Coordinator};
 use crate::cluster::{Cluster, Report, Reported, SubtaskState};
 use crate::execution::attempt::Event as AttemptEvent;
@@ -21,7 +24,7 @@ use crate::execution::{ExecutionGraph, expand};
 use crate::recover::RestartPolicy;
 use crate::rest::types::{State, Summary};
 use crate::source;
-use crate::store::{Appended, Chain, Document, Error, Ledger, Reached, Record, Standing};
+use crate::store::{Amendment, Appended, Chain, Document, Error, Ledger, Reached, Record, Standing};
 
 /// Events that may wait for a job.
 const EVENTS: usize = 4 << 10;
@@ -176,7 +179,11 @@ async fn fenced(
         // A job that stands in the ledger has a record 0: nothing to restore is an error, never an empty start.
         None => chain.head().await?.ok_or_else(|| Error::gap(chain.path(0)))?,
     };
-    let head = chain.fence(head, generation, amended.clone(), clock).await?;
+    let amendment = amended.clone().map(|amended| Amendment {
+        document: amended,
+        replaces: document.graph.clone(),
+    });
+    let head = chain.fence(head, generation, amendment, clock).await?;
     Ok((head, amended.unwrap_or(document)))
 }
 
@@ -202,6 +209,11 @@ pub(super) struct Actor {
     pub(super) failed_at: Option<Instant>,
     pub(super) blame: Blame,
     pub(super) history: History,
+    pub(super) operations: Operations,
+    /// The change that is under way.
+    pub(super) pending: Option<changing::Pending>,
+    /// The savepoints that are under way.
+    pub(super) saving: Vec<Saving>,
     pub(super) state: State,
     pub(super) since: WallTime,
     pub(super) summary: watch::Sender<Summary>,
@@ -235,10 +247,7 @@ impl Actor {
             chain,
             head,
             document,
-            execution: execution.unwrap_or(ExecutionGraph {
-                name: job.name,
-                subtasks: Vec::new(),
-            }),
+            execution: execution.unwrap_or_default(),
             life: Life::new(RestartPolicy::new(settings.restart, seed)),
             coordinator: Coordinator::new(Config::every(settings.checkpoint_interval), epoch),
             deployment: None,
@@ -252,6 +261,9 @@ impl Actor {
             failed_at: None,
             blame: Blame::default(),
             history: History::begin(since),
+            operations: Operations::begin(since),
+            pending: None,
+            saving: Vec::new(),
             state: State::Created,
             summary,
             own,
@@ -329,6 +341,8 @@ impl Actor {
                 reason,
             } => self.lost(&task_manager, &incarnation, &reason),
             Event::Recorded { record, outcome } => self.recorded(*record, outcome),
+            Event::Saved { operation, outcome } => self.saved(operation, outcome),
+            Event::Amended { record, outcome } => self.amended(*record, outcome),
             Event::RecordTrouble(epoch, failure) => {
                 if self.record_trouble.is_none() {
                     self.say(
@@ -351,6 +365,8 @@ impl Actor {
                 self.drain = true;
                 self.send_drain();
             }
+            Ask::Savepoint(label, when, reply) => self.savepoint_asked(label, when, reply),
+            Ask::Change(change, reply) => self.change_asked(*change, reply),
             // Whoever asked may have gone.
             Ask::Describe(reply) => drop(reply.send(Box::new(self.describe()))),
             Ask::Logs(number, reply) => drop(reply.send(self.history.lines_after(number))),

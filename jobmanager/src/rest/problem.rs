@@ -46,7 +46,9 @@ impl From<Error> for Problem {
             Error::AlreadyThere { .. }
             | Error::Over { .. }
             | Error::FinishedOther { .. }
-            | Error::Incompatible { .. } => StatusCode::CONFLICT,
+            | Error::Incompatible { .. }
+            | Error::Unchanged { .. }
+            | Error::Savepoint(_) => StatusCode::CONFLICT,
             Error::Name { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Error::Silent { .. } | Error::ShuttingDown | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };

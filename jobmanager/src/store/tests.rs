@@ -278,8 +278,12 @@ async fn a_changed_document_is_found_from_any_later_record() {
         text: "# changed".to_owned(),
         ..document()
     };
+    let amendment = Amendment {
+        document: changed.clone(),
+        replaces: document().graph,
+    };
     let fence = chain
-        .fence(head, generation(2, 1), Some(changed.clone()), clock().as_ref())
+        .fence(head, generation(2, 1), Some(amendment), clock().as_ref())
         .await
         .unwrap();
     chain
@@ -289,6 +293,36 @@ async fn a_changed_document_is_found_from_any_later_record() {
     chain.hint(Epoch(1)).await;
     let (head, found) = chain.head().await.unwrap().unwrap();
     assert_eq!((head.epoch, found), (Epoch(2), changed));
+    assert_eq!(head.taken_from, None, "the graph is the same");
+}
+
+#[tokio::test]
+async fn a_record_with_another_graph_says_of_which_its_snapshots_are_until_the_next_checkpoint() {
+    let wider = |parallelism| Document {
+        text: format!("parallelism: {parallelism}"),
+        graph: two_vertices(parallelism, 1, Partition::Rebalance),
+    };
+    let amended = |record: &Record, to: &Document, from: &Document| {
+        let amendment = Amendment {
+            document: to.clone(),
+            replaces: from.graph.clone(),
+        };
+        record.fenced(generation(1, 2), Some(amendment), WallTime(6))
+    };
+    let second = amended(&start(), &wider(2), &document());
+    assert_eq!(second.snapshots_of(&wider(2).graph), &document().graph);
+    let third = amended(&second, &wider(3), &wider(2));
+    assert_eq!(third.snapshots_of(&wider(3).graph), &document().graph);
+    assert_eq!((third.document_in, third.epoch), (Epoch(2), Epoch(2)));
+    let back = amended(&third, &document(), &wider(3));
+    assert_eq!(back.taken_from, None, "back where it was");
+    let store = Arc::new(Memory::default());
+    let chain = chain(&store);
+    for record in [start(), second, third.clone()] {
+        chain.append(&record).await.unwrap();
+    }
+    let (head, _) = chain.head().await.unwrap().unwrap();
+    assert_eq!(head.taken_from, third.taken_from, "it survives");
 }
 
 #[tokio::test]

@@ -49,9 +49,6 @@ pub(crate) fn bind(binder: &mut Binder<'_>, paths: &[Spanned<Path>], input: &Inp
     Some(Bound::new(
         Recipe::Drop(Drop { paths: dropped }),
         reads,
-        Input {
-            fields,
-            open: input.open.clone(),
-        },
+        input.with(fields),
     ))
 }

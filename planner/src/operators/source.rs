@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{decode, event_time};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::logical::{Binder, Bound, Input, Reads, Scope, Stage, holds, user};
-use crate::spec;
+use crate::spec::{self, Spanned};
 
 /// The format of records where a document names none.
 pub(crate) const FORMAT: &str = "json";
@@ -53,12 +53,16 @@ pub(crate) fn bind(
             let names = schema.fields().iter().map(|field| field.name().clone()).collect();
             let output = Input::typed(schema.fields().clone());
             let first = Bound::new(recipe(None, Some(names)), Reads::default(), output.clone());
-            return timed(binder, source, vec![first], &output);
+            return timed(binder, (stage, source), vec![first], &output);
         }
         Yields::Open(format) => (format.clone(), binder.fields(scope), Some(format)),
         Yields::Decoded(format, schema) => (format, schema.fields().clone(), None),
     };
-    let decoded = Input { fields, open };
+    let bytes = Input::records(Fields::empty(), format.clone());
+    let decoded = match open {
+        Some(format) => Input::records(fields, format),
+        None => Input::typed(fields).made_of(&bytes),
+    };
     if let Err(invalid) = binder
         .catalog
         .format(&format.name)?
@@ -86,24 +90,28 @@ pub(crate) fn bind(
         });
         return None;
     }
-    let bytes = Input {
-        fields: Fields::empty(),
-        open: Some(format.clone()),
-    };
-    let first = Bound::new(recipe(Some(format.clone()), None), Reads::default(), bytes);
+    let first = recipe(Some(format.clone()), None);
+    let first = Bound::new(first, Reads::default(), bytes);
     let operators = vec![first, decode::bound(format, decoded.clone())];
-    timed(binder, source, operators, &decoded)
+    timed(binder, (stage, source), operators, &decoded)
 }
 
-/// The operators of a source, and behind them the one that gives rows their time, where the document says what that is.
+/// The operators of a source, and behind them the one that gives rows their time, where the document or the connector
+/// says what that is.
 fn timed(
     binder: &mut Binder<'_>,
-    source: &spec::Source,
+    (stage, source): (&Stage<'_>, &spec::Source),
     mut operators: Vec<Bound>,
     output: &Input,
 ) -> Option<Vec<Bound>> {
+    let component = source.component.as_ref()?;
+    let connector = binder.catalog.connector(&component.connector.value)?.source()?;
     if let Some(event_time) = &source.event_time {
         operators.push(event_time::bind(binder, event_time, output)?);
+    } else if connector.is_timed() {
+        operators.push(event_time::of_source(output));
+    } else if let Some(last) = operators.last_mut() {
+        last.output.untimed = vec![Spanned::new(stage.name.clone(), stage.span)];
     }
     Some(operators)
 }

@@ -51,15 +51,9 @@ pub(crate) fn bind(binder: &mut Binder<'_>, path: &Spanned<Path>, input: &Input,
         path: path.value.clone(),
     });
     if let Some(format) = &input.open {
-        let bytes = Input {
-            fields: Fields::empty(),
-            open: Some(format.clone()),
-        };
+        let bytes = input.with(Fields::empty());
         let reads = Reads::default().and(&[columns::RAW]);
-        let read = Input {
-            fields: binder.fields(scope),
-            open: Some(format.clone()),
-        };
+        let read = input.with(binder.fields(scope));
         return Some(vec![
             Bound::new(recipe, reads, bytes),
             decode::bound(format.clone(), read),
@@ -77,6 +71,6 @@ pub(crate) fn bind(binder: &mut Binder<'_>, path: &Spanned<Path>, input: &Input,
     Some(vec![Bound::new(
         recipe,
         Reads::of([path.value.clone()]),
-        Input::typed(fields),
+        input.made(fields),
     )])
 }

@@ -1,5 +1,6 @@
 //! Columns that nobody downstream reads are not carried, and not even decoded: fields of records one by one, reserved
-//! columns too, and those that a source of columns can leave out when it reads.
+//! columns too, and those that a source of columns can leave out when it reads. The bytes that rows came as go as far as
+//! the last step that may have to write them into a dead letter, and only where the document says where those go.
 //!
 //! A walk from the sinks to the sources gathers what each node must give. Nodes that one other node reads together
 //! must give the same, so the walk is repeated until nothing changes.
@@ -10,9 +11,9 @@ use std::sync::Arc;
 use arrow_schema::{Fields, Schema};
 use dataflow::element::columns;
 use dataflow::expr::Path;
-use dataflow::recipe::Recipe;
+use dataflow::recipe::{Port, Recipe};
 
-use crate::logical::{LogicalPlan, Node, begins_with, prune, user};
+use crate::logical::{LogicalPlan, Node, Outlet, begins_with, holds, prune, user};
 
 /// What a node must give.
 #[derive(Clone, Default, PartialEq)]
@@ -35,8 +36,11 @@ pub(super) fn apply(mut plan: LogicalPlan) -> LogicalPlan {
         for index in (0..plan.nodes.len()).rev() {
             let node = &plan.nodes[index];
             let mut of_input = reads(&plan, node, &wanted[index]);
-            node.inputs.iter().for_each(|input| of_input.add(&wanted[*input]));
-            node.inputs.iter().for_each(|input| wanted[*input].add(&of_input));
+            // Late rows are as they came: what is wanted of them is wanted of what the aggregate reads.
+            let givers: Vec<usize> = node.inputs.iter().flat_map(|input| givers(&plan, *input)).collect();
+            givers.iter().for_each(|giver| of_input.add(&wanted[*giver]));
+            of_input.reserved.retain(|name| all_have(&plan, &givers, name));
+            givers.iter().for_each(|giver| wanted[*giver].add(&of_input));
         }
         if before == wanted {
             break;
@@ -48,6 +52,24 @@ pub(super) fn apply(mut plan: LogicalPlan) -> LogicalPlan {
     plan
 }
 
+/// The nodes whose rows leave by an output.
+fn givers(plan: &LogicalPlan, outlet: Outlet) -> Vec<usize> {
+    match outlet.port {
+        Port::Late => {
+            let inputs = plan.nodes[outlet.node].inputs.iter();
+            inputs.flat_map(|input| givers(plan, *input)).collect()
+        }
+        Port::Main | Port::Dead => vec![outlet.node],
+    }
+}
+
+/// Rows that meet are alike: what only some of them carry is carried by none. Bytes are always there, or never wanted.
+fn all_have(plan: &LogicalPlan, givers: &[usize], name: &str) -> bool {
+    let schemas = givers.iter().map(|giver| &plan.nodes[*giver].output);
+    let have = schemas.filter(|schema| holds(schema, name)).count();
+    have == 0 || have == givers.len()
+}
+
 /// What a node must be given, so that it can do its work and give what is wanted of it.
 fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
     let mut reads = Wanted::default();
@@ -57,25 +79,42 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
         let schemas = node
             .inputs
             .iter()
-            .flat_map(|input| user(&plan.nodes[*input].output).iter().cloned().collect::<Vec<_>>());
+            .flat_map(|input| user(&plan.schema(*input)).iter().cloned().collect::<Vec<_>>());
         reads
             .paths
             .extend(schemas.filter_map(|field| Path::new(vec![field.name().clone()]).ok()));
     }
     if plan.dead_letter.is_some() && node.has_dead_letters() {
-        reads.reserved.extend([columns::RAW, columns::SPLIT, columns::POSITION]);
+        reads
+            .reserved
+            .extend([columns::ORIGIN, columns::SPLIT, columns::POSITION]);
     }
+    let given = |name: &&str| node.inputs.iter().all(|input| holds(&plan.schema(*input), name));
     match &node.recipe {
-        Recipe::Source(_) | Recipe::Sink(_) => {}
+        Recipe::Source(_) => {}
+        // Records that are written as they are cannot fail.
+        Recipe::Sink(_) if given(&columns::RAW) => {
+            reads.reserved.remove(columns::ORIGIN);
+        }
+        Recipe::Sink(_) => {}
         Recipe::Filter(_)
         | Recipe::Sample(_)
         | Recipe::Drop(_)
         | Recipe::Delay(_)
         | Recipe::RateLimit(_)
         | Recipe::Dedup(_) => reads.add(wanted),
-        // What they give is made anew.
+        // What it gives is made anew; the time of a result follows from its window.
         Recipe::Aggregate(_) => {}
-        Recipe::TopN(_) => reads.add(wanted),
+        Recipe::TopN(top_n) => {
+            let kept = wanted
+                .paths
+                .iter()
+                .filter(|path| Some(path.column()) != top_n.rank.as_deref());
+            reads.paths.extend(kept.cloned());
+            reads
+                .reserved
+                .extend(wanted.reserved.iter().filter(|name| **name == columns::TIME));
+        }
         Recipe::Decode(_) => reads.reserved.extend(&wanted.reserved),
         // Without anybody who wants to know the time it is left out, and reads nothing of its own.
         Recipe::EventTime(_) if !wanted.reserved.contains(columns::TIME) => return wanted.clone(),
@@ -88,6 +127,10 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
             reads.paths.extend(kept.cloned());
             reads.reserved.extend(&wanted.reserved);
         }
+    }
+    if reads.reserved.remove(columns::ORIGIN) {
+        let origin = [columns::ORIGIN, columns::RAW].into_iter().find(given);
+        reads.reserved.extend(origin);
     }
     reads
 }
@@ -106,13 +149,9 @@ fn narrow(node: &mut Node, wanted: &Wanted) {
             }
         }
         // Every projection is computed: a step does what it says.
-        Recipe::Select(select) => {
-            paths = select
-                .projections
-                .iter()
-                .filter_map(|one| Path::new(vec![one.name.clone()]).ok())
-                .collect();
-        }
+        Recipe::Select(_) => paths = columns_of(node),
+        Recipe::Aggregate(_) => paths = columns_of(node),
+        Recipe::TopN(top_n) => paths.extend(top_n.rank.iter().filter_map(|rank| Path::new(vec![rank.clone()]).ok())),
         Recipe::Decode(_)
         | Recipe::EventTime(_)
         | Recipe::Filter(_)
@@ -120,8 +159,6 @@ fn narrow(node: &mut Node, wanted: &Wanted) {
         | Recipe::Drop(_)
         | Recipe::Unnest(_)
         | Recipe::Dedup(_)
-        | Recipe::Aggregate(_)
-        | Recipe::TopN(_)
         | Recipe::Delay(_)
         | Recipe::RateLimit(_)
         | Recipe::Sink(_) => {}
@@ -131,11 +168,21 @@ fn narrow(node: &mut Node, wanted: &Wanted) {
         .output
         .fields()
         .iter()
-        .filter(|field| wanted.reserved.contains(field.name().as_str()));
+        // Changes without their kind would be other rows.
+        .filter(|field| field.name() == columns::KIND || wanted.reserved.contains(field.name().as_str()));
     let fields: Fields = kept
         .iter()
         .chain(reserved.filter(|field| columns::is_reserved(field.name())))
         .cloned()
         .collect();
     node.output = Arc::new(Schema::new(fields));
+}
+
+/// Every column that a node gives.
+fn columns_of(node: &Node) -> Vec<Path> {
+    let names = user(&node.output);
+    let paths = names
+        .iter()
+        .filter_map(|field| Path::new(vec![field.name().clone()]).ok());
+    paths.collect()
 }

@@ -16,7 +16,7 @@ use dataflow::{Failure, contract::Committable};
 
 use crate::operators::{Emitted, Moment, Operator, Room, SplitChange};
 use crate::partition::Output;
-use crate::state::{Cut, Keeper};
+use crate::state::Keeper;
 use crate::task::gauges::{Gauges, NodeGauges, Wait};
 use crate::writer::{Occasion, Writer};
 
@@ -83,7 +83,7 @@ pub(crate) struct Node {
     /// Its queue, where it is a sink.
     pub(crate) writer: Option<(Arc<str>, Writer)>,
     /// What keeps its state, where it has any.
-    pub(crate) keeper: Option<Keeper>,
+    pub(crate) keeper: Option<(Arc<str>, Keeper)>,
 }
 
 /// Where a batch goes on.
@@ -300,7 +300,12 @@ impl Chain {
             .iter()
             .filter_map(|node| node.writer.as_ref())
             .find(|(_, writer)| !writer.has_room());
-        Ok(full.map(|(step, _)| Wait::Sink(Arc::clone(step))))
+        if let Some((step, _)) = full {
+            return Ok(Some(Wait::Sink(Arc::clone(step))));
+        }
+        let mut keepers = self.nodes.iter().filter_map(|node| node.keeper.as_ref());
+        let full = keepers.find(|(_, keeper)| !keeper.has_room());
+        Ok(full.map(|(step, _)| Wait::State(Arc::clone(step))))
     }
 
     /// Sends on what waits for credit; what is still waited for, if anything.
@@ -347,9 +352,12 @@ impl Chain {
     pub(crate) fn freeze(&mut self, counter: u64) -> Result<(), Failure> {
         self.cuts += 1;
         for node in &mut self.nodes {
-            if let Some(keeper) = &mut node.keeper {
-                let mut cut = Cut::new(self.cuts);
+            if let Some((_, keeper)) = &node.keeper {
+                let mut cut = keeper.begin(self.cuts);
                 node.operator.freeze(&mut cut)?;
+                if let Some(failure) = cut.take_failure() {
+                    return Err(failure);
+                }
                 keeper.keep(counter, cut);
             }
         }

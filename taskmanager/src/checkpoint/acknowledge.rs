@@ -244,7 +244,7 @@ mod tests {
         barriers.prepared(1, 2, prepared(11), now());
         let done = barriers.prepared(2, 2, Prepared::default(), now()).unwrap();
         assert_eq!(
-            done.snapshot.sink("left").unwrap().committables,
+            done.snapshot.sink("left").committables,
             [Committable(10.into()), Committable(11.into())]
         );
         assert_eq!(

@@ -121,6 +121,19 @@ impl Snapshot {
     }
 }
 
+#[cfg(test)]
+impl Snapshot {
+    /// The splits of a source.
+    pub(crate) fn splits(&self, node: &str) -> Vec<dataflow::contract::Split> {
+        self.node(node).expect("a source's value").unwrap_or_default()
+    }
+
+    /// What a sink left.
+    pub(crate) fn sink(&self, node: &str) -> SinkSnapshot {
+        self.node(node).expect("a sink's value").unwrap_or_default()
+    }
+}
+
 /// What a node left in each of the parts.
 ///
 /// # Errors

@@ -14,6 +14,9 @@ mod select;
 mod drop;
 mod unnest;
 mod sample;
+mod late;
+mod dedup;
+mod aggregate;
 mod row;
 mod held;
 mod delay;
@@ -22,7 +25,7 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use sink::encoder;
+pub(crate) use sink::{encoder, rows as sink_rows};
 pub(crate) use source::{Event, Outlook, Source};
 
 use std::collections::VecDeque;
@@ -32,13 +35,13 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow_schema::SchemaRef;
 use dataflow::contract::BadRecord;
-use dataflow::element::{Batch, Watermark};
+use dataflow::element::{Batch, Watermark, columns};
 use dataflow::recipe::{Excess, Node, Phase, Port, Recipe};
 use dataflow::time::{Instant, WallTime};
 use dataflow::{Failure, Registry};
 
 use crate::chain::dead::{DeadLetters, Origin};
-use crate::state::{Cut, KeyGroups, Restored};
+use crate::state::{Cut, KeyGroups, Restored, Spill};
 use crate::task::gauges::NodeGauges;
 use crate::writer::Writer;
 
@@ -159,6 +162,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) groups: KeyGroups,
     /// What this node goes on from.
     pub(crate) restored: &'a Restored,
+    /// Where its tables may put what does not fit into memory: for those whose slots nobody keeps from batch to batch.
+    pub(crate) spill: Option<&'a Spill>,
 }
 
 /// The operator of a node.
@@ -173,9 +178,11 @@ pub(crate) fn build(node: &Node, ground: &Ground<'_>) -> Result<Box<dyn Operator
         Recipe::Unnest(recipe) => Box::new(unnest::Unnest::build(recipe, node, ground)?),
         Recipe::Sample(recipe) => Box::new(sample::Sample::build(recipe, node, ground)?),
         Recipe::Sink(recipe) => Box::new(sink::Sink::build(recipe, node, ground)?),
+        Recipe::Dedup(recipe) => Box::new(dedup::Dedup::build(recipe, node, ground)?),
+        Recipe::Aggregate(recipe) => Box::new(aggregate::Aggregate::build(recipe, node, ground)?),
         Recipe::Delay(recipe) => delay::build(recipe, node, ground)?,
         Recipe::RateLimit(recipe) => rate_limit::build(recipe, node, ground)?,
-        Recipe::Dedup(_) | Recipe::Aggregate(_) | Recipe::TopN(_) => {
+        Recipe::TopN(_) => {
             return Err(Failure::fail(format!("`{}` has no runtime in this build", node.name)));
         }
     })
@@ -197,6 +204,11 @@ pub(crate) fn has_state(recipe: &Recipe) -> bool {
         | Recipe::Sample(_)
         | Recipe::Sink(_) => false,
     }
+}
+
+/// Whether it has state of its own for each key.
+pub(crate) fn has_tables(recipe: &Recipe) -> bool {
+    has_state(recipe) && !matches!(recipe, Recipe::EventTime(_))
 }
 
 impl Ground<'_> {
@@ -242,8 +254,11 @@ impl Outbox {
     }
 }
 
-/// The index of a column that the plan promises.
+/// The index of a column that the plan promises. The first to give the bytes that rows came as takes them from the rows.
 fn column(schema: &SchemaRef, name: &str) -> Result<usize, Failure> {
+    if let (columns::ORIGIN, Some(original)) = (name, columns::original(schema)) {
+        return Ok(original);
+    }
     schema
         .index_of(name)
         .map_err(|error| Failure::bug(format!("no column `{name}` where the plan wants it")).because(&error))

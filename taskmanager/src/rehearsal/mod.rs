@@ -200,6 +200,7 @@ fn made(
         writer: None,
         groups: KeyGroups::of(0, 1, 1024),
         restored: &Restored::default(),
+        spill: None,
     };
     let operator: Box<dyn operators::Operator> = if let Recipe::Sink(_) = &node.recipe {
         let rows = collected.entry(node.name.clone()).or_default();

@@ -18,5 +18,6 @@ pub(crate) mod mailbox;
 pub(crate) mod report;
 mod run;
 
+pub use report::FAILURE;
 pub(crate) use report::{Identity, Report, Reports, moved};
 pub(crate) use run::{Input, Parts, Task};

@@ -94,7 +94,8 @@ impl Task {
             restoring: 0,
             triggered: None,
             ending: Ending::Open,
-            ticked: now,
+            // The operators know the time before the first row.
+            ticked: now - TICK,
             accounted: now,
             parts,
         }
@@ -172,7 +173,7 @@ impl Task {
         self.account(None);
         self.parts.gauges.wait(wait, self.accounted);
         // Held up, nobody is told the time: what is due would only wait for the same.
-        let wake_at = self.parts.chain.wake_at().filter(|_| !wait.is_downstream());
+        let wake_at = self.parts.chain.wake_at().filter(|_| !wait.is_elsewhere());
         let limit = wake_at.map(|at| at.since(self.accounted).max(TICK));
         self.parts.mailbox.sleep(limit);
         self.account(Some(wait));
