@@ -241,7 +241,7 @@ impl Operator for ByTime {
             self.held.push(&left, due, None)?;
         }
         // It cannot wait for less to wait: what gives rows is time, and that comes with the input.
-        if self.held.bytes() > HELD_MAX {
+        if self.held.is_too_much() {
             let mib = HELD_MAX >> 20;
             return Err(Failure::fail(format!(
                 "more than {mib} MiB of rows wait in one subtask of `{}`",

@@ -20,13 +20,16 @@ use super::row::{Layouts, RowWriter, Rows};
 use super::{Emitted, Ground, Outbox, Room};
 use crate::chain::columns::batch;
 use crate::channel::compact;
-use crate::state::{Cut, KeyGroups, Table, Values};
+use crate::state::{Cut, KeyGroups, Scan, Table, Values};
 
 /// So many bytes of rows may wait in one operator before it takes no more input, and twice as many before it stops what is
-/// under way in its chain.
+/// under way in its chain. Where there is a disk to spill to, more may wait: there memory is the table's affair.
 pub(super) const HELD_MAX: usize = 64 << 20;
 /// What a batch costs beside its rows, and beside each of its columns.
 const BATCH_COST: usize = 512;
+
+/// Batches are cut into parts of about so many bytes: by these they go to disk and come back.
+const PART_BYTES: usize = 64 << 10;
 
 /// The state of batches.
 const BATCHES: u8 = 1;
@@ -36,6 +39,8 @@ const KEY_BYTES: usize = 12;
 /// Rows that wait.
 pub(super) struct Held {
     table: Table<Batches>,
+    /// All of it: there is no disk for more.
+    in_memory: bool,
     queue: VecDeque<Ticket>,
     groups: KeyGroups,
     rows: Arc<Rows>,
@@ -91,8 +96,14 @@ impl Held {
             bytes: 0,
         };
         let restored = if ground.restored.cuts.is_empty() { 1 } else { 0 };
+        let table = Table::new(BATCHES, 0, batches, restored);
+        let (table, in_memory) = match ground.spill {
+            Some(spill) => (table.spilling(spill), false),
+            None => (table, true),
+        };
         let mut held = Self {
-            table: Table::new(BATCHES, 0, batches, restored),
+            table,
+            in_memory,
             queue: VecDeque::new(),
             groups: ground.groups.clone(),
             rows,
@@ -117,18 +128,11 @@ impl Held {
     /// Makes tickets of what was restored: first what is due first.
     fn queue_up(&mut self) -> Result<(), Failure> {
         let mut tickets = Vec::new();
-        for slot in self.table.live() {
-            let key: Option<[u8; KEY_BYTES]> = self.table.key(slot).try_into().ok();
-            let key = key.ok_or_else(|| Failure::bug("a batch that waits under no number"))?;
-            let waiting = self.table.values().at(slot)?;
-            tickets.push(Ticket {
-                key,
-                due: waiting.due,
-                at: None,
-                rows: waiting.records.num_rows(),
-                bytes: cost(&waiting.records),
-                then: None,
-            });
+        let (mut scan, mut slots) = (Scan::default(), Vec::new());
+        while self.table.scan(&mut scan, &mut slots)? {
+            for slot in &slots {
+                tickets.push(self.ticket(*slot)?);
+            }
         }
         tickets.sort_unstable_by_key(|ticket| (ticket.due, ticket.key));
         let number = |ticket: &Ticket| ticket.key.first_chunk().map_or(0, |number| u64::from_be_bytes(*number));
@@ -138,9 +142,31 @@ impl Held {
         Ok(())
     }
 
+    fn ticket(&self, slot: u32) -> Result<Ticket, Failure> {
+        let key: Option<[u8; KEY_BYTES]> = self.table.key(slot).try_into().ok();
+        let waiting = self.table.values().at(slot)?;
+        Ok(Ticket {
+            key: key.ok_or_else(|| Failure::bug("a batch that waits under no number"))?,
+            due: waiting.due,
+            at: None,
+            rows: waiting.records.num_rows(),
+            bytes: cost(&waiting.records),
+            then: None,
+        })
+    }
+
     /// Rows come to wait.
     pub(super) fn push(&mut self, records: &RecordBatch, due: i64, at: Option<Instant>) -> Result<(), Failure> {
-        let records = compact(records);
+        let count = records.num_rows();
+        let parts = row_bytes(records).div_ceil(PART_BYTES).clamp(1, count.max(1));
+        let rows = count.div_ceil(parts).max(1);
+        (0..count).step_by(rows).try_for_each(|begin| {
+            let part = compact(&records.slice(begin, rows.min(count - begin)));
+            self.push_part(part, due, at)
+        })
+    }
+
+    fn push_part(&mut self, records: RecordBatch, due: i64, at: Option<Instant>) -> Result<(), Failure> {
         let key = self.new_key()?;
         let ticket = Ticket {
             key,
@@ -256,14 +282,15 @@ impl Held {
         &mut self.queue
     }
 
-    /// What waits, in memory.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    /// Whether more waits than memory should hold, and there is nothing else to hold it.
+    pub(super) fn is_too_much(&self) -> bool {
+        self.in_memory && self.bytes > HELD_MAX
     }
 
     /// Whether there is room for more.
     pub(super) fn room(&self) -> Room {
         match self.bytes {
+            _ if !self.in_memory => Room::Open,
             0..HELD_MAX => Room::Open,
             bytes if bytes < 2 * HELD_MAX => Room::Closed,
             _ => Room::Full,

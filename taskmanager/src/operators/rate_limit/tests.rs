@@ -71,6 +71,7 @@ impl Rig {
             origin: &origin,
             gauges: &gauges,
             writer: None,
+            spill: None,
             groups: KeyGroups::of(subtask, parallelism, 64),
             restored,
         };
@@ -260,6 +261,7 @@ fn recipes_that_cannot_be_are_refused() {
             origin: &origin,
             gauges: &gauges,
             writer: None,
+            spill: None,
             groups: KeyGroups::of(0, 1, 64),
             restored: &Restored::default(),
         };
