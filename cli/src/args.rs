@@ -152,6 +152,17 @@ pub(crate) enum State {
         /// The key; several values are joined by commas.
         key: String,
     },
+    /// Takes away what nobody needs any more: old records, and state files that none of those kept names.
+    Gc {
+        /// The datastream; without it, all of the cluster.
+        name: Option<String>,
+        /// Only says what would go.
+        #[arg(long)]
+        dry_run: bool,
+        /// Where.
+        #[command(flatten)]
+        cluster: Cluster,
+    },
     /// Reads every file of the newest checkpoint and compares checksums.
     Verify {
         /// Whose.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jobmanager::rest::types::{
-    Datastream, LogLine, Operation, Problem, Rescale, SavepointRequest, Stop as StopRequest, Submitted, Summary,
+    Datastream, LogLine, Operation, Problem, Rescale, SavepointRequest, Stop as StopRequest, Submitted, Summary, Swept,
 };
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
@@ -84,6 +84,17 @@ impl Client {
     pub(crate) async fn savepoint(&self, name: &str, request: SavepointRequest) -> Result<Operation, Stop> {
         let url = self.url(&["datastreams", name, "savepoints"])?;
         self.answer(self.http.request(Method::POST, url).json(&request)).await
+    }
+
+    /// Garbage, named or taken away.
+    pub(crate) async fn sweep(&self, name: Option<&str>, dry_run: bool) -> Result<Vec<Swept>, Stop> {
+        let mut url = self.url(&["state", "gc"])?;
+        url.query_pairs_mut().append_pair("dryRun", &dry_run.to_string());
+        if let Some(name) = name {
+            url.query_pairs_mut().append_pair("name", name);
+        }
+        let request = self.http.request(Method::POST, url).timeout(COPYING_TIMEOUT);
+        self.answer(request).await
     }
 
     /// How an operation is.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use dataflow::id::{Generation, JobId};
+use dataflow::id::{Epoch, Generation, JobId};
 use dataflow::store::{Store, Stores};
 use dataflow::time::{Clock, Instant, WallTime};
 use dataflow::{Disposition, Failure, Registry, Scope};
@@ -17,6 +17,7 @@ use super::history::{Blame, History};
 use super::life::{self, Life};
 use super::operations::Operations;
 use super::saving::Saving;
+use super::sweeping;
 use crate::checkpoint::{self, Config, Coordinator};
 use crate::cluster::{Cluster, Report, Reported, SubtaskState};
 use crate::execution::attempt::Event as AttemptEvent;
@@ -214,6 +215,10 @@ pub(super) struct Actor {
     pub(super) pending: Option<changing::Pending>,
     /// The savepoints that are under way.
     pub(super) saving: Vec<Saving>,
+    pub(super) sweep_at: Instant,
+    pub(super) sweep_under_way: bool,
+    /// The head when it was swept last.
+    pub(super) swept: Epoch,
     pub(super) state: State,
     pub(super) since: WallTime,
     pub(super) summary: watch::Sender<Summary>,
@@ -240,6 +245,7 @@ impl Actor {
         // Jitter needs to differ between jobs and starts, nothing more.
         let seed = u64::from(crc32fast::hash(job.to_string().as_bytes())) ^ context.clock.wall().0.unsigned_abs();
         let since = context.clock.wall();
+        let sweep_at = sweeping::first(context.clock.now());
         Self {
             since,
             context,
@@ -264,6 +270,9 @@ impl Actor {
             operations: Operations::begin(since),
             pending: None,
             saving: Vec::new(),
+            sweep_at,
+            sweep_under_way: false,
+            swept: epoch,
             state: State::Created,
             summary,
             own,
@@ -291,7 +300,7 @@ impl Actor {
         let mut slots = self.context.cluster.changed();
         let clock = self.context.clock.clone();
         loop {
-            let deadline = [self.life.deadline(), self.coordinator.deadline()]
+            let deadline = [self.life.deadline(), self.coordinator.deadline(), self.sweep_due()]
                 .into_iter()
                 .flatten()
                 .min();
@@ -319,6 +328,7 @@ impl Actor {
             self.step(life::Event::Tick);
             self.coordinate(checkpoint::Event::Tick);
             self.settle();
+            self.sweep_if_due();
             self.publish();
         }
     }
@@ -341,6 +351,7 @@ impl Actor {
                 reason,
             } => self.lost(&task_manager, &incarnation, &reason),
             Event::Recorded { record, outcome } => self.recorded(*record, outcome),
+            Event::Swept(outcome) => self.swept(outcome),
             Event::Saved { operation, outcome } => self.saved(operation, outcome),
             Event::Amended { record, outcome } => self.amended(*record, outcome),
             Event::RecordTrouble(epoch, failure) => {
@@ -368,6 +379,7 @@ impl Actor {
             Ask::Savepoint(label, when, reply) => self.savepoint_asked(label, when, reply),
             Ask::Change(change, reply) => self.change_asked(*change, reply),
             // Whoever asked may have gone.
+            Ask::Plot(reply) => drop(reply.send(self.plot())),
             Ask::Describe(reply) => drop(reply.send(Box::new(self.describe()))),
             Ask::Logs(number, reply) => drop(reply.send(self.history.lines_after(number))),
         }

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::changing::{Change, Reply};
 use super::saving::When;
 use crate::cluster::{Gauges, Logged, Reported};
+use crate::gc::{Garbage, Plot};
 use crate::rest::types::{Datastream, LogLine, Summary};
 use crate::store::{Appended, Error, Record};
 
@@ -59,6 +60,8 @@ pub enum Event {
         /// Where it is, or why it is not.
         outcome: Result<String, Failure>,
     },
+    /// Garbage was taken away, or could not be.
+    Swept(Result<Garbage, Failure>),
     /// A try at a record failed; it is tried again.
     RecordTrouble(Epoch, Failure),
     /// The end of the job is written down, or cannot be.
@@ -80,6 +83,8 @@ pub enum Ask {
     Change(Box<Change>, Reply),
     /// Keep a checkpoint by this name.
     Savepoint(String, When, super::saving::Reply),
+    /// Say what of its folder must stay.
+    Plot(oneshot::Sender<Plot>),
     /// Say everything that is known.
     Describe(oneshot::Sender<Box<Datastream>>),
     /// The lines of its log after this number.

@@ -18,6 +18,7 @@ mod actor;
 mod performing;
 mod changing;
 mod saving;
+mod sweeping;
 mod view;
 #[cfg(test)]
 mod tests;

@@ -63,6 +63,9 @@ pub enum Error {
     /// A savepoint cannot be made, or nothing can be begun from it.
     #[error("{}", .0.message)]
     Savepoint(Failure),
+    /// Garbage cannot be found or taken away.
+    #[error("{}", .0.message)]
+    Garbage(Failure),
     /// It does not answer in time.
     #[error("datastream `{name}` is busy and does not answer")]
     Silent {
@@ -90,6 +93,7 @@ impl Error {
             Self::Unchanged { .. } => "not-changed",
             Self::Name { .. } => "invalid-name",
             Self::Savepoint(_) => "savepoint",
+            Self::Garbage(_) => "state-folder",
             Self::Silent { .. } => "busy",
             Self::ShuttingDown => "shutting-down",
             Self::Store(_) => "state-folder",
@@ -113,7 +117,7 @@ impl Error {
                 "undo the change to go on where it was, give the new one another `datastreamName`, or start anew with `--fresh`".to_owned()
             }),
             Self::Name { .. } => "use up to 100 letters, digits, `-`, `_` and `.`, and begin with a letter or digit".to_owned(),
-            Self::Savepoint(failure) => failure
+            Self::Savepoint(failure) | Self::Garbage(failure) => failure
                 .help
                 .clone()
                 .unwrap_or_else(|| "look at the state folder; `weir describe` shows the savepoints of a datastream".to_owned()),

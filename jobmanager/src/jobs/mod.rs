@@ -8,6 +8,7 @@ mod asking;
 mod changing;
 mod plan;
 mod saving;
+mod sweeping;
 mod start;
 mod submit;
 #[cfg(test)]

@@ -11,7 +11,9 @@ use super::Api;
 use super::problem::problem;
 use super::types::{
     Cluster, Datastream, Health, LogLine, Operation, Problem, Rescale, SavepointRequest, Stop, Submitted, Summary,
+    Swept,
 };
+use crate::gc::Mode;
 use crate::job::When;
 use crate::jobs::Fresh;
 use crate::restore::Dropping;
@@ -204,6 +206,27 @@ pub(super) async fn operation(State(api): State<Api>, Path((name, id)): Path<(St
         .help("a job manager remembers the last ones of its own time; `weir describe` shows how the datastream is")
     };
     found.map(Json).ok_or_else(unknown)
+}
+
+/// Whose garbage, and whether it goes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Sweep {
+    /// The datastream; none for all.
+    name: Option<String>,
+    /// Whether it is only named.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+pub(super) async fn sweep(
+    State(api): State<Api>,
+    options: Result<Query<Sweep>, axum::extract::rejection::QueryRejection>,
+) -> Answer<Vec<Swept>> {
+    let Query(Sweep { name, dry_run }) =
+        options.map_err(|error| problem(error.status(), "query", error.body_text()))?;
+    let mode = if dry_run { Mode::Look } else { Mode::Take };
+    Ok(Json(api.jobs.sweep(name.as_deref(), mode).await?))
 }
 
 pub(super) async fn cluster(State(api): State<Api>) -> Json<Cluster> {

@@ -49,6 +49,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/datastreams/{name}/rescale", post(handlers::rescale))
         .route("/v1/datastreams/{name}/savepoints", post(handlers::savepoint))
         .route("/v1/datastreams/{name}/operations/{id}", get(handlers::operation))
+        .route("/v1/state/gc", post(handlers::sweep))
         .route("/v1/cluster", get(handlers::cluster))
         .route("/v1/health", get(handlers::health))
         .route("/metrics", get(handlers::metrics))

@@ -327,6 +327,18 @@ pub struct Operation {
     pub help: Option<String>,
 }
 
+/// What nobody needs any more of one job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Swept {
+    /// The job.
+    pub job: String,
+    /// Records of old epochs.
+    pub records: Vec<u64>,
+    /// State files, by their names in the job's folder of state.
+    pub objects: Vec<String>,
+}
+
 /// Whether an operation is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

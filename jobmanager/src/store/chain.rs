@@ -78,6 +78,18 @@ impl Chain {
         Ok((head, document))
     }
 
+    /// The folder of the records.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        format!("jobs/{}/epochs", self.job)
+    }
+
+    /// The epoch of the record at a path.
+    #[must_use]
+    pub fn number(&self, path: &str) -> Option<Epoch> {
+        self.records.number(path).map(Epoch)
+    }
+
     /// The path of a record.
     #[must_use]
     pub fn path(&self, number: u64) -> String {
