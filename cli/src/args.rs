@@ -335,6 +335,11 @@ pub(crate) struct JobManager {
     #[arg(long, default_value = "127.0.0.1:7081")]
     pub(crate) control: SocketAddr,
 
+    /// Waits where another job manager leads, and takes over when that one is gone. It listens only then, so it may be given
+    /// the same addresses; both need fixed ports.
+    #[arg(long)]
+    pub(crate) standby: bool,
+
     #[command(flatten)]
     pub(crate) paths: Paths,
 
@@ -346,9 +351,9 @@ pub(crate) struct JobManager {
 /// `weir taskmanager`.
 #[derive(Args, Debug)]
 pub(crate) struct TaskManager {
-    /// The job manager's control address.
-    #[arg(long, env = "WEIR_CONTROL", default_value = "127.0.0.1:7081")]
-    pub(crate) jobmanager: SocketAddr,
+    /// The job manager's control address; where there are standbys elsewhere, theirs too, separated by commas.
+    #[arg(long, env = "WEIR_CONTROL", default_value = "127.0.0.1:7081", value_delimiter = ',')]
+    pub(crate) jobmanager: Vec<SocketAddr>,
 
     /// Its name, unique in the cluster; without it, one made of the host and process.
     #[arg(long)]

@@ -246,6 +246,8 @@ impl Actor {
         let seed = u64::from(crc32fast::hash(job.to_string().as_bytes())) ^ context.clock.wall().0.unsigned_abs();
         let since = context.clock.wall();
         let sweep_at = sweeping::first(context.clock.now());
+        let mut history = History::begin(since);
+        history.inherit(head.as_ref().map_or(&[], |head| &head.exceptions));
         Self {
             since,
             context,
@@ -266,7 +268,7 @@ impl Actor {
             record_trouble: None,
             failed_at: None,
             blame: Blame::default(),
-            history: History::begin(since),
+            history,
             operations: Operations::begin(since),
             pending: None,
             saving: Vec::new(),
@@ -440,13 +442,7 @@ impl Actor {
             SubtaskState::Cancelled => {
                 if deployment.on(subtask, AttemptEvent::Cancelled) {
                     let failure = Failure::retry(format!("{subtask} was taken down by {task_manager}"));
-                    self.fail(
-                        failure,
-                        Blame {
-                            subtask: Some(subtask.to_string()),
-                            task_manager: Some(task_manager),
-                        },
-                    );
+                    self.fail(failure, self.blame_of(subtask, task_manager));
                 }
             }
             SubtaskState::Failed(failure) => {
@@ -455,13 +451,7 @@ impl Actor {
                         message: format!("{subtask} on {task_manager}: {}", failure.message),
                         ..failure
                     };
-                    self.fail(
-                        failure,
-                        Blame {
-                            subtask: Some(subtask.to_string()),
-                            task_manager: Some(task_manager),
-                        },
-                    );
+                    self.fail(failure, self.blame_of(subtask, task_manager));
                 }
             }
         }
@@ -473,6 +463,14 @@ impl Actor {
         self.step(life::Event::Failed(failure));
     }
 
+    fn blame_of(&self, subtask: dataflow::id::SubtaskId, task_manager: String) -> Blame {
+        Blame {
+            subtask: Some(subtask.to_string()),
+            vertex: self.execution.subtask(subtask).map(|known| known.name.clone()),
+            task_manager: Some(task_manager),
+        }
+    }
+
     fn lost(&mut self, task_manager: &str, incarnation: &str, reason: &str) {
         let Some(deployment) = &mut self.deployment else { return };
         let lost = deployment.lost(task_manager, incarnation);
@@ -481,8 +479,8 @@ impl Actor {
             self.fail(
                 failure,
                 Blame {
-                    subtask: None,
                     task_manager: Some(task_manager.to_owned()),
+                    ..Blame::default()
                 },
             );
         }
