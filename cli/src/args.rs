@@ -148,7 +148,7 @@ pub(crate) struct Submit {
     #[arg(long)]
     pub(crate) fresh: bool,
 
-    /// Waits until the datastream has ended, and shows its progress.
+    /// Waits until the datastream has ended, and shows its progress; before that, a few seconds for the job manager.
     #[arg(long)]
     pub(crate) wait: bool,
 }

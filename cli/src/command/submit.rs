@@ -15,12 +15,18 @@ use crate::output::{Progress, Reading, count, say, show};
 /// How often a waiting command asks.
 const ASK_EVERY: Duration = Duration::from_millis(250);
 
+/// A job manager that was started a moment ago is waited for so long.
+const COMING_MAX: Duration = Duration::from_secs(10);
+
 /// A job manager that is being restarted is waited for so long.
 const AWAY_MAX: Duration = Duration::from_secs(60);
 
 pub(crate) async fn submit(submit: &Submit, form: OutputForm) -> Result<Exit, Stop> {
     let client = Client::new(&submit.cluster.cluster)?;
     let fresh = if submit.fresh { Fresh::Anew } else { Fresh::Resume };
+    if submit.wait {
+        come(&client).await?;
+    }
     let mut submitted = Vec::new();
     for file in &submit.files.files {
         submitted.extend(client.submit(read(file)?, fresh).await?);
@@ -45,6 +51,25 @@ pub(crate) async fn submit(submit: &Submit, form: OutputForm) -> Result<Exit, St
         all.iter().map(|summary| end(summary) + "\n").collect()
     })?;
     Ok(exit)
+}
+
+/// Waits for a job manager that is about to answer.
+async fn come(client: &Client) -> Result<(), Stop> {
+    let clock = SystemClock::start();
+    let begin = clock.now();
+    let mut told = false;
+    loop {
+        match client.list().await {
+            Err(stop) if stop.exit == Exit::Unreachable && clock.now().since(begin) < COMING_MAX => {
+                if !told {
+                    say(&format!("{}; it is waited for", stop.message));
+                    told = true;
+                }
+            }
+            answered => return answered.map(drop),
+        }
+        clock.sleep(ASK_EVERY).await;
+    }
 }
 
 /// What became of a document.
