@@ -46,6 +46,12 @@ pub(crate) enum Verb {
     Plan(Files),
     /// Creates datastreams on a cluster.
     Submit(Submit),
+    /// Creates datastreams on a cluster, or changes those that run to what the documents say.
+    Apply(Apply),
+    /// Lets a running datastream go on with another parallelism.
+    Rescale(Rescale),
+    /// Keeps a checkpoint of a running datastream by name; `weir submit --from-savepoint` begins from it.
+    Savepoint(Savepoint),
     /// Lists the datastreams of a cluster.
     List(Cluster),
     /// Shows everything about one datastream: state, rates, waits, checkpoints, failures, dead letters.
@@ -62,6 +68,9 @@ pub(crate) enum Verb {
     Schema,
     /// Prints a document to begin with.
     New(New),
+    /// Reads the state of a checkpoint in the store, without running anything.
+    #[command(subcommand)]
+    State(State),
     /// Looks for what would keep Weir or a document from running.
     Doctor(Doctor),
     /// Prints completions for a shell.
@@ -124,6 +133,55 @@ pub(crate) struct Named {
     pub(crate) cluster: Cluster,
 }
 
+/// `weir state`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum State {
+    /// Lists the steps with state: cuts, files, bytes and entries.
+    Ls {
+        /// Whose.
+        #[command(flatten)]
+        kept: Kept,
+    },
+    /// Prints what a step holds of a key.
+    Get {
+        /// Whose.
+        #[command(flatten)]
+        kept: Kept,
+        /// The step.
+        step: String,
+        /// The key; several values are joined by commas.
+        key: String,
+    },
+    /// Takes away what nobody needs any more: old records, and state files that none of those kept names.
+    Gc {
+        /// The datastream; without it, all of the cluster.
+        name: Option<String>,
+        /// Only says what would go.
+        #[arg(long)]
+        dry_run: bool,
+        /// Where.
+        #[command(flatten)]
+        cluster: Cluster,
+    },
+    /// Reads every file of the newest checkpoint and compares checksums.
+    Verify {
+        /// Whose.
+        #[command(flatten)]
+        kept: Kept,
+    },
+}
+
+/// A datastream in a store.
+#[derive(Args, Debug)]
+pub(crate) struct Kept {
+    /// The datastream's name; `NAME@2` for its second life.
+    pub(crate) name: String,
+
+    /// Where its checkpoints are: the folder of the job manager or of `weir run`, or `s3://bucket/prefix`.
+    #[arg(long, env = "WEIR_STATE", default_value = ".weir")]
+    pub(crate) state: String,
+}
+
 /// `weir logs`.
 #[derive(Args, Debug)]
 pub(crate) struct Logs {
@@ -148,9 +206,46 @@ pub(crate) struct Submit {
     #[arg(long)]
     pub(crate) fresh: bool,
 
+    /// Begins with the state of a savepoint: its label, or the folder or URL of one elsewhere.
+    #[arg(long, value_name = "LABEL|URL", conflicts_with_all = ["fresh", "from_checkpoint"])]
+    pub(crate) from_savepoint: Option<String>,
+
+    /// Begins with the state of a checkpoint, such as `orders`, `orders@1` or `orders@1:17`; without an epoch, the newest.
+    #[arg(long, value_name = "JOB[:EPOCH]", conflicts_with = "fresh")]
+    pub(crate) from_checkpoint: Option<String>,
+
+    /// Lets go of state that no step of the document takes over.
+    #[arg(long)]
+    pub(crate) allow_dropped_state: bool,
+
     /// Waits until the datastream has ended, and shows its progress; before that, a few seconds for the job manager.
     #[arg(long)]
     pub(crate) wait: bool,
+}
+
+/// `weir apply`.
+#[derive(Args, Debug)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    pub(crate) files: Files,
+
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+
+    /// Lets go of state that no step of the changed document takes over.
+    #[arg(long)]
+    pub(crate) allow_dropped_state: bool,
+}
+
+/// `weir rescale`.
+#[derive(Args, Debug)]
+pub(crate) struct Rescale {
+    #[command(flatten)]
+    pub(crate) named: Named,
+
+    /// How many subtasks its steps are to have, but for those whose document says so themselves.
+    #[arg(long)]
+    pub(crate) parallelism: u32,
 }
 
 /// `weir stop`.
@@ -162,6 +257,25 @@ pub(crate) struct Stop {
     /// Finishes what has entered and lets time run out first, as if the input had ended.
     #[arg(long)]
     pub(crate) drain: bool,
+
+    /// Keeps the last checkpoint by name, and waits for it.
+    #[arg(long, conflicts_with = "drain")]
+    pub(crate) savepoint: bool,
+
+    /// The savepoint's name; without it, one made of the datastream's name and the time.
+    #[arg(long = "as", value_name = "LABEL", requires = "savepoint")]
+    pub(crate) label: Option<String>,
+}
+
+/// `weir savepoint`.
+#[derive(Args, Debug)]
+pub(crate) struct Savepoint {
+    #[command(flatten)]
+    pub(crate) named: Named,
+
+    /// Its name; without it, one made of the datastream's name and the time.
+    #[arg(long = "as", value_name = "LABEL")]
+    pub(crate) label: Option<String>,
 }
 
 /// `weir explain`.
@@ -247,6 +361,11 @@ pub(crate) struct TaskManager {
     /// Memory for what flows and waits.
     #[arg(long, default_value = "1GiB")]
     pub(crate) memory: ByteCount,
+
+    /// A folder for what need not survive the process: state that does not fit into memory, copies of state files; the
+    /// system's folder for temporary files unless given.
+    #[arg(long)]
+    pub(crate) state_dir: Option<PathBuf>,
 
     /// Where other task managers connect. Port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]

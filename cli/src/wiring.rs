@@ -35,6 +35,11 @@ impl Parts {
     }
 }
 
+/// The machine's clock.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::start())
+}
+
 /// The folders that `--allow-path` names.
 pub(crate) fn allowed(paths: &Paths) -> AllowPaths {
     AllowPaths::Only(paths.allowed.clone())
@@ -80,10 +85,14 @@ pub(crate) fn loopback_only(flag: &str, address: SocketAddr) -> Result<(), Stop>
     .help("use an address of this machine, such as 127.0.0.1"))
 }
 
-/// The store at `--state`: not bound by `--allow-path`, since who starts the process names it.
+/// Opens folders of state: not bound by `--allow-path`, since who starts the job manager names them, and no document does.
+pub(crate) fn state_stores() -> Result<Arc<dyn Stores>, Stop> {
+    Ok(Arc::new(OpenStores::new(AllowPaths::All, config::s3()?)))
+}
+
+/// The store at `--state`.
 pub(crate) fn state_store(url: &str) -> Result<Arc<dyn Store>, Stop> {
-    let stores = OpenStores::new(AllowPaths::All, config::s3()?);
-    stores
+    state_stores()?
         .open(url)
         .map_err(|error| Stop::new(Exit::Refused, format!("--state {url}: {error}")))
 }

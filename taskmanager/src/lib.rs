@@ -18,10 +18,12 @@ pub mod partition;
 pub mod channel;
 pub mod network;
 pub mod gate;
+pub mod state;
 pub(crate) mod writer;
 pub mod checkpoint;
 pub(crate) mod memory;
 pub(crate) mod metrics;
+pub mod rehearsal;
 #[cfg(test)]
 pub(crate) mod testing;
 

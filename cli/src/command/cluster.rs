@@ -86,11 +86,13 @@ pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines) -> Result<
             metrics_address: metrics_address.to_string(),
             slots: arguments.slots,
             memory_bytes: arguments.memory.0,
+            scratch: arguments.state_dir.unwrap_or_else(std::env::temp_dir),
             build: BUILD.to_owned(),
         };
         let surroundings = Surroundings {
             registry: parts.catalog.registry().clone(),
             stores: parts.stores,
+            state_stores: wiring::state_stores()?,
             clock: parts.clock,
             scope: scope.clone(),
             data_runtime: data_runtime.handle().clone(),

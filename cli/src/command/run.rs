@@ -138,11 +138,13 @@ impl House<'_> {
             metrics_address: String::new(),
             slots,
             memory_bytes: self.run.memory.0,
+            scratch: std::env::temp_dir(),
             build: BUILD.to_owned(),
         };
         let surroundings = Surroundings {
             registry: self.parts.catalog.registry().clone(),
             stores: self.parts.stores.clone(),
+            state_stores: wiring::state_stores()?,
             clock: self.parts.clock.clone(),
             scope: self.scope.clone(),
             data_runtime: self.data_runtime.clone(),
@@ -179,7 +181,7 @@ impl House<'_> {
                     }
                     told = true;
                     say(&format!("{name}: takes a last checkpoint; Ctrl-C again leaves at once"));
-                    leader.jobs().stop(name, StopRequest { drain: false }).await.map_err(not_done)?;
+                    leader.jobs().stop(name, StopRequest::default()).await.map_err(not_done)?;
                 }
             }
         }

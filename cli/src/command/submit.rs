@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use dataflow::time::{Clock, SystemClock};
-use jobmanager::jobs::Fresh;
 use jobmanager::rest::types::{Outcome, State, Submitted, Summary};
 
 use super::documents::read;
@@ -23,13 +22,16 @@ const AWAY_MAX: Duration = Duration::from_secs(60);
 
 pub(crate) async fn submit(submit: &Submit, form: OutputForm) -> Result<Exit, Stop> {
     let client = Client::new(&submit.cluster.cluster)?;
-    let fresh = if submit.fresh { Fresh::Anew } else { Fresh::Resume };
     if submit.wait {
         come(&client).await?;
     }
+    let (fresh, dropping) = (submit.fresh.to_string(), submit.allow_dropped_state.to_string());
+    let mut options = vec![("fresh", fresh.as_str()), ("allowDroppedState", dropping.as_str())];
+    options.extend(submit.from_savepoint.as_deref().map(|place| ("fromSavepoint", place)));
+    options.extend(submit.from_checkpoint.as_deref().map(|place| ("fromCheckpoint", place)));
     let mut submitted = Vec::new();
     for file in &submit.files.files {
-        submitted.extend(client.submit(read(file)?, fresh).await?);
+        submitted.extend(client.submit(read(file)?, &options).await?);
     }
     if !submit.wait {
         show(form, &submitted, |all| all.iter().map(|one| said(one) + "\n").collect())?;
@@ -79,6 +81,7 @@ pub(crate) fn said(submitted: &Submitted) -> String {
         job,
         epoch,
         outcome,
+        operation: _,
     } = submitted;
     match outcome {
         Outcome::Started => format!("{name}: started as {job}"),
@@ -87,6 +90,9 @@ pub(crate) fn said(submitted: &Submitted) -> String {
             format!("{name}: has finished, at epoch {epoch} of {job}; `--fresh` starts it anew")
         }
         Outcome::Off => format!("{name}: is off, as its document says"),
+        Outcome::Changing => format!("{name}: is changed to what its document says"),
+        Outcome::Unchanged => format!("{name}: is what its document says"),
+        Outcome::Stopping => format!("{name}: stops, as its document says"),
     }
 }
 

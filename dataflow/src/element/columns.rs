@@ -15,11 +15,23 @@ pub const SPLIT: &str = "$split";
 pub const POSITION: &str = "$position";
 /// A row as a sink writes it, line feed included (`LargeBinary`). The only column of rows that were encoded for a sink.
 pub const LINE: &str = "$line";
+/// What a row of a stream of changes is (`Int8`): [`INSERT`], [`BEFORE`] or [`AFTER`]. A stream without it has only inserts.
+pub const KIND: &str = "$kind";
+/// A new row.
+pub const INSERT: i8 = 0;
+/// What a row was, before a change or its end: it is taken back.
+pub const BEFORE: i8 = 1;
+/// What a row has become.
+pub const AFTER: i8 = 2;
 /// Event time, or else arrival time (`Timestamp(ms, UTC)`).
 pub const TIME: &str = "$time";
 /// The bytes of the record that a row was made of, where the row itself is columns or other bytes (`BinaryView`). Only as
 /// far as somebody may have to write them into a dead letter; a sink never sees it.
 pub const ORIGIN: &str = "$origin";
+/// Where the pane of half-folded rows begins, in milliseconds (`Int64`); 0 without windows. Only between the two phases of an aggregate.
+pub const PANE: &str = "$pane";
+/// What rows were half-folded to, in the aggregate's own form (`Binary`). Only between the two phases of an aggregate.
+pub const STATE: &str = "$state";
 
 /// The field of [`RAW`].
 #[must_use]
@@ -55,6 +67,12 @@ pub fn time() -> FieldRef {
     Arc::new(Field::new(TIME, timestamp(), true))
 }
 
+/// The field of [`KIND`].
+#[must_use]
+pub fn kind() -> FieldRef {
+    Arc::new(Field::new(KIND, DataType::Int8, false))
+}
+
 /// The field of [`ORIGIN`].
 #[must_use]
 pub fn origin() -> FieldRef {
@@ -66,6 +84,18 @@ pub fn origin() -> FieldRef {
 pub fn original(schema: &Schema) -> Option<usize> {
     let place = |name| schema.index_of(name).ok();
     place(ORIGIN).or_else(|| place(RAW))
+}
+
+/// The field of [`PANE`].
+#[must_use]
+pub fn pane() -> FieldRef {
+    Arc::new(Field::new(PANE, DataType::Int64, false))
+}
+
+/// The field of [`STATE`].
+#[must_use]
+pub fn state() -> FieldRef {
+    Arc::new(Field::new(STATE, DataType::Binary, false))
 }
 
 /// How Weir writes an instant: milliseconds since 1970, UTC.

@@ -40,6 +40,8 @@ pub struct Node {
 pub enum Port {
     /// The rows.
     Main,
+    /// Rows that came after their time, in the schema of the node's input.
+    Late,
     /// Dead letters, in the schema of [`crate::contract::dead::schema`].
     Dead,
 }

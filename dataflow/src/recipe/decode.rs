@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::source::Format;
-use crate::expr::Path;
 
 /// Decodes `$raw`.
 ///
@@ -13,6 +12,4 @@ use crate::expr::Path;
 pub struct Decode {
     /// How the bytes are read.
     pub format: Format,
-    /// The path whose value becomes `$time`; without it `$time` is what the source gave.
-    pub time: Option<Path>,
 }

@@ -4,10 +4,12 @@
 //! the actual ones from the files that an outsider sees. Fields are found by searching the text, not by Weir's scanner.
 
 mod compare;
+mod counts;
 mod expected;
 mod outside;
 
 pub use compare::{Verdict, compare};
+pub use counts::{Counted, Place, compare_counts, expected_counts, options};
 pub use expected::generated;
 pub use outside::read_folder;
 

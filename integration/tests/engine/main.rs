@@ -5,6 +5,8 @@ mod letters;
 mod logs;
 mod recovery;
 mod refusals;
+mod rescale;
 mod resume;
+mod savepoint;
 mod schema;
 mod unread;

@@ -6,7 +6,7 @@ use dataflow::time::WallTime;
 
 use super::*;
 use crate::execution::{expand, tests::two_vertices};
-use crate::store::{Document, SubtaskSnapshot};
+use crate::store::{Document, Record, SubtaskSnapshot};
 
 #[test]
 fn each_task_manager_gets_its_subtasks_with_peers_and_their_own_snapshots() {
@@ -42,11 +42,13 @@ fn each_task_manager_gets_its_subtasks_with_peers_and_their_own_snapshots() {
     head.subtasks = vec![SubtaskSnapshot::new(sink, &Bytes::from_static(b"{\"nodes\":{\"out\":{}}}")).unwrap()];
     let messages = deploys(
         Plan {
+            state_url: "state/jobs/a@1/state",
             job: &job,
             graph: &graph,
             execution: &execution,
             seats: &seats,
-            head: &head,
+            epoch: head.epoch,
+            restoration: &Restoration::own(&head, &graph),
         },
         generation,
     );
@@ -56,10 +58,11 @@ fn each_task_manager_gets_its_subtasks_with_peers_and_their_own_snapshots() {
         (second.epoch, second.subtasks.len(), second.buffer_timeout_ms),
         (7, 2, 5)
     );
-    assert_eq!(
-        second.subtasks[1].restored,
-        Bytes::from_static(b"{\"nodes\":{\"out\":{}}}")
-    );
+    let [restored] = second.subtasks[1].restored.as_slice() else {
+        panic!("its own part, and no other")
+    };
+    assert_eq!((restored.index, restored.parallelism), (1, 2));
+    assert_eq!(restored.snapshot, Bytes::from_static(b"{\"nodes\":{\"out\":{}}}"));
     assert!(second.subtasks[0].restored.is_empty());
     assert_eq!(second.subtasks[1].attempt, "att-3.2.1.1");
     let senders: Vec<_> = second.subtasks[1].inputs[0]

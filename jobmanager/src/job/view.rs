@@ -238,6 +238,7 @@ impl Actor {
                 .collect(),
             checkpoints: self.checkpoints(),
             exceptions: self.history.exceptions.iter().cloned().collect(),
+            operations: self.operations.all(),
             dead_letters: self.dead_letters(),
         }
     }

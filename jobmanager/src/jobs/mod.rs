@@ -5,9 +5,14 @@
 
 mod error;
 mod asking;
+mod changing;
 mod plan;
+mod saving;
+mod sweeping;
 mod start;
 mod submit;
+#[cfg(test)]
+mod change_tests;
 #[cfg(test)]
 mod tests;
 

@@ -75,7 +75,7 @@ async fn a_lost_task_manager_brings_the_job_back_from_the_head_with_its_committa
     fake.run().await;
     assert_eq!(fake.deploy.epoch, 2);
     assert!(fake.deploy.fence.as_ref().unwrap().deployment > old.fence.as_ref().unwrap().deployment);
-    let restored: serde_json::Value = serde_json::from_slice(&fake.subtask("out").restored).unwrap();
+    let restored: serde_json::Value = serde_json::from_slice(&fake.subtask("out").restored[0].snapshot).unwrap();
     assert_eq!(
         restored["nodes"]["out"]["committables"][0],
         format!("file-{}", barrier.counter)
@@ -274,9 +274,11 @@ async fn an_idle_job_manager_goes_on_only_with_the_document_at_hand() {
     drop(fake);
     let bench = Bench::start_idle(&store).await;
     let mut fake = Fake::join(&bench.manager, "tm-1", 1).await;
-    let refused = bench.jobs().submit(planned(2), Fresh::Resume).await.unwrap_err();
+    let mut other = planned(1);
+    other.graph.vertices[1].chain.nodes[0].name = "elsewhere".to_owned();
+    let refused = bench.jobs().submit(other, Fresh::Resume).await.unwrap_err();
     assert!(
-        matches!(&refused, Error::Incompatible { difference, .. } if difference.contains("parallelism")),
+        matches!(&refused, Error::Incompatible { failure, .. } if failure.message.contains("`out`")),
         "{refused}"
     );
     let resumed = bench.jobs().submit(planned(1), Fresh::Resume).await.unwrap();
@@ -327,7 +329,7 @@ async fn a_stop_takes_a_rolling_checkpoint_and_the_same_document_goes_on_from_it
         matches!(&twice, Error::AlreadyThere { .. }) && twice.help().contains("weir stop orders"),
         "{twice}"
     );
-    bench.jobs().stop("orders", Stop { drain: false }).await.unwrap();
+    bench.jobs().stop("orders", Stop::default()).await.unwrap();
     while !fake.acknowledge().await.roll_all {
         fake.commit().await;
     }
@@ -343,7 +345,7 @@ async fn a_stop_takes_a_rolling_checkpoint_and_the_same_document_goes_on_from_it
     ));
 
     let mut other = planned(1);
-    other.graph.vertices[1].name = "elsewhere".to_owned();
+    other.graph.vertices[0].chain.nodes[0].name = "elsewhere".to_owned();
     let refused = bench.jobs().submit(other.clone(), Fresh::Resume).await.unwrap_err();
     assert!(
         matches!(&refused, Error::Incompatible { .. }) && refused.help().contains("--fresh"),
@@ -367,7 +369,17 @@ async fn a_drained_job_finishes_and_is_told_so_again_after_a_restart() {
     let mut fake = Fake::join(&bench.manager, "tm-1", 1).await;
     fake.run().await;
     bench.until_state(State::Running).await;
-    bench.jobs().stop("orders", Stop { drain: true }).await.unwrap();
+    bench
+        .jobs()
+        .stop(
+            "orders",
+            Stop {
+                drain: true,
+                savepoint: None,
+            },
+        )
+        .await
+        .unwrap();
     fake.until(|told| matches!(told, Told::Drain(_)).then_some(())).await;
     drop(fake);
     let mut fake = Fake::join(&bench.manager, "tm-2", 1).await;

@@ -19,6 +19,8 @@ pub enum State {
     Running,
     /// Waits after a failure, to be started again.
     Restarting,
+    /// Takes a checkpoint, to go on with another document or parallelism.
+    Changing,
     /// Its input has ended; the last checkpoint is under way.
     Finishing,
     /// Its input has ended and everything is committed.
@@ -53,6 +55,7 @@ impl fmt::Display for State {
             Self::Deploying => "deploying",
             Self::Running => "running",
             Self::Restarting => "restarting",
+            Self::Changing => "changing",
             Self::Finishing => "finishing",
             Self::Finished => "finished",
             Self::Stopping => "stopping",
@@ -139,6 +142,9 @@ pub struct Datastream {
     pub checkpoints: Checkpoints,
     /// What went wrong, the newest first, bounded.
     pub exceptions: Vec<Exception>,
+    /// Long work that somebody asked for, the newest first, bounded.
+    #[serde(default)]
+    pub operations: Vec<Operation>,
     /// Dead letters by step, with a few of them.
     pub dead_letters: Vec<DeadLetters>,
 }
@@ -297,6 +303,54 @@ pub struct Exception {
     pub recovered_ms: Option<u64>,
 }
 
+/// Long work that somebody asked for: a savepoint, a rescale, another document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    /// `op-<n>`.
+    pub id: String,
+    /// What is done, for people: `rescale to 3`.
+    pub what: String,
+    /// Whether it is over.
+    pub state: Outlook,
+    /// When it was asked for, in milliseconds since 1970 UTC.
+    pub since_ms: i64,
+    /// How long it took, in milliseconds, once it is over.
+    pub took_ms: Option<u64>,
+    /// The epoch that it is of.
+    pub epoch: Option<u64>,
+    /// What came of it: the path of a savepoint.
+    pub result: Option<String>,
+    /// Why it could not be done.
+    pub reason: Option<String>,
+    /// What a person can do about it.
+    pub help: Option<String>,
+}
+
+/// What nobody needs any more of one job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Swept {
+    /// The job.
+    pub job: String,
+    /// Records of old epochs.
+    pub records: Vec<u64>,
+    /// State files, by their names in the job's folder of state.
+    pub objects: Vec<String>,
+}
+
+/// Whether an operation is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outlook {
+    /// Not yet.
+    UnderWay,
+    /// Done.
+    Done,
+    /// It could not be done; the datastream goes on as it was.
+    Failed,
+}
+
 /// The dead letters of one step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -345,6 +399,9 @@ pub struct Submitted {
     pub outcome: Outcome,
     /// The epoch it goes on from, where it goes on.
     pub epoch: u64,
+    /// The operation that changes it, where one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
 }
 
 /// What was done about a submitted document.
@@ -359,15 +416,41 @@ pub enum Outcome {
     AlreadyFinished,
     /// It is kept, and off as the document says.
     Off,
+    /// It runs, and is being changed to what the document says.
+    Changing,
+    /// It runs, and is what the document says.
+    Unchanged,
+    /// It runs, and is being stopped, as the document says.
+    Stopping,
+}
+
+/// How wide a datastream is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rescale {
+    /// How many subtasks its steps have, but for those that say so themselves.
+    pub parallelism: u32,
 }
 
 /// How a datastream is to be stopped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Stop {
     /// Whether time runs out first: windows fire, and the datastream is finished for good.
     #[serde(default)]
     pub drain: bool,
+    /// The label under which its last checkpoint is kept.
+    #[serde(default)]
+    pub savepoint: Option<String>,
+}
+
+/// Under which name a checkpoint is to be kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SavepointRequest {
+    /// The label; one made of the datastream's name and the time, where there is none.
+    #[serde(default)]
+    pub label: Option<String>,
 }
 
 /// The cluster: its leader and its task managers.

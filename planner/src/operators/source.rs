@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use arrow_schema::{DataType, Fields, Schema, SchemaRef};
+use arrow_schema::{Fields, Schema, SchemaRef};
 use dataflow::contract::Shape;
 use dataflow::element::columns;
-use dataflow::expr::{self, Path};
 use dataflow::recipe::{self, Recipe};
 use serde_json::{Value, json};
 
-use super::decode;
+use super::{decode, event_time};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::logical::{Binder, Bound, Input, Reads, Scope, Stage, holds, user};
-use crate::spec;
+use crate::logical::{Binder, Bound, Input, Reads, Scope, Stage, Untimed, holds, user};
+use crate::spec::{self, Spanned};
 
 /// The format of records where a document names none.
 pub(crate) const FORMAT: &str = "json";
@@ -34,7 +33,7 @@ pub(crate) fn observe(binder: &mut Binder<'_>, stage: &Stage<'_>, source: &spec:
         Some(Yields::Open(_)) => {
             let scope = Scope::Open(binder.stream());
             if let Some(event_time) = &source.event_time {
-                binder.read(&scope, &event_time.field.value, Some(&columns::timestamp()));
+                event_time::observe(binder, event_time, &scope);
             }
             scope
         }
@@ -51,32 +50,19 @@ pub(crate) fn bind(
     let recipe = |format, columns| recipe_of(component, format, columns);
     let (format, fields, open) = match yields(binder, stage, source)? {
         Yields::Columns(schema) => {
-            if let Some(event_time) = &source.event_time {
-                let message = format!(
-                    "`{}` yields columns and says itself when its rows happened",
-                    component.connector.value
-                );
-                binder
-                    .diagnostics
-                    .push(Diagnostic::new(codes::E0412, event_time.field.span, message).help("leave `eventTime` out"));
-                return None;
-            }
             let names = schema.fields().iter().map(|field| field.name().clone()).collect();
             let output = Input::typed(schema.fields().clone());
-            return Some(vec![Bound::new(recipe(None, Some(names)), Reads::default(), output)]);
+            let first = Bound::new(recipe(None, Some(names)), Reads::default(), output.clone());
+            return timed(binder, (stage, source), vec![first], &output);
         }
         Yields::Open(format) => (format.clone(), binder.fields(scope), Some(format)),
         Yields::Decoded(format, schema) => (format, schema.fields().clone(), None),
     };
-    let time = source.event_time.as_ref().map(|event_time| &event_time.field);
     let bytes = Input::records(Fields::empty(), format.clone());
     let decoded = match open {
         Some(format) => Input::records(fields, format),
         None => Input::typed(fields).made_of(&bytes),
     };
-    if let Some(time) = time {
-        check_time(binder, time, &decoded)?;
-    }
     if let Err(invalid) = binder
         .catalog
         .format(&format.name)?
@@ -104,11 +90,30 @@ pub(crate) fn bind(
         });
         return None;
     }
-    let first = Bound::new(recipe(Some(format.clone()), None), Reads::default(), bytes);
-    Some(vec![
-        first,
-        decode::bound(format, time.map(|time| time.value.clone()), decoded),
-    ])
+    let first = recipe(Some(format.clone()), None);
+    let first = Bound::new(first, Reads::default(), bytes);
+    let operators = vec![first, decode::bound(format, decoded.clone())];
+    timed(binder, (stage, source), operators, &decoded)
+}
+
+/// The operators of a source, and behind them the one that gives rows their time, where the document or the connector
+/// says what that is.
+fn timed(
+    binder: &mut Binder<'_>,
+    (stage, source): (&Stage<'_>, &spec::Source),
+    mut operators: Vec<Bound>,
+    output: &Input,
+) -> Option<Vec<Bound>> {
+    let component = source.component.as_ref()?;
+    let connector = binder.catalog.connector(&component.connector.value)?.source()?;
+    if let Some(event_time) = &source.event_time {
+        operators.push(event_time::bind(binder, event_time, output)?);
+    } else if connector.is_timed() {
+        operators.push(event_time::of_source(output));
+    } else if let Some(last) = operators.last_mut() {
+        last.output.untimed = vec![Untimed::Source(Spanned::new(stage.name.clone(), stage.span))];
+    }
+    Some(operators)
 }
 
 fn recipe_of(component: &spec::Component, format: Option<recipe::Format>, columns: Option<Vec<String>>) -> Recipe {
@@ -118,22 +123,6 @@ fn recipe_of(component: &spec::Component, format: Option<recipe::Format>, column
         format,
         columns,
     })
-}
-
-fn check_time(binder: &mut Binder<'_>, time: &spec::Spanned<Path>, input: &Input) -> Option<()> {
-    let found = binder.field(time, input)?;
-    if matches!(found, DataType::Timestamp(_, _) | DataType::Date32 | DataType::Int64) {
-        return Some(());
-    }
-    let message = format!(
-        "`{}` is {} and cannot be an event time",
-        time.value,
-        expr::type_name(&found)
-    );
-    binder
-        .diagnostics
-        .push(Diagnostic::new(codes::E0412, time.span, message).help("give it the type `timestamp` in the schema"));
-    None
 }
 
 fn yields(binder: &mut Binder<'_>, stage: &Stage<'_>, source: &spec::Source) -> Option<Yields> {

@@ -6,6 +6,7 @@
 mod drop_unread;
 mod prune_columns;
 mod skip_decodes;
+mod skip_event_times;
 
 use crate::logical::LogicalPlan;
 
@@ -14,6 +15,7 @@ use crate::logical::LogicalPlan;
 pub fn rewrite(plan: LogicalPlan) -> LogicalPlan {
     let plan = drop_unread::apply(plan);
     let plan = prune_columns::apply(plan);
+    let plan = skip_event_times::apply(plan);
     skip_decodes::apply(plan)
 }
 
@@ -24,8 +26,8 @@ fn remove(mut plan: LogicalPlan, gone: &[bool]) -> LogicalPlan {
         plan.nodes[index].inputs = inputs
             .into_iter()
             .flat_map(|input| {
-                if gone[input] {
-                    plan.nodes[input].inputs.clone()
+                if gone[input.node] {
+                    plan.nodes[input.node].inputs.clone()
                 } else {
                     vec![input]
                 }
@@ -46,7 +48,7 @@ fn remove(mut plan: LogicalPlan, gone: &[bool]) -> LogicalPlan {
         .map(|(node, _)| node);
     plan.nodes = kept
         .map(|mut node| {
-            node.inputs.iter_mut().for_each(|input| *input = places[*input]);
+            node.inputs.iter_mut().for_each(|input| input.node = places[input.node]);
             node
         })
         .collect();

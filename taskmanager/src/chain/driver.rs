@@ -1,14 +1,22 @@
-//! Drives a batch through the nodes: the deepest operator that may still have output is pulled first.
+//! Drives a batch, or a watermark, through the nodes: the deepest operator that may still have output is pulled first.
+//!
+//! A watermark goes the way of the rows and stays behind them: a node is told of it, gives what that makes it give, and
+//! only then do the nodes behind it hear of it. So the nodes under way are a stack, each with what it passes on at its end.
+//! A node that holds rows back says itself when time has come to where: it gives watermarks of its own, behind its rows.
+//!
+//! Rows that wait in a node are its state, and not under way. Only one that can hold no more stays on the stack, so that
+//! nothing before it is pulled, until the time it is told lets it give some.
 
 use std::sync::Arc;
 
-use dataflow::element::{Barrier, Batch, Element};
+use dataflow::element::{Barrier, Batch, Element, Watermark};
 use dataflow::recipe::Port;
 use dataflow::time::Instant;
 use dataflow::{Failure, contract::Committable};
 
-use crate::operators::Operator;
+use crate::operators::{Emitted, Moment, Operator, Room, SplitChange};
 use crate::partition::Output;
+use crate::state::Keeper;
 use crate::task::gauges::{Gauges, NodeGauges, Wait};
 use crate::writer::{Occasion, Writer};
 
@@ -18,7 +26,46 @@ pub(crate) struct Chain {
     outputs: Vec<Output>,
     gauges: Arc<Gauges>,
     /// Nodes that may still have output, the one to be pulled next at the end.
-    under_way: Vec<usize>,
+    under_way: Vec<UnderWay>,
+    /// How many barriers have passed: the number of the next cut, less one.
+    cuts: u64,
+}
+
+/// A node that may still have output.
+#[derive(Clone, Copy, Debug)]
+struct UnderWay {
+    node: usize,
+    /// What goes on behind its output.
+    then: Option<Signal>,
+}
+
+/// What a step came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Something moved.
+    Moved,
+    /// Nothing is under way.
+    Through,
+    /// Something is, and a node can hold no more of it before it is told the time.
+    Held,
+}
+
+/// What is said about time, behind the rows it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// It has come to here.
+    Watermark(Watermark),
+    /// Nobody is to wait for this chain.
+    Idle,
+}
+
+impl From<Signal> for Element {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Watermark(watermark) => Self::Watermark(watermark),
+            Signal::Idle => Self::Idle,
+        }
+    }
 }
 
 /// One operator in its place.
@@ -29,10 +76,14 @@ pub(crate) struct Node {
     pub(crate) gauges: Arc<NodeGauges>,
     /// Where its rows go.
     pub(crate) main: Vec<Next>,
+    /// Where its late rows go.
+    pub(crate) late: Vec<Next>,
     /// Where its dead letters go.
     pub(crate) dead: Vec<Next>,
     /// Its queue, where it is a sink.
     pub(crate) writer: Option<(Arc<str>, Writer)>,
+    /// What keeps its state, where it has any.
+    pub(crate) keeper: Option<(Arc<str>, Keeper)>,
 }
 
 /// Where a batch goes on.
@@ -52,6 +103,7 @@ impl Chain {
             outputs,
             gauges,
             under_way: Vec::new(),
+            cuts: 0,
         }
     }
 
@@ -60,32 +112,142 @@ impl Chain {
         debug_assert!(self.under_way.is_empty(), "a batch enters while another is under way");
         self.gauges.records_in.add_size(batch.row_count());
         self.gauges.bytes_in.add_size(batch.bytes());
-        self.push(0, batch)
+        self.enter_at(0, batch)
     }
 
-    /// Pulls once; `false` when nothing is under way.
-    pub(crate) fn step(&mut self, now: Instant) -> Result<bool, Failure> {
-        let Some(index) = self.under_way.last().copied() else {
-            return Ok(false);
-        };
-        let Some(emitted) = self.nodes[index].operator.pull()? else {
-            self.under_way.pop();
-            return Ok(true);
-        };
-        let node = &mut self.nodes[index];
-        let nexts = match emitted.port {
-            Port::Main => {
-                node.gauges.records_out.add_size(emitted.batch.row_count());
-                std::mem::take(&mut node.main)
+    /// Takes a batch at any node.
+    pub(crate) fn enter_at(&mut self, node: usize, batch: Batch) -> Result<(), Failure> {
+        self.push(node, batch)
+    }
+
+    /// Takes what is said about time, at node 0. Only when what came before is through.
+    pub(crate) fn signal(&mut self, signal: Signal) -> Result<(), Failure> {
+        debug_assert!(self.under_way.is_empty(), "time moves while rows are under way");
+        self.signal_at(0, signal)
+    }
+
+    /// Takes what is said about time, at any node.
+    pub(crate) fn signal_at(&mut self, node: usize, signal: Signal) -> Result<(), Failure> {
+        self.hear(node, signal)
+    }
+
+    /// Whether anybody wants to know what time it is.
+    pub(crate) fn is_clocked(&self) -> bool {
+        self.nodes.iter().any(|node| node.operator.is_clocked())
+    }
+
+    /// Tells them; what that makes them give is under way then. Where a node holds up what is under way, only it is told,
+    /// and those that neither are under way themselves nor give rows to one that is.
+    pub(crate) fn tick(&mut self, now: Moment) -> Result<(), Failure> {
+        let top = self.under_way.last().map(|under_way| under_way.node);
+        // The last node is pulled first, so that none is handed rows before it has given its own.
+        for index in self.told_the_time() {
+            self.nodes[index].operator.tick(now)?;
+            if top != Some(index) {
+                self.under_way.push(UnderWay {
+                    node: index,
+                    then: None,
+                });
             }
-            Port::Dead => std::mem::take(&mut node.dead),
-        };
-        let sent = self.fan_out(&nexts, emitted.batch, now);
-        match emitted.port {
-            Port::Main => self.nodes[index].main = nexts,
-            Port::Dead => self.nodes[index].dead = nexts,
         }
-        sent.map(|()| true)
+        Ok(())
+    }
+
+    fn told_the_time(&self) -> Vec<usize> {
+        let top = self.under_way.last().map(|under_way| under_way.node);
+        let told =
+            |index: &usize| self.nodes[*index].operator.is_clocked() && (top == Some(*index) || self.is_quiet(*index));
+        (0..self.nodes.len()).filter(told).collect()
+    }
+
+    /// Whether neither a node nor any behind it is under way.
+    fn is_quiet(&self, index: usize) -> bool {
+        if self.under_way.is_empty() {
+            return true;
+        }
+        let node = &self.nodes[index];
+        let mut behind = node.main.iter().chain(&node.late).chain(&node.dead);
+        let is_quiet = |next: &Next| match next {
+            Next::Node(next) => self.is_quiet(*next),
+            Next::Output(_) => true,
+        };
+        self.under_way.iter().all(|under_way| under_way.node != index) && behind.all(is_quiet)
+    }
+
+    /// When the next operator wants to be told the time.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        let told = self.told_the_time().into_iter();
+        told.filter_map(|index| self.nodes[index].operator.wake_at()).min()
+    }
+
+    /// The node that holds rows back and wants no more of them, if there is one: nothing is to enter meanwhile.
+    pub(crate) fn held(&self) -> Option<Wait> {
+        let held = self.nodes.iter().find(|node| node.operator.room() != Room::Open)?;
+        Some(Wait::Held(held.gauges.step.as_str().into()))
+    }
+
+    /// The splits of the source at node 0 have changed.
+    pub(crate) fn splits(&mut self, change: &SplitChange) {
+        self.nodes.iter_mut().for_each(|node| node.operator.splits(change));
+    }
+
+    /// Pulls once.
+    pub(crate) fn step(&mut self, now: Instant) -> Result<Progress, Failure> {
+        let Some(UnderWay { node: index, then }) = self.under_way.last().copied() else {
+            return Ok(Progress::Through);
+        };
+        match self.nodes[index].operator.pull()? {
+            None if self.nodes[index].operator.room() == Room::Full => return Ok(Progress::Held),
+            None => {
+                self.under_way.pop();
+                if let Some(signal) = then {
+                    self.pass_on(index, signal, now)?;
+                }
+            }
+            Some(Emitted::Rows(port, batch)) => self.emit(index, port, batch, now)?,
+            Some(Emitted::Watermark(watermark)) => self.pass_on(index, Signal::Watermark(watermark), now)?,
+            Some(Emitted::Idle) => self.pass_on(index, Signal::Idle, now)?,
+        }
+        Ok(Progress::Moved)
+    }
+
+    fn emit(&mut self, index: usize, port: Port, batch: Batch, now: Instant) -> Result<(), Failure> {
+        let node = &mut self.nodes[index];
+        if port == Port::Main {
+            node.gauges.records_out.add_size(batch.row_count());
+        }
+        let nexts = std::mem::take(node.nexts(port));
+        let sent = self.fan_out(&nexts, batch, now);
+        *self.nodes[index].nexts(port) = nexts;
+        sent
+    }
+
+    /// Sends a signal to everybody behind a node. A watermark ends no wait of its own: what is behind it has room.
+    fn pass_on(&mut self, index: usize, signal: Signal, now: Instant) -> Result<(), Failure> {
+        for port in [Port::Dead, Port::Late, Port::Main] {
+            let nexts = std::mem::take(self.nodes[index].nexts(port));
+            let told = nexts.iter().try_for_each(|next| match next {
+                Next::Node(next) => self.hear(*next, signal),
+                Next::Output(output) => self.outputs[*output].send(signal.into(), now),
+            });
+            *self.nodes[index].nexts(port) = nexts;
+            told?;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, index: usize, signal: Signal) -> Result<(), Failure> {
+        let node = &mut self.nodes[index];
+        match signal {
+            Signal::Watermark(watermark) => {
+                node.gauges.watermark.set(watermark);
+                node.operator.advance(watermark)?;
+            }
+            Signal::Idle => node.operator.idle()?,
+        }
+        let then = Some(signal).filter(|_| !node.operator.holds_time());
+        self.under_way.push(UnderWay { node: index, then });
+        Ok(())
     }
 
     fn fan_out(&mut self, nexts: &[Next], batch: Batch, now: Instant) -> Result<(), Failure> {
@@ -116,7 +278,10 @@ impl Chain {
             self.gauges.bytes_out.add_size(batch.bytes());
         }
         node.operator.push(batch)?;
-        self.under_way.push(index);
+        self.under_way.push(UnderWay {
+            node: index,
+            then: None,
+        });
         Ok(())
     }
 
@@ -135,7 +300,12 @@ impl Chain {
             .iter()
             .filter_map(|node| node.writer.as_ref())
             .find(|(_, writer)| !writer.has_room());
-        Ok(full.map(|(step, _)| Wait::Sink(Arc::clone(step))))
+        if let Some((step, _)) = full {
+            return Ok(Some(Wait::Sink(Arc::clone(step))));
+        }
+        let mut keepers = self.nodes.iter().filter_map(|node| node.keeper.as_ref());
+        let full = keepers.find(|(_, keeper)| !keeper.has_room());
+        Ok(full.map(|(step, _)| Wait::State(Arc::clone(step))))
     }
 
     /// Sends on what waits for credit; what is still waited for, if anything.
@@ -178,6 +348,22 @@ impl Chain {
         }
     }
 
+    /// Has every node with state give what has changed, and keeps it. Nothing is under way.
+    pub(crate) fn freeze(&mut self, counter: u64) -> Result<(), Failure> {
+        self.cuts += 1;
+        for node in &mut self.nodes {
+            if let Some((_, keeper)) = &node.keeper {
+                let mut cut = keeper.begin(self.cuts);
+                node.operator.freeze(&mut cut)?;
+                if let Some(failure) = cut.take_failure() {
+                    return Err(failure);
+                }
+                keeper.keep(counter, cut);
+            }
+        }
+        Ok(())
+    }
+
     /// Has the sink at `index` commit.
     pub(crate) fn commit(&self, index: usize, committables: Vec<Committable>, occasion: Occasion) {
         if let Some((_, writer)) = self.nodes.get(index).and_then(|node| node.writer.as_ref()) {
@@ -185,8 +371,27 @@ impl Chain {
         }
     }
 
+    /// The nodes with state, by their place.
+    pub(crate) fn stateful(&self) -> impl Iterator<Item = usize> {
+        self.nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, node)| node.keeper.is_some())
+            .map(|(index, _)| index)
+    }
+
     /// Nothing is between node 0 and the ways out.
     pub(crate) fn is_through(&self) -> bool {
         self.under_way.is_empty()
+    }
+}
+
+impl Node {
+    fn nexts(&mut self, port: Port) -> &mut Vec<Next> {
+        match port {
+            Port::Main => &mut self.main,
+            Port::Late => &mut self.late,
+            Port::Dead => &mut self.dead,
+        }
     }
 }

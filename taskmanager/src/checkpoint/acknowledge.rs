@@ -7,6 +7,7 @@ use dataflow::contract::{Prepared, SinkState};
 use dataflow::time::Instant;
 
 use super::{SinkSnapshot, Snapshot, Uncommitted};
+use crate::state::Kept;
 
 /// What the job manager is told when a barrier is through.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +26,8 @@ pub(crate) struct Acknowledgement {
 #[derive(Debug)]
 pub(crate) struct Acknowledgements {
     sinks: BTreeMap<usize, SinkNode>,
+    /// Nodes with state, by step.
+    stateful: BTreeMap<usize, String>,
     under_way: BTreeMap<u64, Pending>,
     latest: u64,
     commits: BTreeMap<u64, Commit>,
@@ -51,8 +54,11 @@ struct Commit {
 }
 
 impl Acknowledgements {
-    /// For a chain with these sinks: node and step.
-    pub(crate) fn new(sinks: impl Iterator<Item = (usize, String)>) -> Self {
+    /// For a chain with these sinks and these nodes with state: node and step.
+    pub(crate) fn new(
+        sinks: impl Iterator<Item = (usize, String)>,
+        stateful: impl Iterator<Item = (usize, String)>,
+    ) -> Self {
         let sinks = sinks
             .map(|(node, step)| {
                 (
@@ -66,6 +72,7 @@ impl Acknowledgements {
             .collect();
         Self {
             sinks,
+            stateful: stateful.collect(),
             under_way: BTreeMap::new(),
             latest: 0,
             commits: BTreeMap::new(),
@@ -77,7 +84,7 @@ impl Acknowledgements {
         counter <= self.latest
     }
 
-    /// A barrier has passed the chain; `snapshot` holds the nodes that are not sinks.
+    /// A barrier has passed the chain; `snapshot` holds the source.
     pub(crate) fn begin(
         &mut self,
         counter: u64,
@@ -86,7 +93,7 @@ impl Acknowledgements {
         now: Instant,
     ) -> Option<Acknowledgement> {
         self.latest = self.latest.max(counter);
-        let waits_for = self.sinks.keys().copied().collect();
+        let waits_for = self.sinks.keys().chain(self.stateful.keys()).copied().collect();
         self.under_way.insert(
             counter,
             Pending {
@@ -115,6 +122,18 @@ impl Acknowledgements {
         if !committables.is_empty() || state != SinkState::default() {
             let value = serde_json::to_value(SinkSnapshot { committables, state }).expect("JSON values are JSON");
             pending.snapshot.nodes.insert(sink.step.clone(), value);
+        }
+        pending.waits_for.remove(&node);
+        self.complete(counter, now)
+    }
+
+    /// A node's state at a barrier is durable.
+    pub(crate) fn kept(&mut self, node: usize, counter: u64, kept: Kept, now: Instant) -> Option<Acknowledgement> {
+        let step = self.stateful.get(&node)?.clone();
+        let pending = self.under_way.get_mut(&counter)?;
+        if kept != Kept::default() {
+            let value = serde_json::to_value(kept).expect("strings and JSON values are JSON");
+            pending.snapshot.nodes.insert(step, value);
         }
         pending.waits_for.remove(&node);
         self.complete(counter, now)
@@ -178,7 +197,10 @@ mod tests {
     }
 
     fn two_sinks() -> Acknowledgements {
-        Acknowledgements::new([(1, "left".to_owned()), (2, "right".to_owned())].into_iter())
+        Acknowledgements::new(
+            [(1, "left".to_owned()), (2, "right".to_owned())].into_iter(),
+            std::iter::empty(),
+        )
     }
 
     fn prepared(number: u64) -> Prepared {
@@ -190,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_chain_without_sinks_acknowledges_at_once() {
-        let mut barriers = Acknowledgements::new(std::iter::empty());
+        let mut barriers = Acknowledgements::new(std::iter::empty(), std::iter::empty());
         assert!(barriers.begin(1, Snapshot::default(), Duration::ZERO, now()).is_some());
         assert!(barriers.has_seen(1));
         assert!(!barriers.has_seen(2));
@@ -222,7 +244,7 @@ mod tests {
         barriers.prepared(1, 2, prepared(11), now());
         let done = barriers.prepared(2, 2, Prepared::default(), now()).unwrap();
         assert_eq!(
-            done.snapshot.sink("left").unwrap().committables,
+            done.snapshot.sink("left").committables,
             [Committable(10.into()), Committable(11.into())]
         );
         assert_eq!(

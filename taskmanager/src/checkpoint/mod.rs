@@ -13,7 +13,8 @@ pub(crate) use uncommitted::Uncommitted;
 use std::collections::BTreeMap;
 
 use dataflow::Failure;
-use dataflow::contract::{Committable, SinkState, Split};
+use dataflow::contract::{Committable, SinkState};
+use proto::v1;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -67,6 +68,29 @@ pub struct NodeCommittables {
     pub committables: Vec<Committable>,
 }
 
+/// One old subtask's part of a restored epoch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Part {
+    /// Which subtask of its vertex it was.
+    pub index: u32,
+    /// Of how many.
+    pub parallelism: u32,
+    /// What it left.
+    pub snapshot: Snapshot,
+}
+
+impl TryFrom<&v1::Restored> for Part {
+    type Error = Failure;
+
+    fn try_from(restored: &v1::Restored) -> Result<Self, Failure> {
+        Ok(Self {
+            index: restored.index,
+            parallelism: restored.parallelism,
+            snapshot: Snapshot::decode(&restored.snapshot)?,
+        })
+    }
+}
+
 impl Snapshot {
     /// Reads a snapshot; empty bytes are the empty one.
     ///
@@ -85,26 +109,36 @@ impl Snapshot {
         serde_json::to_vec(self).expect("a map of JSON values with string keys is JSON")
     }
 
-    /// The splits of a source.
+    /// What a node left: of a source its list of splits, of a sink a [`SinkSnapshot`], of a node with state what its keeper said.
     ///
     /// # Errors
-    /// A value that no source wrote.
-    pub fn splits(&self, node: &str) -> Result<Vec<Split>, Failure> {
-        self.node(node).map(Option::unwrap_or_default)
-    }
-
-    /// What a sink left.
-    ///
-    /// # Errors
-    /// A value that no sink wrote.
-    pub fn sink(&self, node: &str) -> Result<SinkSnapshot, Failure> {
-        self.node(node).map(Option::unwrap_or_default)
-    }
-
-    fn node<T: for<'a> Deserialize<'a>>(&self, node: &str) -> Result<Option<T>, Failure> {
+    /// A value that such a node did not write.
+    pub fn node<T: for<'a> Deserialize<'a>>(&self, node: &str) -> Result<Option<T>, Failure> {
         let value = self.nodes.get(node).map(T::deserialize);
         value
             .transpose()
             .map_err(|error| Failure::fail(format!("the state of `{node}` cannot be read")).because(&error))
     }
+}
+
+#[cfg(test)]
+impl Snapshot {
+    /// The splits of a source.
+    pub(crate) fn splits(&self, node: &str) -> Vec<dataflow::contract::Split> {
+        self.node(node).expect("a source's value").unwrap_or_default()
+    }
+
+    /// What a sink left.
+    pub(crate) fn sink(&self, node: &str) -> SinkSnapshot {
+        self.node(node).expect("a sink's value").unwrap_or_default()
+    }
+}
+
+/// What a node left in each of the parts.
+///
+/// # Errors
+/// A value that such a node did not write.
+pub(crate) fn left<T: for<'a> Deserialize<'a>>(parts: &[Part], node: &str) -> Result<Vec<T>, Failure> {
+    let of_node = parts.iter().map(|part| part.snapshot.node(node).transpose());
+    of_node.flatten().collect()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
-use dataflow::contract::{Committable, Encoding, Framing, ReaderContext, SinkContext, SinkState, dead};
+use dataflow::contract::{Committable, Encoding, Framing, ReaderContext, SinkContext, SinkState, Split, dead};
 use dataflow::id::EdgeId;
 use dataflow::recipe::{self, Node, Port, Recipe, Target};
 use dataflow::{Failure, Scope};
@@ -13,10 +13,12 @@ use super::channels::Ends;
 use super::{Deployment, Plan, Site, sink, source};
 use crate::chain::dead::Origin;
 use crate::chain::{self, Chain, Next};
+use crate::checkpoint::{SinkSnapshot, left};
 use crate::gate::Gate;
 use crate::memory::Share;
-use crate::operators::{self, Ground, Source};
+use crate::operators::{self, Ground, Source, SplitChange};
 use crate::partition::Output;
+use crate::state::{Home, Keeper, Kept, KeyGroups, Limits, Shelf, Spill};
 use crate::task::gauges::Gauges;
 use crate::task::mailbox::{Mail, Mailbox};
 use crate::task::{Input, Parts};
@@ -28,6 +30,8 @@ pub(super) struct Seed {
     pub(super) deployment: Arc<Deployment>,
     pub(super) plan: Plan,
     pub(super) share: Share,
+    /// Where its state files are.
+    pub(super) shelf: Option<Shelf>,
     pub(super) scope: Scope,
     pub(super) mail: Mail,
     pub(super) gauges: Arc<Gauges>,
@@ -39,8 +43,14 @@ pub(super) fn build(seed: Seed, mailbox: Mailbox, mut ends: Ends) -> Result<Part
         .input(&mut ends)
         .and_then(|input| Ok((input, seed.chain(&mut ends)?)));
     match built {
-        Ok((input, chain)) => match seed.committables() {
-            Ok(restored) => Ok(seed.parts(mailbox, input, chain, restored)),
+        Ok((input, mut chain)) => match seed.committables() {
+            Ok(restored) => {
+                if let Input::Source(source) = &input {
+                    let held = source.snapshot().into_iter().map(|split| split.id);
+                    chain.splits(&SplitChange::Assigned(held.collect()));
+                }
+                Ok(seed.parts(mailbox, input, chain, restored))
+            }
             Err(failure) => Err((failure, ends)),
         },
         Err(failure) => Err((failure, ends)),
@@ -50,6 +60,10 @@ pub(super) fn build(seed: Seed, mailbox: Mailbox, mut ends: Ends) -> Result<Part
 impl Seed {
     fn parts(self, mailbox: Mailbox, input: Input, chain: Chain, restored: BTreeMap<usize, Vec<Committable>>) -> Parts {
         let sinks = self.sinks().map(|(index, node)| (index, node.name.clone())).collect();
+        let stateful = chain
+            .stateful()
+            .map(|index| (index, self.nodes()[index].name.clone()))
+            .collect();
         Parts {
             identity: self.plan.identity,
             mailbox,
@@ -59,6 +73,7 @@ impl Seed {
             input,
             chain,
             sinks,
+            stateful,
             restored,
         }
     }
@@ -116,7 +131,8 @@ impl Seed {
             subtask: (self.plan.identity.subtask.index, self.plan.parallelism),
         };
         let reader = source(&site.registry, recipe)?.reader(&recipe.options, context)?;
-        let restored = self.plan.restored.splits(&node.name)?;
+        let restored: Vec<Vec<Split>> = left(&self.plan.restored, &node.name)?;
+        let restored = restored.into_iter().flatten().collect();
         Source::new(node.name.clone(), reader, restored, Arc::clone(&self.gauges))
     }
 
@@ -146,6 +162,7 @@ impl Seed {
         for node in self.nodes() {
             match node.targets.iter().find(|(_, target)| *target == Target::Edge(edge)) {
                 Some((Port::Main, _)) => return Ok(Arc::clone(&node.output)),
+                Some((Port::Late, _)) => return Ok(Arc::clone(&node.input)),
                 Some((Port::Dead, _)) => return Ok(dead::schema()),
                 None => {}
             }
@@ -162,11 +179,17 @@ impl Seed {
             Recipe::Sink(recipe) => Some((Arc::from(node.name.as_str()), self.writer(index, node, recipe)?)),
             Recipe::Source(_)
             | Recipe::Decode(_)
+            | Recipe::EventTime(_)
             | Recipe::Filter(_)
             | Recipe::Select(_)
             | Recipe::Drop(_)
             | Recipe::Unnest(_)
-            | Recipe::Sample(_) => None,
+            | Recipe::Sample(_)
+            | Recipe::Dedup(_)
+            | Recipe::Aggregate(_)
+            | Recipe::TopN(_)
+            | Recipe::Delay(_)
+            | Recipe::RateLimit(_) => None,
         };
         let identity = &self.plan.identity;
         let clock = Arc::clone(&self.site.clock);
@@ -175,27 +198,66 @@ impl Seed {
             attempt: identity.attempt.clone(),
             clock,
         };
+        let kept: Vec<Kept> = if operators::has_state(&node.recipe) {
+            left(&self.plan.restored, &node.name)?
+        } else {
+            Vec::new()
+        };
+        let groups = KeyGroups::of(
+            identity.subtask.index,
+            self.plan.parallelism,
+            self.deployment.max_parallelism,
+        );
+        let (restored, cuts) = Kept::restore(kept, self.shelf.as_ref(), &groups)?;
+        let spill = operators::has_tables(&node.recipe).then(|| self.spill(index, &groups));
         let ground = Ground {
+            groups: groups.clone(),
+            restored: &restored,
+            spill: spill.as_ref(),
             registry: &self.site.registry,
             origin: &origin,
             gauges: &gauges,
             writer: writer.as_ref().map(|(_, writer)| writer),
         };
         let operator = operators::build(node, &ground)?;
+        let keeper = operators::has_state(&node.recipe).then(|| {
+            let home = Home {
+                shelf: self.shelf.clone(),
+                prefix: format!("{}/{}/{index}", identity.generation, identity.attempt),
+                groups,
+                limit_bytes: usize::try_from(self.share.cuts()).unwrap_or(usize::MAX),
+            };
+            Keeper::start(index, home, cuts, &self.scope, &self.mail)
+        });
+        let keeper = keeper.map(|keeper| (Arc::from(node.name.as_str()), keeper));
         let nexts = |port| {
             let targets = node.targets.iter().filter(move |(from, _)| *from == port);
             targets
                 .map(|(_, target)| next(*target, edges))
                 .collect::<Result<Vec<_>, _>>()
         };
-        let (main, dead) = (nexts(Port::Main)?, nexts(Port::Dead)?);
+        let (main, late, dead) = (nexts(Port::Main)?, nexts(Port::Late)?, nexts(Port::Dead)?);
         Ok(chain::Node {
             operator,
             gauges,
             main,
+            late,
             dead,
             writer,
+            keeper,
         })
+    }
+
+    /// Room on disk for a node's tables. Nothing is opened before it is needed.
+    fn spill(&self, index: usize, groups: &KeyGroups) -> Spill {
+        let identity = &self.plan.identity;
+        let name = format!("spill/{}/{}-{index}", identity.job, identity.attempt);
+        let number = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let limits = Limits {
+            tables: number(self.share.tables()),
+            cache: number(self.share.cache()),
+        };
+        Spill::new(Arc::clone(&self.site.scratch), name, groups.clone(), limits)
     }
 
     fn writer(&self, index: usize, node: &Node, recipe: &recipe::Sink) -> Result<Writer, Failure> {
@@ -204,7 +266,8 @@ impl Seed {
             format,
             header: encoder.header(),
         });
-        let state = self.plan.restored.sink(&node.name)?.state;
+        let left: Vec<SinkSnapshot> = left(&self.plan.restored, &node.name)?;
+        let states = left.into_iter().map(|left| left.state);
         let identity = &self.plan.identity;
         let context = SinkContext {
             job: identity.job.clone(),
@@ -216,11 +279,7 @@ impl Seed {
             clock: Arc::clone(&site.clock),
             input: operators::sink_rows(&node.input),
             encoding,
-            restored: if state == SinkState::default() {
-                Vec::new()
-            } else {
-                vec![state]
-            },
+            restored: states.filter(|state| *state != SinkState::default()).collect(),
         };
         let sink = sink(&site.registry, recipe)?.sink(&recipe.options, context)?;
         let limit = usize::try_from(self.share.sink).unwrap_or(usize::MAX);
@@ -233,7 +292,8 @@ impl Seed {
         for (index, node) in self.sinks() {
             let named = self.plan.committables.get(&node.name).cloned().unwrap_or_default();
             let mut all = named;
-            for committable in self.plan.restored.sink(&node.name)?.committables {
+            let left: Vec<SinkSnapshot> = left(&self.plan.restored, &node.name)?;
+            for committable in left.into_iter().flat_map(|left| left.committables) {
                 if !all.contains(&committable) {
                     all.push(committable);
                 }

@@ -9,7 +9,7 @@ use dataflow::id::{EdgeId, Epoch, Generation, JobId, SubtaskId, VertexId};
 use dataflow::recipe::{Chain, Partition};
 use proto::v1;
 
-use crate::checkpoint::{NodeCommittables, Snapshot};
+use crate::checkpoint::{NodeCommittables, Part};
 use crate::task::Identity;
 
 /// Which job and deployment a message is about.
@@ -32,6 +32,10 @@ pub(crate) struct Deployment {
     pub(crate) buffer_timeout: Duration,
     /// What was restored.
     pub(crate) epoch: Epoch,
+    /// How many key groups there are.
+    pub(crate) max_parallelism: u32,
+    /// The folder of the job's state files; none where state must fit into the snapshots.
+    pub(crate) state_url: Option<String>,
     /// What runs here.
     pub(crate) subtasks: Vec<Plan>,
 }
@@ -51,8 +55,8 @@ pub(crate) struct Plan {
     pub(crate) outputs: Vec<OutEdge>,
     /// Where its rows come from.
     pub(crate) inputs: Vec<InEdge>,
-    /// What it goes on from.
-    pub(crate) restored: Snapshot,
+    /// What it goes on from: its own part, or those of older subtasks.
+    pub(crate) restored: Vec<Part>,
     /// What its sinks commit again, by step.
     pub(crate) committables: BTreeMap<String, Vec<Committable>>,
 }
@@ -142,6 +146,8 @@ impl TryFrom<v1::Deploy> for Deployment {
             memory: Some(deploy.memory_bytes).filter(|bytes| *bytes > 0),
             buffer_timeout: Duration::from_millis(u64::from(deploy.buffer_timeout_ms)),
             epoch: Epoch(deploy.epoch),
+            max_parallelism: deploy.max_parallelism.max(1),
+            state_url: Some(deploy.state_url).filter(|url| !url.is_empty()),
             subtasks,
         })
     }
@@ -194,7 +200,12 @@ fn plan(subtask: v1::SubtaskDeployment, fence: &Fence) -> Result<Plan, Failure> 
             .map(in_edge)
             .collect::<Result<_, _>>()
             .map_err(named)?,
-        restored: Snapshot::decode(&subtask.restored).map_err(named)?,
+        restored: subtask
+            .restored
+            .iter()
+            .map(Part::try_from)
+            .collect::<Result<_, _>>()
+            .map_err(named)?,
         committables,
     })
 }

@@ -1,16 +1,26 @@
 //! What comes alive from each recipe: one file per operator, and the one match that picks it.
 //!
-//! Enters: one batch, by `push`. Leaves: batches, one for each `pull`, until there are none; so an operator that makes
-//! many rows of one never holds up a barrier. Who calls: the chain's driver. Must stay true: an operator neither waits,
-//! spawns, sleeps nor reads a clock, and knows nothing of its neighbours. Not here: where rows go (chain).
+//! Enters: one batch, by `push`, or the time, by `advance` (event time) and `tick` (the clock's). Leaves: batches, one for
+//! each `pull`, until there are none; so an operator that makes many rows of one never holds up a barrier. At a barrier
+//! `freeze` gives what has changed. Who calls: the chain's driver. Must stay true: an operator neither waits, spawns,
+//! sleeps nor reads a clock, and knows nothing of its neighbours. Not here: where rows go, and that watermarks go on
+//! behind the rows they made (chain); where state goes (state).
 
 mod source;
 mod decode;
+mod event_time;
 mod filter;
 mod select;
 mod drop;
 mod unnest;
 mod sample;
+mod late;
+mod dedup;
+mod aggregate;
+mod row;
+mod held;
+mod delay;
+mod rate_limit;
 mod sink;
 #[cfg(test)]
 mod tests;
@@ -20,34 +30,122 @@ pub(crate) use source::{Event, Outlook, Source};
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow_schema::SchemaRef;
 use dataflow::contract::BadRecord;
-use dataflow::element::{Batch, columns};
-use dataflow::recipe::{Node, Port, Recipe};
+use dataflow::element::{Batch, Watermark, columns};
+use dataflow::recipe::{Excess, Node, Phase, Port, Recipe};
+use dataflow::time::{Instant, WallTime};
 use dataflow::{Failure, Registry};
 
 use crate::chain::dead::{DeadLetters, Origin};
+use crate::state::{Cut, KeyGroups, Restored, Spill};
 use crate::task::gauges::NodeGauges;
 use crate::writer::Writer;
 
 /// One step at work.
 pub(crate) trait Operator: Send {
-    /// Takes one batch. Called only when `pull` has given everything of the batch before.
+    /// Takes one batch. Called only when `pull` has given everything of what came before.
     fn push(&mut self, batch: Batch) -> Result<(), Failure>;
 
-    /// The next batch of its output, if there is one.
+    /// The next part of its output, if there is one.
     fn pull(&mut self) -> Result<Option<Emitted>, Failure>;
+
+    /// Event time has come to here: what fires by it comes by `pull`. The driver sends the watermark on behind that, unless
+    /// it [`holds_time`](Operator::holds_time). Never falls; the last one, at the end of all input, is [`Watermark::MAX`].
+    fn advance(&mut self, watermark: Watermark) -> Result<(), Failure> {
+        let _ = watermark;
+        Ok(())
+    }
+
+    /// Its input has nothing to say about time until its next rows or watermark. The driver sends this on, too.
+    fn idle(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Whether rows wait in it, so that it must say itself how far time has come in what it gives: it emits watermarks and
+    /// idleness, and the driver sends none on.
+    fn holds_time(&self) -> bool {
+        false
+    }
+
+    /// Whether it takes more rows, after `pull` has given all it could.
+    fn room(&self) -> Room {
+        Room::Open
+    }
+
+    /// Whether it wants to know the time of the clock: then `tick` is called before each batch, and when `wake_at` is due.
+    fn is_clocked(&self) -> bool {
+        false
+    }
+
+    /// When `tick` is to be called though no batch comes.
+    fn wake_at(&self) -> Option<Instant> {
+        None
+    }
+
+    /// It is now this late. What is due comes by `pull`.
+    fn tick(&mut self, now: Moment) -> Result<(), Failure> {
+        let _ = now;
+        Ok(())
+    }
+
+    /// The splits of the chain's source have changed: said to every operator of a chain that begins with one.
+    fn splits(&mut self, change: &SplitChange) {
+        let _ = change;
+    }
+
+    /// Writes what has changed since the barrier before into the cut. Called at each barrier when nothing is left to pull, of
+    /// operators whose recipe [`has_state`].
+    fn freeze(&mut self, cut: &mut Cut) -> Result<(), Failure> {
+        let _ = cut;
+        Ok(())
+    }
 }
 
-/// A batch on its way out of an operator.
+/// Whether an operator takes rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// Any.
+    Open,
+    /// Rows wait in it: nothing is to enter the chain. What is in the chain may still come, and barriers may pass: what waits
+    /// is written by [`Operator::freeze`].
+    Closed,
+    /// Nothing, until it was told the time.
+    Full,
+}
+
+/// What time it is: for time-outs, and for people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// By the monotonic clock.
+    pub(crate) instant: Instant,
+    /// By the wall clock: the time of windows in processing time.
+    pub(crate) wall: WallTime,
+    /// How long the subtask was held up by others so far: that is nobody's idleness.
+    pub(crate) held_up: Duration,
+}
+
+/// What happened to the splits of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SplitChange {
+    /// They were given to this subtask, by their ids.
+    Assigned(Vec<String>),
+    /// It was read to its end.
+    Finished(String),
+}
+
+/// What leaves an operator.
 #[derive(Debug)]
-pub(crate) struct Emitted {
-    /// By which output.
-    pub(crate) port: Port,
-    /// The rows.
-    pub(crate) batch: Batch,
+pub(crate) enum Emitted {
+    /// Rows, by one of its outputs.
+    Rows(Port, Batch),
+    /// Time has come to here in what it has given; only of an operator that knows the splits, or that holds rows back.
+    Watermark(Watermark),
+    /// Nobody is to wait for it until its next rows or watermark; only of such an operator.
+    Idle,
 }
 
 /// What an operator is built with.
@@ -60,6 +158,12 @@ pub(crate) struct Ground<'a> {
     pub(crate) gauges: &'a Arc<NodeGauges>,
     /// The asynchronous half, for a sink.
     pub(crate) writer: Option<&'a Writer>,
+    /// Which keys are this subtask's.
+    pub(crate) groups: KeyGroups,
+    /// What this node goes on from.
+    pub(crate) restored: &'a Restored,
+    /// Where its tables may put what does not fit into memory: for those whose slots nobody keeps from batch to batch.
+    pub(crate) spill: Option<&'a Spill>,
 }
 
 /// The operator of a node.
@@ -67,13 +171,44 @@ pub(crate) fn build(node: &Node, ground: &Ground<'_>) -> Result<Box<dyn Operator
     Ok(match &node.recipe {
         Recipe::Source(_) => Box::new(source::Passing::default()),
         Recipe::Decode(recipe) => Box::new(decode::Decode::build(recipe, node, ground)?),
+        Recipe::EventTime(recipe) => Box::new(event_time::EventTime::build(recipe, node, ground)?),
         Recipe::Filter(recipe) => Box::new(filter::Filter::build(recipe, node, ground)?),
         Recipe::Select(recipe) => Box::new(select::Select::build(recipe, node, ground)?),
         Recipe::Drop(recipe) => Box::new(drop::Drop::build(recipe, node, ground)?),
         Recipe::Unnest(recipe) => Box::new(unnest::Unnest::build(recipe, node, ground)?),
         Recipe::Sample(recipe) => Box::new(sample::Sample::build(recipe, node, ground)?),
         Recipe::Sink(recipe) => Box::new(sink::Sink::build(recipe, node, ground)?),
+        Recipe::Dedup(recipe) => Box::new(dedup::Dedup::build(recipe, node, ground)?),
+        Recipe::Aggregate(recipe) => Box::new(aggregate::Aggregate::build(recipe, node, ground)?),
+        Recipe::Delay(recipe) => delay::build(recipe, node, ground)?,
+        Recipe::RateLimit(recipe) => rate_limit::build(recipe, node, ground)?,
+        Recipe::TopN(_) => {
+            return Err(Failure::fail(format!("`{}` has no runtime in this build", node.name)));
+        }
     })
+}
+
+/// Whether what comes alive from a recipe has state that outlives it.
+pub(crate) fn has_state(recipe: &Recipe) -> bool {
+    match recipe {
+        Recipe::EventTime(_) | Recipe::Dedup(_) | Recipe::TopN(_) | Recipe::Delay(_) => true,
+        Recipe::Aggregate(aggregate) => aggregate.phase != Phase::Partial,
+        // Rows that wait for their turn. Tokens are not worth keeping: a restart begins with a full bucket.
+        Recipe::RateLimit(limit) => limit.excess == Excess::Wait,
+        Recipe::Source(_)
+        | Recipe::Decode(_)
+        | Recipe::Filter(_)
+        | Recipe::Select(_)
+        | Recipe::Drop(_)
+        | Recipe::Unnest(_)
+        | Recipe::Sample(_)
+        | Recipe::Sink(_) => false,
+    }
+}
+
+/// Whether it has state of its own for each key.
+pub(crate) fn has_tables(recipe: &Recipe) -> bool {
+    has_state(recipe) && !matches!(recipe, Recipe::EventTime(_))
 }
 
 impl Ground<'_> {
@@ -91,28 +226,25 @@ impl Outbox {
     /// Rows, unless there are none.
     fn main(&mut self, rows: RecordBatch) {
         if rows.num_rows() > 0 {
-            self.0.push_back(Emitted {
-                port: Port::Main,
-                batch: Batch::new(rows),
-            });
+            self.0.push_back(Emitted::Rows(Port::Main, Batch::new(rows)));
         }
     }
 
     /// Rows that were weighed before.
     fn unchanged(&mut self, batch: Batch) {
-        self.0.push_back(Emitted {
-            port: Port::Main,
-            batch,
-        });
+        self.0.push_back(Emitted::Rows(Port::Main, batch));
+    }
+
+    /// Anything else.
+    fn emit(&mut self, emitted: Emitted) {
+        self.0.push_back(emitted);
     }
 
     /// The failed rows of `rows`.
     fn dead(&mut self, letters: &DeadLetters, rows: &RecordBatch, failed: &[BadRecord]) -> Result<(), Failure> {
         if !failed.is_empty() {
-            self.0.push_back(Emitted {
-                port: Port::Dead,
-                batch: letters.write(rows, failed)?,
-            });
+            self.0
+                .push_back(Emitted::Rows(Port::Dead, letters.write(rows, failed)?));
         }
         Ok(())
     }

@@ -44,14 +44,13 @@ fn with_reserved(mut fields: Vec<Field>) -> SchemaRef {
     schema(fields)
 }
 
-fn decode(output: &SchemaRef, time: Option<&str>) -> Node {
+fn decode(output: &SchemaRef) -> Node {
     let format = Format {
         name: "json".to_owned(),
         options: Value::Null,
     };
-    let time = time.map(|path| path.parse().unwrap());
     node(
-        Recipe::Decode(recipe::Decode { format, time }),
+        Recipe::Decode(recipe::Decode { format }),
         &with_reserved(vec![]),
         output,
     )
@@ -91,7 +90,7 @@ fn origins(node: &Node, rows: &RecordBatch) -> Vec<String> {
 
 #[test]
 fn decode_makes_the_columns_that_are_read_and_keeps_the_bytes() {
-    let node = decode(&with_reserved(vec![text("eventType")]), None);
+    let node = decode(&with_reserved(vec![text("eventType")]));
     check(
         &node,
         &open(&[
@@ -107,15 +106,6 @@ fn decode_makes_the_columns_that_are_read_and_keeps_the_bytes() {
         ],
         &["s@102 not a JSON object: {not json"],
     );
-}
-
-#[test]
-fn the_event_time_is_the_fields_and_else_the_arrival() {
-    let time = Field::new("at", columns::timestamp(), true);
-    let output = schema(vec![time, columns::time().as_ref().clone()]);
-    let lines = [r#"{"at":"1970-01-01T00:00:05Z"}"#, "{}"];
-    let rows = run(&decode(&output, Some("at")), &open(&lines), 2).rows;
-    assert_eq!(rows, [r#"@5000 {"at":"1970-01-01T00:00:05Z"}"#, "@7000"]);
 }
 
 #[test]
@@ -169,7 +159,7 @@ fn every_step_keeps_the_bytes_a_row_came_as_beside_it() {
     let unnest = || Recipe::Unnest(recipe::Unnest { path: path() });
     let as_bytes = with_origin(vec![columns::raw().as_ref().clone()]);
 
-    let decoded = decode(&with_origin(vec![number("x")]), None);
+    let decoded = decode(&with_origin(vec![number("x")]));
     assert_eq!(origins(&decoded, &open(&records)), records);
 
     let paths = vec!["x".parse().unwrap()];

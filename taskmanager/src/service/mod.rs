@@ -21,6 +21,7 @@ pub(crate) use tasks::{Running, Tasks};
 pub(crate) use wire::resident_bytes;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ use crate::deploy::Site;
 use crate::memory::Memory;
 use crate::metrics;
 use crate::network::{Exchange, Identity};
+use crate::state::Scratch;
 use crate::task::Reports;
 
 /// So many reports of subtasks may wait for the connection; more means that nobody takes them.
@@ -58,6 +60,9 @@ pub struct Options {
     pub slots: u32,
     /// The one memory number: what flows and waits never holds more.
     pub memory_bytes: u64,
+    /// The folder for what need not survive the process: spilled state, copies of state files. It makes one of its own below
+    /// it when there is something to put there, and takes it away at its end.
+    pub scratch: PathBuf,
     /// Must equal the job manager's.
     pub build: String,
 }
@@ -68,6 +73,8 @@ pub struct Surroundings {
     pub registry: Registry,
     /// Opens object stores and folders.
     pub stores: Arc<dyn Stores>,
+    /// Opens the folder of a job's state, which the job manager names and no document does.
+    pub state_stores: Arc<dyn Stores>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Owns the task manager. Its runtime carries control and the exchange: a runtime that no work on data can starve.
@@ -104,6 +111,7 @@ impl TaskManager {
         let Surroundings {
             registry,
             stores,
+            state_stores,
             clock,
             scope,
             data_runtime,
@@ -125,12 +133,14 @@ impl TaskManager {
         let site = Site {
             registry,
             stores,
+            state_stores,
             clock: Arc::clone(&clock),
             scope: scope.clone(),
             data_runtime,
             exchange: channels,
             incarnation: incarnation.clone(),
             memory: Memory::new(options.memory_bytes, options.slots),
+            scratch: Arc::new(Scratch::new(options.scratch.clone(), &incarnation)),
             reports,
         };
         let lines = lines.outlet();

@@ -124,7 +124,11 @@ impl Tasks {
         self.lines.open(&job);
         tracing::info!(%job, %generation, subtasks = deployment.subtasks.len(), "deployed");
         self.cancel_where(now, |key| key.0 == job);
-        self.newest.insert(job, generation);
+        self.newest.insert(job.clone(), generation);
+        let jobs = self.running.keys().map(|(job, ..)| job).chain([&job]);
+        self.site
+            .scratch
+            .keep_copies_of(&jobs.map(ToString::to_string).collect());
         for handle in deploy(deployment, &self.site) {
             let Identity {
                 job,

@@ -1,9 +1,10 @@
 //! What a subtask says of itself while it runs: counts, and what it waits for. Written by its thread, read by anybody.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use dataflow::element::Watermark;
 use dataflow::time::Instant;
 use parking_lot::Mutex;
 
@@ -38,6 +39,28 @@ impl Count {
     }
 }
 
+/// Event time, as far as it has come. One thread writes.
+#[derive(Debug)]
+pub(crate) struct Reached(AtomicI64);
+
+impl Default for Reached {
+    fn default() -> Self {
+        Self(AtomicI64::new(i64::MIN))
+    }
+}
+
+impl Reached {
+    /// It has come to here.
+    pub(crate) fn set(&self, watermark: Watermark) {
+        self.0.store(watermark.0, Ordering::Relaxed);
+    }
+
+    /// How far it has come, if anything was said of it.
+    pub(crate) fn get(&self) -> Option<Watermark> {
+        Some(Watermark(self.0.load(Ordering::Relaxed))).filter(|watermark| watermark.0 > i64::MIN)
+    }
+}
+
 /// What a subtask waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
@@ -47,6 +70,10 @@ pub(crate) enum Wait {
     Credit(String),
     /// Room in the queue of a sink, by its step.
     Sink(Arc<str>),
+    /// Room for what has changed in the state of a step, while earlier changes are written.
+    State(Arc<str>),
+    /// The time at which a step gives rows that it holds back, by its name.
+    Held(Arc<str>),
     /// The sinks' repeated commits.
     Restore,
     /// The record that ends the job.
@@ -59,14 +86,21 @@ impl Wait {
         match self {
             Self::Input(name) | Self::Credit(name) => name.clone(),
             Self::Sink(step) => format!("sink {step}"),
+            Self::State(step) => format!("state of {step}"),
+            Self::Held(step) => format!("rows held back by {step}"),
             Self::Restore => "restored commits".to_owned(),
             Self::LastRecord => "last record".to_owned(),
         }
     }
 
-    /// Whether somebody downstream holds it up.
+    /// Whether its input is held up: that is nobody's idleness.
     pub(crate) fn is_backpressure(&self) -> bool {
-        matches!(self, Self::Credit(_) | Self::Sink(_))
+        self.is_elsewhere() || matches!(self, Self::Held(_))
+    }
+
+    /// Whether others hold it up, and not the time.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Credit(_) | Self::Sink(_) | Self::State(_))
     }
 }
 
@@ -162,8 +196,12 @@ pub(crate) struct NodeGauges {
     pub(crate) records_out: Count,
     /// Rows it left out on purpose: a filter, a sample.
     pub(crate) dropped: Count,
+    /// Rows that came after their time.
+    pub(crate) late: Count,
     /// Rows it could not take.
     pub(crate) dead: Count,
+    /// How far event time has come here.
+    pub(crate) watermark: Reached,
     samples: Mutex<Vec<String>>,
 }
 

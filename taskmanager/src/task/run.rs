@@ -8,18 +8,21 @@ use std::time::Duration;
 
 use dataflow::Failure;
 use dataflow::contract::Committable;
-use dataflow::element::{Barrier, Element};
+use dataflow::element::{Barrier, Element, Watermark};
 use dataflow::time::{Clock, Instant};
 
 use super::gauges::{Gauges, Wait};
 use super::life::{Happened, Life};
 use super::mailbox::{Control, Mailbox};
 use super::report::{Identity, Report, Reports, moved};
-use crate::chain::Chain;
+use crate::chain::{Chain, Progress, Signal};
 use crate::checkpoint::{Acknowledgements, Snapshot};
 use crate::gate::{self, Gate};
-use crate::operators::{self, Source};
+use crate::operators::{self, Moment, Source, SplitChange};
 use crate::writer::{Notice, Occasion};
+
+/// Operators that want to know the time are told so often at most while rows flow.
+const TICK: Duration = Duration::from_millis(1);
 
 /// Where a subtask's elements come from.
 pub(crate) enum Input {
@@ -47,8 +50,21 @@ pub(crate) struct Parts {
     pub(crate) chain: Chain,
     /// Its sinks: node and step.
     pub(crate) sinks: Vec<(usize, String)>,
+    /// Its nodes with state: node and step.
+    pub(crate) stateful: Vec<(usize, String)>,
     /// What each sink commits again before the first row.
     pub(crate) restored: BTreeMap<usize, Vec<Committable>>,
+}
+
+/// How far the end of the input has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// There may be more.
+    Open,
+    /// There is no more, and time has run out: what that makes the operators give is on its way.
+    TimeRunsOut,
+    /// `End` was sent; it may still wait for credit.
+    Sent,
 }
 
 /// One subtask at work.
@@ -60,8 +76,10 @@ pub(crate) struct Task {
     restoring: usize,
     /// A barrier that the job manager asked for and that has not passed yet.
     triggered: Option<Barrier>,
-    /// The input is at its end; `End` may still wait for credit.
-    ending: bool,
+    /// How the input comes to its end.
+    ending: Ending,
+    /// When the operators were last told the time.
+    ticked: Instant,
     /// Up to here time is accounted for.
     accounted: Instant,
 }
@@ -72,10 +90,12 @@ impl Task {
         let now = parts.clock.now();
         Self {
             life: Life::Restoring,
-            barriers: Acknowledgements::new(parts.sinks.iter().cloned()),
+            barriers: Acknowledgements::new(parts.sinks.iter().cloned(), parts.stateful.iter().cloned()),
             restoring: 0,
             triggered: None,
-            ending: false,
+            ending: Ending::Open,
+            // The operators know the time before the first row.
+            ticked: now - TICK,
             accounted: now,
             parts,
         }
@@ -152,7 +172,10 @@ impl Task {
         self.parts.chain.flush()?;
         self.account(None);
         self.parts.gauges.wait(wait, self.accounted);
-        self.parts.mailbox.sleep(None);
+        // Held up, nobody is told the time: what is due would only wait for the same.
+        let wake_at = self.parts.chain.wake_at().filter(|_| !wait.is_elsewhere());
+        let limit = wake_at.map(|at| at.since(self.accounted).max(TICK));
+        self.parts.mailbox.sleep(limit);
         self.account(Some(wait));
         self.parts.gauges.work();
         Ok(())
@@ -166,35 +189,76 @@ impl Task {
             Life::Over => return Ok(None),
             Life::Running => {}
         }
-        if self.ending {
+        if self.ending == Ending::Sent {
             return self.end();
         }
         if let Some(wait) = self.parts.chain.blocked()? {
             return Ok(Some(wait));
         }
-        if self.parts.chain.step(now)? {
+        if self.parts.chain.step(now)? == Progress::Moved {
+            return Ok(None);
+        }
+        let held = self.parts.chain.held();
+        if self.ending == Ending::TimeRunsOut && held.is_none() {
+            self.ending = Ending::Sent;
+            self.parts.chain.broadcast(&Element::End, now)?;
             return Ok(None);
         }
         self.parts.chain.flush_due(now)?;
+        if now.since(self.ticked) >= TICK && self.parts.chain.is_clocked() {
+            return self.tick(now).map(|()| None);
+        }
+        if let Some(wait) = held {
+            let passed = self.pass_barrier(now)?;
+            return Ok(Some(wait).filter(|_| !passed));
+        }
         match &mut self.parts.input {
             Input::Source(_) => self.read(),
             Input::Gate(gate) => match gate.next(now)? {
-                Some(input) => self.take(input, now),
+                Some(input) => self.take(input).map(|()| None),
                 None => Ok(Some(Wait::Input(gate.waits_for()))),
             },
         }
     }
 
-    fn take(&mut self, input: gate::Input, now: Instant) -> Result<Option<Wait>, Failure> {
+    /// Lets a barrier pass while rows wait in the chain: they are state. Not where some could not even come to wait.
+    fn pass_barrier(&mut self, now: Instant) -> Result<bool, Failure> {
+        if !self.parts.chain.is_through() {
+            return Ok(false);
+        }
+        let next = match &mut self.parts.input {
+            // No barrier comes with the input when that has ended.
+            _ if self.ending != Ending::Open => self.triggered.take().map(|barrier| (barrier, Duration::ZERO)),
+            Input::Source(_) => self.triggered.take().map(|barrier| (barrier, Duration::ZERO)),
+            Input::Gate(gate) => gate
+                .next_barrier(now)?
+                .map(|aligned| (aligned.barrier, aligned.duration)),
+        };
+        match next {
+            Some((barrier, alignment)) => self.checkpoint(barrier, alignment).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    fn tick(&mut self, now: Instant) -> Result<(), Failure> {
+        self.ticked = now;
+        let moment = Moment {
+            instant: now,
+            wall: self.parts.clock.wall(),
+            held_up: Duration::from_micros(self.parts.gauges.backpressured_us.get()),
+        };
+        self.parts.chain.tick(moment)
+    }
+
+    fn take(&mut self, input: gate::Input) -> Result<(), Failure> {
         let chain = &mut self.parts.chain;
         match input {
-            gate::Input::Batch(batch) => chain.enter(batch)?,
-            gate::Input::Watermark(watermark) => chain.broadcast(&Element::Watermark(watermark), now)?,
-            gate::Input::Idle => chain.broadcast(&Element::Idle, now)?,
-            gate::Input::Barrier(aligned) => self.checkpoint(aligned.barrier, aligned.duration)?,
-            gate::Input::End => self.begin_end()?,
+            gate::Input::Batch(batch) => chain.enter(batch),
+            gate::Input::Watermark(watermark) => chain.signal(Signal::Watermark(watermark)),
+            gate::Input::Idle => chain.signal(Signal::Idle),
+            gate::Input::Barrier(aligned) => self.checkpoint(aligned.barrier, aligned.duration),
+            gate::Input::End => self.begin_end(),
         }
-        Ok(None)
     }
 
     fn read(&mut self) -> Result<Option<Wait>, Failure> {
@@ -207,7 +271,10 @@ impl Task {
         };
         match source.poll()? {
             operators::Event::Batch(batch) => self.parts.chain.enter(batch)?,
-            operators::Event::Finished(split) => self.report(Report::SplitFinished(split)),
+            operators::Event::Finished(split) => {
+                self.parts.chain.splits(&SplitChange::Finished(split.clone()));
+                self.report(Report::SplitFinished(split));
+            }
             operators::Event::Wanting => self.report(Report::SplitsWanted),
             operators::Event::End => self.begin_end()?,
             operators::Event::Wait => return Ok(Some(Wait::Input("input".to_owned()))),
@@ -215,10 +282,10 @@ impl Task {
         Ok(None)
     }
 
+    /// No row follows: time runs out, and behind what that makes the operators give goes `End`.
     fn begin_end(&mut self) -> Result<(), Failure> {
-        self.ending = true;
-        let now = self.parts.clock.now();
-        self.parts.chain.broadcast(&Element::End, now)
+        self.ending = Ending::TimeRunsOut;
+        self.parts.chain.signal(Signal::Watermark(Watermark::MAX))
     }
 
     /// Ends once `End` has left by every output.
@@ -244,7 +311,9 @@ impl Task {
             }
             Control::Assign { splits, outlook } => {
                 if let Input::Source(source) = &mut self.parts.input {
+                    let ids = splits.iter().map(|split| split.id.clone()).collect();
                     source.assign(splits, outlook)?;
+                    self.parts.chain.splits(&SplitChange::Assigned(ids));
                 }
             }
             // Only an ended subtask answers by itself; the others wait for the barrier's place in their data.
@@ -274,6 +343,12 @@ impl Task {
             Notice::Prepared { counter, prepared } => {
                 let now = self.parts.clock.now();
                 if let Some(acknowledgement) = self.barriers.prepared(node, counter, prepared, now) {
+                    self.report(Report::Acknowledged(acknowledgement));
+                }
+            }
+            Notice::Kept { counter, kept } => {
+                let now = self.parts.clock.now();
+                if let Some(acknowledgement) = self.barriers.kept(node, counter, kept, now) {
                     self.report(Report::Acknowledged(acknowledgement));
                 }
             }
@@ -307,7 +382,7 @@ impl Task {
             return Ok(());
         }
         let now = self.parts.clock.now();
-        if !self.ending {
+        if self.ending != Ending::Sent {
             self.parts.chain.broadcast(&Element::Barrier(barrier), now)?;
         }
         let mut snapshot = Snapshot {
@@ -322,6 +397,7 @@ impl Task {
             }
         }
         let done = self.barriers.begin(counter, snapshot, alignment, now);
+        self.parts.chain.freeze(counter)?;
         self.parts.chain.prepare(barrier);
         if let Some(acknowledgement) = done {
             self.report(Report::Acknowledged(acknowledgement));

@@ -15,7 +15,8 @@ use dataflow::time::ManualClock;
 
 use super::Json;
 use crate::chain::dead::Origin;
-use crate::operators::{Ground, build};
+use crate::operators::{Emitted, Ground, build};
+use crate::state::{KeyGroups, Restored};
 use crate::task::gauges::NodeGauges;
 
 /// What an operator made of its rows.
@@ -27,6 +28,8 @@ pub(crate) struct Outcome {
     pub(crate) origins: Vec<String>,
     /// Each dead letter as `split@position error: record`.
     pub(crate) dead: Vec<String>,
+    /// Each row that came after its time.
+    pub(crate) late: Vec<String>,
     /// Rows left out on purpose.
     pub(crate) dropped: u64,
 }
@@ -73,6 +76,9 @@ pub(crate) fn run(node: &Node, rows: &RecordBatch, size: usize) -> Outcome {
         origin: &origin,
         gauges: &gauges,
         writer: None,
+        groups: KeyGroups::of(0, 1, 1024),
+        restored: &Restored::default(),
+        spill: None,
     };
     let mut operator = build(node, &ground).unwrap();
     let mut outcome = Outcome::default();
@@ -80,18 +86,18 @@ pub(crate) fn run(node: &Node, rows: &RecordBatch, size: usize) -> Outcome {
         let part = rows.slice(start, size.min(rows.num_rows() - start));
         operator.push(Batch::new(part)).unwrap();
         while let Some(emitted) = operator.pull().unwrap() {
-            assert!((1..=BATCH_ROWS_MAX).contains(&emitted.batch.row_count()));
-            match emitted.port {
+            let Emitted::Rows(port, batch) = emitted else {
+                continue;
+            };
+            assert!((1..=BATCH_ROWS_MAX).contains(&batch.row_count()));
+            match port {
                 Port::Main => {
-                    assert_eq!(
-                        emitted.batch.records().schema(),
-                        node.output,
-                        "the output is as planned"
-                    );
-                    outcome.rows.extend(picture(emitted.batch.records()));
-                    outcome.origins.extend(origins(emitted.batch.records()));
+                    assert_eq!(batch.records().schema(), node.output, "the output is as planned");
+                    outcome.rows.extend(picture(batch.records()));
+                    outcome.origins.extend(origins(batch.records()));
                 }
-                Port::Dead => outcome.dead.extend(letters(emitted.batch.records())),
+                Port::Late => outcome.late.extend(picture(batch.records())),
+                Port::Dead => outcome.dead.extend(letters(batch.records())),
             }
         }
     }
@@ -113,7 +119,7 @@ pub(crate) fn check(node: &Node, rows: &RecordBatch, expected: &[&str], dead: &[
     }
 }
 
-fn picture(rows: &RecordBatch) -> Vec<String> {
+pub(crate) fn picture(rows: &RecordBatch) -> Vec<String> {
     let schema = rows.schema();
     let user: Vec<usize> = (0..rows.num_columns())
         .filter(|index| !columns::is_reserved(schema.field(*index).name()))
@@ -136,7 +142,8 @@ fn picture(rows: &RecordBatch) -> Vec<String> {
         let raw = raw
             .as_ref()
             .map(|raw| String::from_utf8_lossy(raw.value(row)).into_owned());
-        let time = time.as_ref().map(|time| format!("@{}", time.value(row)));
+        let time = time.as_ref().filter(|time| time.is_valid(row));
+        let time = time.map(|time| format!("@{}", time.value(row)));
         let line = Some(line).filter(|line| !line.is_empty() && line != "{}");
         [time, line, raw].into_iter().flatten().collect::<Vec<_>>().join(" ")
     });
@@ -151,7 +158,7 @@ fn origins(rows: &RecordBatch) -> Vec<String> {
         .collect()
 }
 
-fn letters(rows: &RecordBatch) -> Vec<String> {
+pub(super) fn letters(rows: &RecordBatch) -> Vec<String> {
     let text = |name: &str| rows.column_by_name(name).unwrap().as_string::<i32>().clone();
     let (split, error) = (text("split"), text("error"));
     let position = rows

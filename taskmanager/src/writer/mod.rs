@@ -19,10 +19,11 @@ use dataflow::element::{Barrier, Batch};
 use dataflow::{Failure, Scope};
 
 use crate::channel::compact;
+use crate::state::Kept;
 use crate::task::mailbox::Mail;
 use queue::{Order, Queue};
 
-/// What a worker says to its subtask.
+/// What works behind a subtask says to it.
 #[derive(Debug)]
 pub(crate) enum Notice {
     /// Everything before the barrier is durable.
@@ -36,6 +37,13 @@ pub(crate) enum Notice {
     Committed {
         /// What was said with the order.
         occasion: Occasion,
+    },
+    /// What a node's state was at the barrier is durable.
+    Kept {
+        /// The barrier.
+        counter: u64,
+        /// What the snapshot says of it.
+        kept: Kept,
     },
     /// The sink cannot go on.
     Failed(Failure),

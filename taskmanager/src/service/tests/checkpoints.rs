@@ -28,10 +28,10 @@ async fn a_bounded_job_runs_to_its_final_record_and_every_row_arrives_once() {
     // The second source is held up at once (its numbers are above 600), the first at 600.
     play.trigger(1, 1, Roll::Keep).await;
     assert_eq!(
-        play.acknowledged(0, 1, 1).await.splits("numbers").unwrap(),
+        play.acknowledged(0, 1, 1).await.splits("numbers"),
         [Toys::split(1000, 1500, None)]
     );
-    let position = play.acknowledged(0, 0, 1).await.splits("numbers").unwrap()[0]
+    let position = play.acknowledged(0, 0, 1).await.splits("numbers")[0]
         .position
         .as_i64()
         .unwrap();
@@ -89,14 +89,14 @@ async fn what_an_aborted_barrier_prepared_is_committed_with_the_next_record() {
     play.assign(1, &[]).await;
     play.status(0, 1, State::Ended).await;
     play.trigger(1, 1, Roll::Keep).await;
-    let first = play.acknowledged(1, 0, 1).await.sink("shelf").unwrap().committables;
+    let first = play.acknowledged(1, 0, 1).await.sink("shelf").committables;
     play.toys.hold_at(400);
     play.trigger(1, 2, Roll::Keep).await;
-    let position = play.acknowledged(0, 0, 2).await.splits("numbers").unwrap()[0]
+    let position = play.acknowledged(0, 0, 2).await.splits("numbers")[0]
         .position
         .as_i64()
         .unwrap();
-    let second = play.acknowledged(1, 0, 2).await.sink("shelf").unwrap().committables;
+    let second = play.acknowledged(1, 0, 2).await.sink("shelf").committables;
     assert!(first.iter().all(|committable| second.contains(committable)));
     play.commit(1, 1, 2).await;
     play.committed(1, 1).await;
@@ -175,7 +175,7 @@ async fn a_drained_source_ends_where_it_stands() {
     play.status(0, 0, State::Ended).await;
     play.status(1, 0, State::Ended).await;
     play.trigger(1, 1, Roll::All).await;
-    let position = play.acknowledged(0, 0, 1).await.splits("numbers").unwrap()[0]
+    let position = play.acknowledged(0, 0, 1).await.splits("numbers")[0]
         .position
         .as_i64()
         .unwrap();

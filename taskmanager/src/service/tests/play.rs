@@ -90,12 +90,14 @@ impl Play {
             metrics_address: String::new(),
             slots: 2,
             memory_bytes: 64 << 20,
+            scratch: std::env::temp_dir(),
             build: "test".to_owned(),
         };
         let lines = Lines::new(Arc::new(clock));
         let surroundings = Surroundings {
             registry: Registry::new(toys.connectors(), vec![Arc::new(Json)]),
             stores: Arc::new(NoStores),
+            state_stores: Arc::new(NoStores),
             clock: Arc::new(clock),
             scope: scope.clone(),
             data_runtime: Handle::current(),
@@ -266,9 +268,13 @@ impl Play {
             chain: chain.encode().into(),
             restored: restored
                 .get(&(vertex, index))
-                .map(Snapshot::encode)
-                .unwrap_or_default()
-                .into(),
+                .map(|snapshot| v1::Restored {
+                    index,
+                    parallelism: 1,
+                    snapshot: snapshot.encode().into(),
+                })
+                .into_iter()
+                .collect(),
             ..v1::SubtaskDeployment::default()
         };
         let source = |index| v1::SubtaskDeployment {
@@ -292,6 +298,8 @@ impl Play {
             memory_bytes: 0,
             buffer_timeout_ms: 5,
             epoch: 0,
+            max_parallelism: 1024,
+            state_url: String::new(),
         };
         self.say(to::Message::Deploy(deploy)).await;
     }

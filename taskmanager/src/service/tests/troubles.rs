@@ -87,7 +87,6 @@ async fn a_panic_in_an_operator_is_a_bug_of_its_subtask_and_of_no_other() {
             name: "json".to_owned(),
             options: Value::Null,
         },
-        time: None,
     };
     let open: SchemaRef = Arc::new(Schema::new(vec![dataflow::element::columns::raw()]));
     let wrong = Node {

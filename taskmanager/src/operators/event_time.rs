@@ -1,0 +1,279 @@
+//! Gives rows their event time, and says how far time has come: the minimum over the splits that are being read.
+//!
+//! A batch is of one split. A split's time is its latest row's, less the disorder that is allowed; a split that has given
+//! nothing yet holds everybody up, until its idle time-out, and so does a subtask that waits for its next split: that one
+//! may be the oldest of all. Time that the subtask was held up by others is nobody's idleness. What was reached is state:
+//! a restored split goes on where it was, so no window fires twice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::kernels::zip::zip;
+use arrow::compute::{cast, is_not_null};
+use arrow::datatypes::{Int32Type, TimestampMillisecondType};
+use arrow_schema::SchemaRef;
+use dataflow::Failure;
+use dataflow::element::{Batch, Watermark, columns};
+use dataflow::expr::Path;
+use dataflow::recipe::{self, Node};
+use dataflow::time::Instant;
+use serde::{Deserialize, Serialize};
+
+use super::{Emitted, Ground, Moment, Operator, Outbox, SplitChange};
+use crate::chain::columns as rows;
+use crate::state::Cut;
+
+/// A watermark is sent at most so often: each ends the wait of small batches for company.
+const SEND_EVERY: Duration = Duration::from_millis(20);
+
+/// The time of one source's rows in one subtask.
+pub(super) struct EventTime {
+    field: Option<Path>,
+    disorder_ms: i64,
+    idle_timeout: Option<Duration>,
+    output: SchemaRef,
+    splits: BTreeMap<String, Split>,
+    /// Since when there is no split, by [`active`]; none before the first tick.
+    without_since: Option<Duration>,
+    /// The highest watermark that was sent, perhaps by the attempt before this one.
+    sent: Option<i64>,
+    sent_at: Instant,
+    /// Those behind it do not know yet what was restored.
+    untold: bool,
+    idle: bool,
+    now: Moment,
+    outbox: Outbox,
+}
+
+/// How far one split has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Split {
+    latest: Option<i64>,
+    /// Since when it has given nothing, by [`active`]; none before the first tick.
+    quiet_since: Option<Duration>,
+    idle: bool,
+}
+
+/// What is in a snapshot.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Note {
+    splits: BTreeMap<String, Option<i64>>,
+    sent: Option<i64>,
+}
+
+/// Time that was not spent held up by others.
+fn active(now: Moment) -> Duration {
+    now.instant.since(Instant::default()).saturating_sub(now.held_up)
+}
+
+impl EventTime {
+    pub(super) fn build(recipe: &recipe::EventTime, node: &Node, ground: &Ground<'_>) -> Result<Self, Failure> {
+        let mut splits = BTreeMap::new();
+        let mut sent: Option<i64> = None;
+        for note in &ground.restored.notes {
+            let note = Note::deserialize(note).map_err(|error| {
+                Failure::fail(format!("the state of `{}` cannot be read", node.name)).because(&error)
+            })?;
+            for (id, latest) in note.splits {
+                let split = Split {
+                    latest,
+                    ..Split::default()
+                };
+                splits.insert(id, split);
+            }
+            // Behind a rescale splits of several subtasks meet: the one that is furthest back decides.
+            sent = match (sent, note.sent) {
+                (None, other) | (other, None) => other,
+                (Some(one), Some(other)) => Some(one.min(other)),
+            };
+        }
+        Ok(Self {
+            field: recipe.field.clone(),
+            disorder_ms: i64::try_from(recipe.max_out_of_orderness_ms).unwrap_or(i64::MAX),
+            idle_timeout: recipe.idle_timeout_ms.map(Duration::from_millis),
+            output: Arc::clone(&node.output),
+            splits,
+            without_since: None,
+            sent,
+            sent_at: Instant::default(),
+            untold: sent.is_some(),
+            idle: false,
+            now: Moment::default(),
+            outbox: Outbox::default(),
+        })
+    }
+
+    /// The rows with their time, and the latest one that is the rows' own: an arrival in place of a missing time moves nothing.
+    fn timed(&self, input: &RecordBatch) -> Result<(RecordBatch, Option<i64>), Failure> {
+        let arrival = input.column_by_name(columns::TIME);
+        let own = match &self.field {
+            Some(field) => event_time(input, field)?,
+            None => Arc::clone(arrival.ok_or_else(|| Failure::bug("rows without the time that the plan promises"))?),
+        };
+        let latest = own
+            .as_primitive_opt::<TimestampMillisecondType>()
+            .and_then(arrow::compute::max);
+        let times = or_arrival(own, arrival)?;
+        let narrowed = rows::conform(input, &self.output, None)?;
+        let mut kept = narrowed.columns().to_vec();
+        kept[super::column(&self.output, columns::TIME)?] = times;
+        Ok((rows::batch(&self.output, kept, input.num_rows())?, latest))
+    }
+
+    /// Notes how far the split of a batch has come.
+    fn observe(&mut self, input: &RecordBatch, latest: Option<i64>) {
+        let Some(id) = split_of(input) else { return };
+        let quiet_since = Some(active(self.now));
+        if let Some(split) = self.splits.get_mut(id) {
+            split.latest = split.latest.max(latest);
+            split.quiet_since = quiet_since;
+            split.idle = false;
+        } else {
+            let split = Split {
+                latest,
+                quiet_since,
+                idle: false,
+            };
+            self.splits.insert(id.to_owned(), split);
+        }
+    }
+
+    /// Sends what can be said by now.
+    fn settle(&mut self) {
+        if self.is_idle() {
+            if !std::mem::replace(&mut self.idle, true) {
+                self.outbox.emit(Emitted::Idle);
+            }
+            return;
+        }
+        let active = self.splits.values().filter(|split| !split.idle);
+        // A split that has given nothing yet is below every time.
+        let lowest = active.map(|split| split.latest).min().flatten();
+        let reached = lowest.map(|latest| latest.saturating_sub(self.disorder_ms).saturating_sub(1));
+        let due = self.now.instant.since(self.sent_at) >= SEND_EVERY;
+        if self.untold || (reached > self.sent && due) {
+            self.sent = self.sent.max(reached);
+            self.sent_at = self.now.instant;
+            self.untold = false;
+            self.idle = false;
+            let watermark = self.sent.map(|sent| Emitted::Watermark(Watermark(sent)));
+            watermark.into_iter().for_each(|watermark| self.outbox.emit(watermark));
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        if self.splits.is_empty() {
+            let waited = self.without_since.map(|since| active(self.now).saturating_sub(since));
+            return self.idle_timeout.is_some_and(|timeout| waited >= Some(timeout));
+        }
+        self.splits.values().all(|split| split.idle)
+    }
+
+    fn find_idle(&mut self) {
+        let now = active(self.now);
+        if self.splits.is_empty() {
+            self.without_since.get_or_insert(now);
+            return;
+        }
+        self.without_since = None;
+        let Some(timeout) = self.idle_timeout else { return };
+        for split in self.splits.values_mut().filter(|split| !split.idle) {
+            let since = *split.quiet_since.get_or_insert(now);
+            split.idle = now.saturating_sub(since) >= timeout;
+        }
+    }
+}
+
+/// The split of a batch: all rows of a batch are of one.
+fn split_of(input: &RecordBatch) -> Option<&str> {
+    let splits = input.column_by_name(columns::SPLIT)?.as_dictionary_opt::<Int32Type>()?;
+    let key = splits.key(0)?;
+    Some(splits.values().as_string_opt::<i32>()?.value(key))
+}
+
+/// The instants at `path`; NULL where there is none, or nothing that is one.
+fn event_time(input: &RecordBatch, path: &Path) -> Result<ArrayRef, Failure> {
+    let missing = || Failure::bug(format!("the event time `{path}` is not among the columns"));
+    let found = rows::at(input, path).ok_or_else(missing)?;
+    cast(&found, &columns::timestamp())
+        .map_err(|error| Failure::fail(format!("`{path}` cannot be an event time")).because(&error))
+}
+
+/// The records' arrival in place of times that are missing.
+fn or_arrival(own: ArrayRef, arrival: Option<&ArrayRef>) -> Result<ArrayRef, Failure> {
+    let Some(arrival) = arrival.filter(|_| own.null_count() > 0) else {
+        return Ok(own);
+    };
+    let there = is_not_null(&own);
+    let filled = there.and_then(|there| zip(&there, &own, arrival));
+    filled.map_err(|error| Failure::bug("times that cannot be filled in").because(&error))
+}
+
+impl Operator for EventTime {
+    fn push(&mut self, batch: Batch) -> Result<(), Failure> {
+        let input = batch.records();
+        let (timed, latest) = self.timed(input)?;
+        self.observe(input, latest);
+        self.outbox.main(timed);
+        self.settle();
+        Ok(())
+    }
+
+    fn pull(&mut self) -> Result<Option<Emitted>, Failure> {
+        Ok(self.outbox.take())
+    }
+
+    fn is_clocked(&self) -> bool {
+        true
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        let timeout = self.idle_timeout?;
+        if self.idle {
+            return None;
+        }
+        let waits = self.splits.values().filter(|split| !split.idle);
+        let quiet = waits
+            .filter_map(|split| split.quiet_since)
+            .chain(self.without_since)
+            .min()?;
+        let left = (quiet + timeout).saturating_sub(active(self.now));
+        Some(self.now.instant + left)
+    }
+
+    fn tick(&mut self, now: Moment) -> Result<(), Failure> {
+        self.now = now;
+        self.find_idle();
+        self.settle();
+        Ok(())
+    }
+
+    fn splits(&mut self, change: &SplitChange) {
+        match change {
+            SplitChange::Assigned(ids) => {
+                for id in ids {
+                    self.splits.entry(id.clone()).or_default();
+                }
+            }
+            SplitChange::Finished(id) => {
+                self.splits.remove(id);
+            }
+        }
+    }
+
+    fn freeze(&mut self, cut: &mut Cut) -> Result<(), Failure> {
+        let note = Note {
+            splits: self
+                .splits
+                .iter()
+                .map(|(id, split)| (id.clone(), split.latest))
+                .collect(),
+            sent: self.sent,
+        };
+        cut.note(serde_json::to_value(note).map_err(|error| Failure::bug("times that are not JSON").because(&error))?);
+        Ok(())
+    }
+}
