@@ -23,7 +23,7 @@ pub mod store;
 pub mod rest;
 pub mod metrics;
 
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use jobs::{Desired, JobManager, Jobs, Options, Plan, Planned, Rejected, World};
