@@ -163,8 +163,8 @@ impl Faults {
             blows: Vec::new(),
             strikes: Vec::new(),
             heal: chance.within(&(5 * SECOND..=20 * SECOND)),
-            managers: usize::try_from(chance.within(&1..=3)).unwrap_or(1),
-            workers: usize::try_from(chance.within(&1..=4)).unwrap_or(1),
+            managers: usize::try_from(chance.within(&(1..=3))).unwrap_or(1),
+            workers: usize::try_from(chance.within(&(1..=4))).unwrap_or(1),
         }
     }
 
@@ -202,13 +202,13 @@ impl Faults {
         ];
         // Each seed has faults of its own: some many crashes and a quiet store, some the reverse.
         if chance.happens(600) {
-            self.store = chance.within(&0..=250);
+            self.store = chance.within(&(0..=250));
         }
         if chance.happens(600) {
-            self.copies = chance.within(&0..=300);
+            self.copies = chance.within(&(0..=300));
         }
         if chance.happens(400) {
-            self.commit = chance.within(&0..=200);
+            self.commit = chance.within(&(0..=200));
         }
         if chance.happens(300) {
             self.store_delay = MS..=chance.within(&(100 * MS..=2 * SECOND));
@@ -227,7 +227,7 @@ impl Faults {
     }
 
     fn aimed(&mut self, profile: Profile, chance: &mut Chance) {
-        let (nth, soon) = (chance.within(&1..=4), chance.within(&(0..=60 * MS)));
+        let (nth, soon) = (chance.within(&(1..=4)), chance.within(&(0..=60 * MS)));
         match profile {
             Profile::LeaderDiesAfterRecord => self.strike((Moment::RecordMade, nth), 0, Blow::KillManager),
             Profile::LeaderDiesBeforeRecord => self.strike((Moment::RecordSent, nth), 0, Blow::KillManager),
@@ -249,17 +249,17 @@ impl Faults {
                 self.strike((Moment::LedgerOpened, 2), MS, Blow::Rival);
             }
             Profile::LateDeployment => {
-                self.workers = usize::try_from(chance.within(&1..=2)).unwrap_or(1);
+                self.workers = usize::try_from(chance.within(&(1..=2))).unwrap_or(1);
                 self.strike((Moment::RecordMade, nth), soon, Blow::ReviveWorker);
             }
             Profile::LateMessages => {
-                self.copies = chance.within(&200..=700);
+                self.copies = chance.within(&(200..=700));
                 self.copy_delay = MS..=chance.within(&(100 * MS..=3 * SECOND));
                 self.mischief(chance, &[Blow::FailSubtask, Blow::BreakSession, Blow::KillManager]);
             }
             Profile::UnknownRecord => {
                 self.strike((Moment::RecordSent, nth), 0, Blow::LoseOutcome);
-                self.store = chance.within(&0..=200);
+                self.store = chance.within(&(0..=200));
             }
             Profile::AbortedBarrier => {
                 let long = chance.within(&(600 * SECOND..=602 * SECOND));
@@ -269,7 +269,7 @@ impl Faults {
                 self.heal = 640 * SECOND;
             }
             Profile::LateCommit => {
-                self.commit = chance.within(&50..=400);
+                self.commit = chance.within(&(50..=400));
                 let long = chance.within(&(500 * MS..=4 * SECOND));
                 self.strike((Moment::CommitSent, nth), 0, Blow::SlowCommit(long));
                 let killer = chance.pick(&[Blow::KillManager, Blow::KillWorker(SECOND), Blow::FailSubtask]);
