@@ -267,7 +267,8 @@ impl World {
         match ask {
             Ask::Store(client, request) => self.asked_store(client, request),
             Ask::Sleep(client, until, reply) => {
-                let after = until.since(self.instant()).as_micros();
+                // Never early: who wakes before its time asks again at once, forever.
+                let after = until.since(self.instant()).as_nanos().div_ceil(1_000);
                 self.post(u64::try_from(after).unwrap_or(0), Event::Wake(client, reply));
             }
             Ask::Dial(client, claim, reply) => self.dial(client, &claim.incarnation, reply),

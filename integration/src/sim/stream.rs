@@ -38,13 +38,13 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn draw(chance: &mut Chance) -> Self {
-        let count = chance.within(&(1..=6));
+        let count = chance.within(&(1..=8));
         Self {
-            splits: (0..count).map(|_| chance.within(&(0..=24))).collect(),
+            splits: (0..count).map(|_| chance.within(&(0..=80))).collect(),
             keys: chance.within(&(1..=7)),
             sources: u32::try_from(chance.within(&(1..=3))).unwrap_or(1),
             sinks: u32::try_from(chance.within(&(1..=3))).unwrap_or(1),
-            interval: Duration::from_millis(chance.within(&(50..=600))),
+            interval: Duration::from_millis(chance.within(&(50..=500))),
         }
     }
 

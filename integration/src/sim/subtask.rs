@@ -8,7 +8,7 @@ use bytes::Bytes;
 use dataflow::Failure;
 use dataflow::contract::{Committable, Prepared, SinkState, Split};
 use dataflow::element::{Barrier, Roll};
-use dataflow::id::{Generation, SubtaskId, VertexId};
+use dataflow::id::{SubtaskId, VertexId};
 use dataflow::time::Instant;
 use proto::v1::{self, from_task_manager::Message};
 use serde_json::{Value, json};
@@ -112,7 +112,6 @@ enum Side {
 #[derive(Debug)]
 pub(super) struct Subtask {
     pub(super) id: SubtaskId,
-    pub(super) generation: Generation,
     pub(super) outputs: Vec<v1::Peer>,
     pub(super) inputs: Vec<v1::Peer>,
     attempt: String,
@@ -171,10 +170,6 @@ impl Subtask {
         let sinks = matches!(side, Side::Sink(_)).then(|| (0, OUT.to_owned()));
         Ok(Self {
             id,
-            generation: Generation {
-                term: fence.term,
-                deployment: fence.deployment,
-            },
             outputs,
             inputs,
             attempt: plan.attempt,

@@ -212,7 +212,9 @@ impl World {
 
     fn tell(&mut self, slot: usize, fence: Option<&v1::Fence>, what: impl Fn(&mut Subtask) -> Vec<Effect>) -> bool {
         let keys = self.meant(slot, fence);
-        keys.iter().for_each(|key| drop(self.act(*key, &what)));
+        for key in &keys {
+            self.act(*key, &what);
+        }
         !keys.is_empty()
     }
 
