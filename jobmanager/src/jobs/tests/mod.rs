@@ -25,7 +25,7 @@ async fn a_document_becomes_records_and_commits_and_finishes() {
     let waiting = bench.until(|summary| summary.reason.is_some()).await;
     assert_eq!(
         waiting.reason.as_deref(),
-        Some("needs 1 slots, 0 are free on 0 task managers")
+        Some("needs 1 slot, 0 are free on 0 task managers")
     );
 
     let mut fake = Fake::join(&bench.manager, "tm-1", 2).await;
