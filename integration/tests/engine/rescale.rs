@@ -139,8 +139,8 @@ fn an_applied_document_takes_over_from_the_one_that_runs() -> Result<()> {
         after["document"].as_str().is_some_and(|text| text.contains("200ms")),
         "{after}"
     );
-    // A sink that wrote elsewhere would leave its open files behind.
-    fs::write(&file, wider.replace("/out", "/elsewhere"))?;
+    // Its splits would be of another stream.
+    fs::write(&file, wider.replace("seed: 3", "seed: 4"))?;
     let refused = cluster.weir(&["apply", &name])?;
     ensure!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("keeps state"));
     cluster.until_finished("wide", LIMIT)?;

@@ -59,11 +59,11 @@ impl Actor {
                     .help("wait until it runs; `weir describe` shows what it does"),
             );
         }
-        compatible(&in_force.graph, &change.document.graph)?;
         let execution = expand(&change.document.graph);
         // Its checkpoint closes all files and waits for the commits: sinks leave nothing.
         let mut trial = self.amended_record(head, in_force, &change.document);
         trial = trial.without_nodes(&sinks(&in_force.graph));
+        compatible(&trial, &in_force.graph, &change.document.graph)?;
         restore(&trial, &change.document.graph, change.dropping)?;
         self.context.cluster.would_fit(&self.job, &execution).map_err(|few| {
             Failure::retry(format!(
@@ -110,7 +110,10 @@ impl Actor {
         if self.coordinator.is_published() {
             record = record.published();
         }
-        let fits = restore(&record, &pending.change.document.graph, pending.change.dropping);
+        // Where a failure came between, this is no checkpoint that has closed all files.
+        let new = &pending.change.document.graph;
+        let fits =
+            compatible(&record, &in_force.graph, new).and_then(|()| restore(&record, new, pending.change.dropping));
         let bytes = fits.and_then(|_| self.chain.encode(&record).map_err(|error| error.failure()));
         let bytes = match bytes {
             Ok(bytes) => bytes,

@@ -102,7 +102,9 @@ impl JobManager {
         let leadership = leader::standby(&world.store, options.candidate(), &world.clock, say)
             .await
             .map_err(not_leading)?;
-        Self::lead(leadership, options, world).await
+        let manager = Self::lead(leadership, options, world).await?;
+        manager.jobs.recover().await;
+        Ok(manager)
     }
 
     /// As [`JobManager::start`], with another way to ask the last leader whether it lives.

@@ -163,7 +163,6 @@ impl Jobs {
 
 /// Whether the state of a job that is over can be that of another graph.
 fn fits((head, old): (&Record, &JobGraph), entry: &Entry, new: &JobGraph, dropping: Dropping) -> Result<(), Failure> {
-    compatible(old, new)?;
     let mut trial = head.clone();
     trial.taken_from = Some(Box::new(head.snapshots_of(old).clone()));
     // Whoever stopped it has waited for its commits.
@@ -172,6 +171,7 @@ fn fits((head, old): (&Record, &JobGraph), entry: &Entry, new: &JobGraph, droppi
     } else {
         trial
     };
+    compatible(&trial, old, new)?;
     restore(&trial, new, dropping).map(drop)
 }
 

@@ -95,6 +95,12 @@ impl<'a> Estate<'a> {
         self.nodes.get(name)
     }
 
+    /// The names of those that left anything.
+    pub(super) fn names(&self) -> BTreeSet<&'a str> {
+        let some = self.nodes.values().filter(|left| !left.is_nothing());
+        some.map(Left::name).collect()
+    }
+
     /// The names of those whose state is not among `taken`.
     pub(super) fn dropped(&self, taken: &BTreeSet<&str>, sources: &[SourceSnapshot]) -> BTreeSet<String> {
         let nodes = self.nodes.values().filter(|left| !left.is_nothing()).map(Left::name);

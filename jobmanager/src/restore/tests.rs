@@ -409,6 +409,31 @@ fn a_record_without_one_of_its_subtasks_is_not_restored() {
 }
 
 #[test]
+fn a_sink_may_write_elsewhere_once_all_is_published_and_not_before() {
+    let (old, mut new) = (graph(two()), graph(two()));
+    let Recipe::Sink(sink) = &mut new.vertices[2].chain.nodes[0].recipe else {
+        panic!("the third is the sink")
+    };
+    sink.options = json!({ "path": "elsewhere" });
+    let open = record(&old, 1);
+    let refused = compatible(&open, &old, &new).unwrap_err();
+    assert!(refused.message.contains("`out`"), "{}", refused.message);
+    assert!(compatible(&open.without_nodes(&["out"].into()), &old, &new).is_ok());
+}
+
+#[test]
+fn a_keyed_step_that_does_something_else_is_refused() {
+    let (old, mut new) = (graph(two()), graph(two()));
+    let Recipe::Dedup(dedup) = &mut new.vertices[1].chain.nodes[0].recipe else {
+        panic!("the second is keyed")
+    };
+    dedup.within_ms += 1;
+    let refused = compatible(&record(&old, 1), &old, &new).unwrap_err();
+    assert!(refused.message.contains("`seen`"), "{}", refused.message);
+    assert!(compatible(&record(&old, 1), &old, &old).is_ok());
+}
+
+#[test]
 fn edges_do_not_matter() {
     let (old, mut new) = (graph(two()), graph(two()));
     new.edges.push(planner::job::Edge {

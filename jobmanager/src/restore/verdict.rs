@@ -1,25 +1,26 @@
 //! Whether the state of one graph means the same in another.
 
+use std::collections::BTreeSet;
+
 use dataflow::Failure;
 use dataflow::recipe::{Node, Recipe};
 use planner::job::JobGraph;
 
 use super::Hand;
+use super::estate::Estate;
+use crate::store::Record;
 
 /// Looks at every node that both graphs have and that keeps something.
 ///
+/// A sink that has left nothing, because its files were closed and published, may do anything from now on.
+///
 /// # Errors
-/// Where one of them does something else now.
-pub fn compatible(old: &JobGraph, new: &JobGraph) -> Result<(), Failure> {
-    let nodes = |graph: &JobGraph| -> Vec<Node> {
-        let nodes = graph.vertices.iter().flat_map(|vertex| &vertex.chain.nodes);
-        nodes
-            .filter(|node| Hand::of(&node.recipe) != Hand::Nothing)
-            .cloned()
-            .collect()
-    };
-    let before = nodes(old);
-    let changed = nodes(new).into_iter().find(|node| {
+/// Where one of them does something else now, or the record cannot be read.
+pub fn compatible(head: &Record, in_force: &JobGraph, new: &JobGraph) -> Result<(), Failure> {
+    let estate = Estate::of(head, head.snapshots_of(in_force))?;
+    let left = estate.names();
+    let before = keepers(in_force, &left);
+    let changed = keepers(new, &left).into_iter().find(|node| {
         let known = before.iter().find(|known| known.name == node.name);
         known
             .is_some_and(|known| known.recipe != node.recipe || (keeps_rows(&node.recipe) && known.input != node.input))
@@ -30,6 +31,17 @@ pub fn compatible(old: &JobGraph, new: &JobGraph) -> Result<(), Failure> {
             "undo the change to go on where it was, give the step another name, give the datastream another `datastreamName`, or start anew with `--fresh`",
         )),
     }
+}
+
+/// The nodes whose state has a meaning.
+fn keepers<'a>(graph: &'a JobGraph, left: &BTreeSet<&str>) -> Vec<&'a Node> {
+    let nodes = graph.vertices.iter().flat_map(|vertex| &vertex.chain.nodes);
+    let keeps = |node: &&Node| match Hand::of(&node.recipe) {
+        Hand::Nothing => false,
+        Hand::Whole => left.contains(node.name.as_str()),
+        Hand::Keyed | Hand::Times | Hand::Splits => true,
+    };
+    nodes.filter(keeps).collect()
 }
 
 /// Whether what it keeps are rows as they came, or files of such rows.

@@ -110,9 +110,9 @@ impl Found {
     /// # Errors
     /// Where it cannot.
     pub fn fits(&self, new: &JobGraph, dropping: Dropping) -> Result<(), Failure> {
-        compatible(&self.document.graph, new)?;
         let mut trial = self.record.clone().published();
         trial.taken_from = Some(Box::new(self.graph().clone()));
+        compatible(&trial, &self.document.graph, new)?;
         restore(&trial, new, dropping).map(drop)
     }
 
