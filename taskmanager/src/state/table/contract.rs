@@ -244,12 +244,17 @@ fn check(budget: Option<usize>, acts: &[Act]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_table_in_memory_is_a_map(acts in acts()) {
         check(None, &acts);
     }
+}
+
+proptest! {
+    // Each subtask of each restore opens a database.
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, max_shrink_iters: 50, ..ProptestConfig::default() })]
 
     #[test]
     fn a_table_that_spills_is_a_map(acts in acts()) {
@@ -270,6 +275,22 @@ fn a_tiny_budget_makes_keys_go_to_disk_and_come_back() {
     world.scan(0);
     world.restore(3);
     world.scan(0);
+}
+
+/// A slot may be marked as touched by the key that was there before.
+#[test]
+fn a_key_that_comes_back_to_the_slot_of_a_removed_one_keeps_its_changes() {
+    let mut world = World::new(Some(TINY));
+    for round in 0..4 {
+        world.fold(&(0..120).collect::<Vec<_>>(), round);
+        world.freeze(true);
+        for number in 0..120 {
+            world.remove(&[number]);
+            world.fold(&[(number + 60) % 120], b'x');
+        }
+        world.freeze(true);
+        world.scan(0);
+    }
 }
 
 #[test]

@@ -254,10 +254,11 @@ impl<V: Values> Table<V> {
     fn touch(&mut self, slot: u32) {
         if self.touched.set(slot) {
             self.touched_slots.push(slot);
-            let found = &mut self.slots[slot as usize];
-            if found.disk == OnDisk::Same {
-                found.disk = OnDisk::Older;
-            }
+        }
+        // Even where the bit was set: it may be of the key that was there before.
+        let found = &mut self.slots[slot as usize];
+        if found.disk == OnDisk::Same {
+            found.disk = OnDisk::Older;
         }
     }
 
