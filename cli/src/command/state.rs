@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde_json::Value;
 use taskmanager::state::inspect::{Files, Held, StepState};
 
-use crate::args::{Kept, OutputForm, State};
+use crate::args::{Cluster, Kept, OutputForm, State};
+use crate::client::Client;
 use crate::exit::{Exit, Stop};
 use crate::output::{Table, bytes, count, plain, show};
 use crate::wiring;
@@ -20,7 +21,27 @@ pub(crate) async fn state(verb: &State, form: OutputForm) -> Result<Exit, Stop> 
         State::Ls { kept } => ls(kept, form).await.map(|()| Exit::Success),
         State::Get { kept, step, key } => get(kept, step, key, form).await,
         State::Verify { kept } => verify(kept, form).await,
+        State::Gc { name, dry_run, cluster } => gc(name.as_deref(), *dry_run, cluster, form)
+            .await
+            .map(|()| Exit::Success),
     }
+}
+
+async fn gc(name: Option<&str>, dry_run: bool, cluster: &Cluster, form: OutputForm) -> Result<(), Stop> {
+    let swept = Client::new(&cluster.cluster)?.sweep(name, dry_run).await?;
+    let verb = if dry_run { "would go" } else { "went" };
+    show(form, &swept, |swept| {
+        let mut text = String::new();
+        for one in swept {
+            let (records, objects) = (count(one.records.len() as u64), count(one.objects.len() as u64));
+            let _ = writeln!(text, "{}: {records} records and {objects} state files {verb}", one.job);
+            // What went is gone; what would go can still be looked at.
+            for object in one.objects.iter().filter(|_| dry_run) {
+                let _ = writeln!(text, "  {}", plain(object));
+            }
+        }
+        text
+    })
 }
 
 /// The head of a job's chain, and where its files are.
@@ -52,7 +73,8 @@ impl Checkpoint {
             }
         }
         let text = format!("there is no checkpoint of `{}` in {}", kept.name, kept.state);
-        Err(Stop::new(Exit::Refused, text).help("name the folder with --state: that of the job manager, or of `weir run`"))
+        Err(Stop::new(Exit::Refused, text)
+            .help("name the folder with --state: that of the job manager, or of `weir run`"))
     }
 
     fn parts(&self) -> Result<Vec<Part>, Stop> {
@@ -83,9 +105,9 @@ async fn head(store: &Arc<dyn Store>, name: &str) -> Result<Option<(String, Reco
         false => (1..=LIVES_MAX).map(|life| format!("{name}@{life}")).collect(),
     };
     for job in lives {
-        let id = job.parse().map_err(|error| {
-            Stop::from(Failure::fail(format!("`{name}` is no datastream")).because(&error))
-        })?;
+        let id = job
+            .parse()
+            .map_err(|error| Stop::from(Failure::fail(format!("`{name}` is no datastream")).because(&error)))?;
         let chain = Chain::new(Arc::clone(store), id, wiring::clock());
         match chain.head().await {
             Ok(Some((record, _))) => found = Some((job, record)),
@@ -166,7 +188,9 @@ async fn get(kept: &Kept, step: &str, key: &str, form: OutputForm) -> Result<Exi
     for part in parts.into_iter().filter(|part| part.step == step) {
         let (files, key) = (checkpoint.files.clone(), key.to_owned());
         let scope = Scope::root("state", tokio::runtime::Handle::current());
-        let held = scope.blocking(move || part.state.find(&files, |found| found == key)).await??;
+        let held = scope
+            .blocking(move || part.state.find(&files, |found| found == key))
+            .await??;
         let entry = |held: Held| Entry {
             subtask: part.subtask.clone(),
             state: held.state,
@@ -192,7 +216,11 @@ async fn get(kept: &Kept, step: &str, key: &str, form: OutputForm) -> Result<Exi
         }
         table.to_string()
     })?;
-    Ok(if entries.is_empty() { Exit::Failed } else { Exit::Success })
+    Ok(if entries.is_empty() {
+        Exit::Failed
+    } else {
+        Exit::Success
+    })
 }
 
 #[derive(Serialize)]
@@ -231,7 +259,12 @@ async fn verify(kept: &Kept, form: OutputForm) -> Result<Exit, Stop> {
                 Some(problem) => writeln!(text, "BAD  {step} {subtask} {cut}: {}", plain(problem)),
             };
         }
-        let _ = writeln!(text, "{} cuts of {}, {bad} bad", verdicts.len(), checkpoint.record.epoch);
+        let _ = writeln!(
+            text,
+            "{} cuts of {}, {bad} bad",
+            verdicts.len(),
+            checkpoint.record.epoch
+        );
         text
     })?;
     Ok(if bad > 0 { Exit::Failed } else { Exit::Success })

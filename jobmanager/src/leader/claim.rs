@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use dataflow::store::{Error as StoreError, Store};
@@ -10,6 +11,9 @@ use dataflow::time::Clock;
 use super::dial::dial;
 use super::term::{Action, Claim, Election, Event, Lock};
 use crate::store::{self, Created, Numbered};
+
+/// How often a standby looks whether the leader still lives: a lock or one small request.
+const STANDBY_PAUSE: Duration = Duration::from_millis(500);
 
 /// Who wants to lead.
 #[derive(Clone, Debug)]
@@ -102,6 +106,27 @@ pub async fn claim(store: &Arc<dyn Store>, candidate: Candidate, clock: &Arc<dyn
             Action::Refuse(claim) => return Err(led(store, claim.or(last))),
         };
         action = election.on(event, clock.now()).unwrap_or(Action::Probe);
+    }
+}
+
+/// Becomes the leader once nobody else is: waits for the end of the one that leads.
+///
+/// # Errors
+/// Where the store fails.
+pub async fn standby(
+    store: &Arc<dyn Store>,
+    candidate: Candidate,
+    clock: &Arc<dyn Clock>,
+    waiting: impl Fn(&Error),
+) -> Result<Leadership, Error> {
+    loop {
+        match claim(store, candidate.clone(), clock).await {
+            Err(led @ Error::Led { .. }) => {
+                waiting(&led);
+                clock.sleep(STANDBY_PAUSE).await;
+            }
+            outcome => return outcome,
+        }
     }
 }
 

@@ -10,5 +10,5 @@ mod term;
 #[cfg(test)]
 mod tests;
 
-pub use claim::{Candidate, Error, Leadership, claim};
+pub use claim::{Candidate, Error, Leadership, claim, standby};
 pub use term::{Action, Answer, Claim, Election, Event, Lock};

@@ -170,9 +170,10 @@ fn launch(common: &Common, handles: &[Handle], mut boxes: BTreeMap<SubtaskId, Ma
             deployment: Arc::clone(&common.deployment),
             plan: plan.clone(),
             share: common.share,
-            shelf: common.state.clone().map(|(store, copies)| {
-                Shelf::new(store, copies, Arc::clone(&common.site.clock), scope.clone())
-            }),
+            shelf: common
+                .state
+                .clone()
+                .map(|(store, copies)| Shelf::new(store, copies, Arc::clone(&common.site.clock), scope.clone())),
             scope: scope.clone(),
             mail: handle.mail.clone(),
             gauges: Arc::clone(&handle.gauges),

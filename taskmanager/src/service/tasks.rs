@@ -126,7 +126,9 @@ impl Tasks {
         self.cancel_where(now, |key| key.0 == job);
         self.newest.insert(job.clone(), generation);
         let jobs = self.running.keys().map(|(job, ..)| job).chain([&job]);
-        self.site.scratch.keep_copies_of(&jobs.map(ToString::to_string).collect());
+        self.site
+            .scratch
+            .keep_copies_of(&jobs.map(ToString::to_string).collect());
         for handle in deploy(deployment, &self.site) {
             let Identity {
                 job,

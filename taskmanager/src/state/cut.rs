@@ -3,8 +3,8 @@
 use dataflow::Failure;
 use serde_json::Value;
 
-use super::spill::Early;
 use super::format::{BLOCK_BYTES, Cleared, Kind, Place, bucket, write_cleared, write_head, write_value};
+use super::spill::Early;
 
 /// What is written at one barrier.
 #[derive(Debug, Default)]

@@ -210,7 +210,9 @@ fn part(rest: &mut &[u8]) -> Option<String> {
     let text = match tag {
         0x00 => "null".to_owned(),
         0x08 => (*take::<1>(&mut bytes)? == [1]).to_string(),
-        0x10 | 0x48..=0x4b => (u64::from_be_bytes(*take(&mut bytes)?) ^ (1 << 63)).cast_signed().to_string(),
+        0x10 | 0x48..=0x4b => (u64::from_be_bytes(*take(&mut bytes)?) ^ (1 << 63))
+            .cast_signed()
+            .to_string(),
         0x11 => u64::from_be_bytes(*take(&mut bytes)?).to_string(),
         0x30 => {
             let mut text = Vec::new();

@@ -34,10 +34,12 @@ pub(crate) use keeper::{Home, Keeper};
 pub(crate) use kept::Kept;
 pub use kept::objects;
 pub(crate) use restored::Restored;
+#[cfg(test)]
+pub(crate) use restored::Source;
 pub(crate) use scratch::Scratch;
-pub(crate) use spill::{Limits, Spill};
 pub(crate) use shelf::Shelf;
-pub(crate) use table::{Scan, Table, Values};
+pub(crate) use spill::{Limits, Spill};
+pub(crate) use table::{NONE, Scan, Table, Values};
 
 use std::ops::Range;
 

@@ -63,6 +63,15 @@ impl Source {
     }
 }
 
+#[cfg(test)]
+impl Source {
+    /// Of the same entries, only those of these key groups count.
+    pub(crate) fn limited(self, groups: Range<u32>) -> Self {
+        let groups = self.groups.start.max(groups.start)..self.groups.end.min(groups.end);
+        Self { groups, ..self }
+    }
+}
+
 /// A stream of entries, of which all count.
 impl From<Vec<u8>> for Source {
     fn from(bytes: Vec<u8>) -> Self {
@@ -247,11 +256,7 @@ fn out_of_order() -> Failure {
 
 type Wanted = (usize, Arc<Reference>, Range<u32>);
 
-async fn read_all(
-    shelf: &Shelf,
-    files: Vec<Wanted>,
-    to: &mpsc::Sender<Result<Read, Failure>>,
-) -> Result<(), Failure> {
+async fn read_all(shelf: &Shelf, files: Vec<Wanted>, to: &mpsc::Sender<Result<Read, Failure>>) -> Result<(), Failure> {
     let heads = futures::stream::iter(files).map(|(index, file, groups)| async move {
         let head = shelf.head(&file).await?;
         Ok::<_, Failure>((index, file, groups, Arc::new(head)))
@@ -259,7 +264,9 @@ async fn read_all(
     let heads: Vec<_> = heads.buffered(HEADS_AHEAD).try_collect().await?;
     let cleared = heads.iter().map(|(index, .., head)| (*index, head.cleared.clone()));
     let _ = to.send(Ok(Read::Cleared(cleared.collect()))).await;
-    let pieces = heads.into_iter().flat_map(|(index, file, groups, head)| pieces(index, &file, groups, &head));
+    let pieces = heads
+        .into_iter()
+        .flat_map(|(index, file, groups, head)| pieces(index, &file, groups, &head));
     let read = futures::stream::iter(pieces).map(|(index, piece)| async move {
         match piece {
             None => Ok(Read::End(index)),

@@ -49,7 +49,9 @@ impl Scratch {
             return;
         }
         for job in entries(&self.folder.join("copies")) {
-            let kept = job.file_name().is_some_and(|name| jobs.contains(&*name.to_string_lossy()));
+            let kept = job
+                .file_name()
+                .is_some_and(|name| jobs.contains(&*name.to_string_lossy()));
             if !kept && let Err(error) = fs::remove_dir_all(&job) {
                 tracing::debug!(%error, folder = %job.display(), "copies of state files stay");
             }
@@ -107,12 +109,16 @@ fn locked(folder: &Path) -> io::Result<File> {
 /// Takes away what processes that are gone have left.
 fn sweep(parent: &Path, own: &Path) {
     for folder in entries(parent) {
-        let is_one = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+        let is_one = folder
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
         if !is_one || folder == own {
             continue;
         }
         // Without its lock it is being made, or is not one of ours.
-        let Ok(lock) = File::options().write(true).open(folder.join(LOCK)) else { continue };
+        let Ok(lock) = File::options().write(true).open(folder.join(LOCK)) else {
+            continue;
+        };
         match lock.try_lock() {
             Ok(()) => {
                 if let Err(error) = fs::remove_dir_all(&folder) {
@@ -130,9 +136,12 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn unmade(folder: &Path, error: &io::Error) -> Failure {
-    Failure::retry(format!("the folder {} for spilled state cannot be made", folder.display()))
-        .because(error)
-        .help("name another one with `--state-dir`")
+    Failure::retry(format!(
+        "the folder {} for spilled state cannot be made",
+        folder.display()
+    ))
+    .because(error)
+    .help("name another one with `--state-dir`")
 }
 
 #[cfg(test)]

@@ -112,7 +112,9 @@ impl Shelf {
     /// Makes a file. Names are never used again.
     pub(super) async fn write(&self, object: &str, content: Content<'_>) -> Result<(), Failure> {
         match content {
-            Content::Parts(parts) if content.length() <= WHOLE_BYTES => self.create(object, parts.concat().into()).await?,
+            Content::Parts(parts) if content.length() <= WHOLE_BYTES => {
+                self.create(object, parts.concat().into()).await?
+            }
             Content::Parts(_) | Content::File(..) => {
                 self.patiently(|| upload(&*self.store, object, content)).await?;
             }
@@ -151,7 +153,10 @@ impl Shelf {
     }
 
     /// Tries again while it is not known what came of it.
-    async fn patiently<T, F: Future<Output = Result<T, Error>>>(&self, mut work: impl FnMut() -> F) -> Result<T, Error> {
+    async fn patiently<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        mut work: impl FnMut() -> F,
+    ) -> Result<T, Error> {
         let mut tries = 1;
         loop {
             match work().await {
@@ -248,9 +253,7 @@ impl Piece {
         let mut pieces: Vec<Self> = Vec::new();
         for (index, bytes) in head.blocks_of(groups) {
             match pieces.last_mut() {
-                Some(piece)
-                    if piece.range().end == bytes.start && bytes.end - piece.range().start <= PIECE_BYTES =>
-                {
+                Some(piece) if piece.range().end == bytes.start && bytes.end - piece.range().start <= PIECE_BYTES => {
                     piece.blocks.push((index, bytes));
                 }
                 _ => pieces.push(Self {

@@ -16,8 +16,8 @@ use dataflow::{Failure, Scope};
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
-use super::{KeyGroups, Scratch, Shelf, Spill, Values};
 use super::spill::Limits;
+use super::{KeyGroups, Scratch, Shelf, Spill, Values};
 
 /// Objects in memory. They are never created twice.
 #[derive(Clone, Debug, Default)]
@@ -208,9 +208,6 @@ pub(super) fn shelf(objects: &Objects, runtime: &Runtime, copies: Option<std::pa
 /// Room on disk for tables of at most so many bytes.
 pub(super) fn spill(folder: &std::path::Path, name: &str, groups: &KeyGroups, tables: usize) -> Spill {
     let scratch = Arc::new(Scratch::new(folder.to_owned(), name));
-    let limits = Limits {
-        tables,
-        cache: 1 << 20,
-    };
+    let limits = Limits { tables, cache: 1 << 20 };
     Spill::new(scratch, "spill".to_owned(), groups.clone(), limits)
 }

@@ -86,8 +86,13 @@ impl Stage {
 
     fn held(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let live = self.table.live();
-        live.map(|slot| (self.table.key(slot).to_vec(), self.table.values().0[slot as usize].clone()))
-            .collect()
+        live.map(|slot| {
+            (
+                self.table.key(slot).to_vec(),
+                self.table.values().0[slot as usize].clone(),
+            )
+        })
+        .collect()
     }
 
     /// Two cuts in files, of some blocks each.
@@ -118,7 +123,11 @@ fn large_cuts_are_files_with_names_and_small_ones_stand_in_the_snapshot() {
 
     stage.table.clear();
     let kept = stage.freeze();
-    assert_eq!(stage.read(&kept, &all()), Ok(BTreeMap::new()), "what was cleared does not come back");
+    assert_eq!(
+        stage.read(&kept, &all()),
+        Ok(BTreeMap::new()),
+        "what was cleared does not come back"
+    );
 }
 
 #[test]
@@ -156,7 +165,11 @@ fn no_flipped_bit_of_a_file_goes_unnoticed() {
         let name = &names[turn % names.len()];
         let sound = stage.objects.all.lock()[name].clone();
         // The heads are small: half of the turns are theirs.
-        let at = if turn % 4 < 2 { random(sound.len().min(1024)) } else { random(sound.len()) };
+        let at = if turn % 4 < 2 {
+            random(sound.len().min(1024))
+        } else {
+            random(sound.len())
+        };
         let mut bytes = sound.to_vec();
         bytes[at] ^= 1 << random(8);
         stage.objects.all.lock().insert(name.clone(), bytes.into());
@@ -191,10 +204,18 @@ fn a_missing_a_shortened_and_a_foreign_file_are_named() {
     let sound = stage.objects.all.lock().clone();
     let checks: [(&str, Option<Bytes>, &str); 5] = [
         (first, None, "is missing"),
-        (first, Some(sound[first].slice(..sound[first].len() - 1)), "block 4 of 4 has"),
+        (
+            first,
+            Some(sound[first].slice(..sound[first].len() - 1)),
+            "block 4 of 4 has",
+        ),
         (first, Some(sound[second].clone()), "has"),
         (second, Some(Bytes::new()), "the head has 0 bytes"),
-        (second, Some(Bytes::from(vec![b'x'; sound[second].len()])), "does not begin as a state file does"),
+        (
+            second,
+            Some(Bytes::from(vec![b'x'; sound[second].len()])),
+            "does not begin as a state file does",
+        ),
     ];
     for (name, bytes, says) in checks {
         match bytes {
@@ -202,7 +223,10 @@ fn a_missing_a_shortened_and_a_foreign_file_are_named() {
             None => stage.objects.all.lock().remove(name),
         };
         let failure = stage.read(&kept, &all()).unwrap_err();
-        assert!(failure.message.contains(name) && failure.message.contains(says), "{failure}");
+        assert!(
+            failure.message.contains(name) && failure.message.contains(says),
+            "{failure}"
+        );
         assert_eq!(failure.disposition, Disposition::Fail);
         *stage.objects.all.lock() = sound.clone();
     }
@@ -223,7 +247,11 @@ fn an_outcome_that_is_not_known_is_tried_again() {
 fn a_name_that_is_taken_is_not_written_over() {
     let mut stage = Stage::new(None);
     let foreign = Bytes::from_static(b"foreign");
-    stage.objects.all.lock().insert("gen-1.1/att-1/3-1.cut".to_owned(), foreign.clone());
+    stage
+        .objects
+        .all
+        .lock()
+        .insert("gen-1.1/att-1/3-1.cut".to_owned(), foreign.clone());
     stage.set(0..4000, 200, b'a');
     let mut cut = Cut::new(1);
     stage.table.freeze(&mut cut, &all());
@@ -257,7 +285,11 @@ fn old_cuts_are_left_behind_and_those_that_are_needed_stay_a_small_multiple_of_t
     let mut stage = Stage::new(None);
     stage.set(0..4000, 100, b'a');
     stage.freeze();
-    let live: usize = stage.held().iter().map(|(key, value)| key.len() + value.len() + 24).sum();
+    let live: usize = stage
+        .held()
+        .iter()
+        .map(|(key, value)| key.len() + value.len() + 24)
+        .sum();
     let mut random = numbers(7);
     for round in 0..300_u32 {
         let from = u32::try_from(random(3900)).unwrap();
@@ -303,7 +335,11 @@ fn small_cuts_that_become_many_become_a_file() {
     for round in 0..40_u32 {
         stage.set(round..round + 2, 100, b'b');
         let kept = stage.freeze();
-        let inline: usize = kept.cuts.iter().filter(|cut| !serde_json::to_string(cut).unwrap().contains("object")).count();
+        let inline: usize = kept
+            .cuts
+            .iter()
+            .filter(|cut| !serde_json::to_string(cut).unwrap().contains("object"))
+            .count();
         assert!(serde_json::to_string(&kept).unwrap().len() < 100 << 10);
         assert!(inline < 6, "{inline}");
         assert_eq!(stage.read(&kept, &all()), Ok(stage.held()));
@@ -315,7 +351,10 @@ fn a_file_with_a_key_group_twice_over_names_it_for_each_part_that_took_a_part_of
     let (stage, kept) = Stage::with_files(None);
     let groups = KeyGroups::of(1, 2, GROUPS);
     let (_, cuts) = Kept::restore(vec![kept], Some(&shelf(&stage.objects, &stage.runtime, None)), &groups).unwrap();
-    let again = Kept { cuts, note: Some(json!({"cut": stage.cuts})) };
+    let again = Kept {
+        cuts,
+        note: Some(json!({"cut": stage.cuts})),
+    };
     // Though a subtask with all groups reads it now, what the other half held is not this part's to say.
     let read = stage.read(&again, &all()).unwrap();
     assert!(!read.is_empty() && read.len() < stage.held().len());

@@ -37,7 +37,8 @@ pub(crate) struct Outcome {
 /// Typed rows.
 pub(crate) fn typed(schema: &SchemaRef, lines: &[&str]) -> RecordBatch {
     let text = lines.join("\n");
-    let mut reader = ReaderBuilder::new(Arc::clone(schema)).build(text.as_bytes()).unwrap();
+    let reader = ReaderBuilder::new(Arc::clone(schema)).with_batch_size(lines.len().max(1));
+    let mut reader = reader.build(text.as_bytes()).unwrap();
     reader.next().unwrap().unwrap()
 }
 
@@ -119,7 +120,7 @@ pub(crate) fn check(node: &Node, rows: &RecordBatch, expected: &[&str], dead: &[
     }
 }
 
-fn picture(rows: &RecordBatch) -> Vec<String> {
+pub(crate) fn picture(rows: &RecordBatch) -> Vec<String> {
     let schema = rows.schema();
     let user: Vec<usize> = (0..rows.num_columns())
         .filter(|index| !columns::is_reserved(schema.field(*index).name()))
@@ -142,7 +143,8 @@ fn picture(rows: &RecordBatch) -> Vec<String> {
         let raw = raw
             .as_ref()
             .map(|raw| String::from_utf8_lossy(raw.value(row)).into_owned());
-        let time = time.as_ref().map(|time| format!("@{}", time.value(row)));
+        let time = time.as_ref().filter(|time| time.is_valid(row));
+        let time = time.map(|time| format!("@{}", time.value(row)));
         let line = Some(line).filter(|line| !line.is_empty() && line != "{}");
         [time, line, raw].into_iter().flatten().collect::<Vec<_>>().join(" ")
     });
@@ -157,7 +159,7 @@ fn origins(rows: &RecordBatch) -> Vec<String> {
         .collect()
 }
 
-fn letters(rows: &RecordBatch) -> Vec<String> {
+pub(super) fn letters(rows: &RecordBatch) -> Vec<String> {
     let text = |name: &str| rows.column_by_name(name).unwrap().as_string::<i32>().clone();
     let (split, error) = (text("split"), text("error"));
     let position = rows

@@ -60,7 +60,12 @@ impl List {
             KeptCut::Inline(inline) => Some((inline.length(), inline.groups())),
             KeptCut::File(_) => None,
         };
-        let sum: usize = self.cuts.iter().filter_map(|(_, cut)| inline(cut)).map(|(length, _)| length).sum();
+        let sum: usize = self
+            .cuts
+            .iter()
+            .filter_map(|(_, cut)| inline(cut))
+            .map(|(length, _)| length)
+            .sum();
         let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
         if sum <= INLINE_MAX {
             return runs;

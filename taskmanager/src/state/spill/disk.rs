@@ -32,7 +32,9 @@ type Dropped = Arc<RwLock<HashSet<[u8; 4]>>>;
 
 impl std::fmt::Debug for Disk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Disk").field("folder", &self.folder).finish_non_exhaustive()
+        f.debug_struct("Disk")
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
     }
 }
 
@@ -160,17 +162,23 @@ impl Run<'_> {
             self.delete(&gone)?;
         }
         self.begin(key)?;
-        self.writer.put(&self.full, value).map_err(|error| self.disk.unwritten(&error))
+        self.writer
+            .put(&self.full, value)
+            .map_err(|error| self.disk.unwritten(&error))
     }
 
     fn delete(&mut self, key: &[u8]) -> Result<(), Failure> {
         self.begin(key)?;
-        self.writer.delete(&self.full).map_err(|error| self.disk.unwritten(&error))
+        self.writer
+            .delete(&self.full)
+            .map_err(|error| self.disk.unwritten(&error))
     }
 
     fn begin(&mut self, key: &[u8]) -> Result<(), Failure> {
         if !self.is_open {
-            self.writer.open(&self.file).map_err(|error| self.disk.unwritten(&error))?;
+            self.writer
+                .open(&self.file)
+                .map_err(|error| self.disk.unwritten(&error))?;
             self.is_open = true;
         }
         self.full.clear();
@@ -238,7 +246,10 @@ fn options(cache: usize, dropped: &Dropped) -> Options {
 }
 
 fn broken(what: &str, folder: &Path, error: &rocksdb::Error) -> Failure {
-    Failure::retry(format!("state that does not fit into memory {what} in {}", folder.display()))
-        .because(error)
-        .help("check that there is space, or name another folder with `--state-dir`; a restart reads the checkpoint again")
+    Failure::retry(format!(
+        "state that does not fit into memory {what} in {}",
+        folder.display()
+    ))
+    .because(error)
+    .help("check that there is space, or name another folder with `--state-dir`; a restart reads the checkpoint again")
 }

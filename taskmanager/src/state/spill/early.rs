@@ -30,11 +30,9 @@ impl Early {
         };
         match write() {
             Ok(()) => Ok(Self { path, head, encoded }),
-            Err(error) => Err(
-                Failure::retry(format!("state cannot be spilled to {}", path.display()))
-                    .because(&error)
-                    .help("free some space there, or name another folder with `--state-dir`"),
-            ),
+            Err(error) => Err(Failure::retry(format!("state cannot be spilled to {}", path.display()))
+                .because(&error)
+                .help("free some space there, or name another folder with `--state-dir`")),
         }
     }
 

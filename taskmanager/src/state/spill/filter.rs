@@ -41,7 +41,10 @@ impl Part {
     }
 
     /// The high bits give the block, the low ones the bits in it.
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves of a hash are what is used")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the two halves of a hash are what is used"
+    )]
     fn place(&self, hash: u64) -> (usize, [u32; WORDS]) {
         let block = ((hash >> 32) * self.blocks.len() as u64) >> 32;
         let low = hash as u32;
@@ -66,7 +69,10 @@ impl Filter {
             return;
         }
         if self.parts.last().is_none_or(|part| part.room == 0) {
-            let keys = self.parts.last().map_or(FIRST_KEYS, |part| part.blocks.len() * WORDS * 32 / BITS_PER_KEY * 2);
+            let keys = self
+                .parts
+                .last()
+                .map_or(FIRST_KEYS, |part| part.blocks.len() * WORDS * 32 / BITS_PER_KEY * 2);
             self.parts.push(Part::new(keys));
         }
         let part = self.parts.last_mut().expect("there is one, or it was made just now");
@@ -94,7 +100,9 @@ mod tests {
         let hash = |number: u64| dataflow::key::hash(&number.to_be_bytes());
         (0..300_000).for_each(|number| filter.add(hash(number)));
         assert!((0..300_000).all(|number| filter.may_hold(hash(number))));
-        let wrong = (300_000..400_000).filter(|number| filter.may_hold(hash(*number))).count();
+        let wrong = (300_000..400_000)
+            .filter(|number| filter.may_hold(hash(*number)))
+            .count();
         assert!(wrong < 5_000, "{wrong} of 100000");
         assert!(filter.bytes() < 300_000 * 3, "{}", filter.bytes());
     }

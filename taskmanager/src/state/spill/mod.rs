@@ -206,7 +206,11 @@ impl Spilled {
     }
 
     /// The values of these keys, which are sorted; none where there is none.
-    pub(super) fn get(&self, keys: &[&[u8]], take: impl FnMut(usize, &[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
+    pub(super) fn get(
+        &self,
+        keys: &[&[u8]],
+        take: impl FnMut(usize, &[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         match &self.disk {
             Some(disk) => disk.get(self.id, keys, take),
             None => Ok(()),

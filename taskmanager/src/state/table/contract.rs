@@ -178,7 +178,9 @@ impl World {
             let groups = KeyGroups::of(index, parallelism, GROUPS);
             let (restored, cuts) = Kept::restore(self.checkpoint.0.clone(), Some(&shelf), &groups).unwrap();
             let name = format!("{}-{index}", self.attempts);
-            let spill = self.budget.map(|budget| spill(self.folder.path(), &name, &groups, budget));
+            let spill = self
+                .budget
+                .map(|budget| spill(self.folder.path(), &name, &groups, budget));
             let mut table = table(spill.as_ref());
             let read = restored.each(&groups, |entry| {
                 assert_eq!((entry.place.state, entry.place.namespace), (1, -7));

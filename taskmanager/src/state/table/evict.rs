@@ -40,7 +40,9 @@ impl<V: Values> Table<V> {
         }
         self.unseen = 0;
         let bytes = self.bytes();
-        let Some(spilled) = &mut self.spilled else { return Ok(()) };
+        let Some(spilled) = &mut self.spilled else {
+            return Ok(());
+        };
         let full = spilled.account(bytes);
         // All parts grow at about the same time, by doubling.
         let full = full || (grows && bytes * 8 / 5 > spilled.budget());
@@ -75,7 +77,9 @@ impl<V: Values> Table<V> {
             leaving.extend(chosen.take(room));
         }
         self.sort(&mut leaving);
-        let Some(mut spilled) = self.spilled.take() else { return Ok(()) };
+        let Some(mut spilled) = self.spilled.take() else {
+            return Ok(());
+        };
         let touched = |slot: &u32| self.touched.has(*slot);
         let early: Vec<u32> = leaving.iter().copied().filter(touched).collect();
         let outcome = if early.is_empty() {
@@ -128,7 +132,9 @@ impl<V: Values> Table<V> {
 
     /// By their keys. What all keys begin with is not compared, and most others by eight bytes that are at hand.
     fn sort(&self, slots: &mut Vec<u32>) {
-        let Some(first) = slots.first().map(|slot| self.key(*slot)) else { return };
+        let Some(first) = slots.first().map(|slot| self.key(*slot)) else {
+            return;
+        };
         let same = |slot: &u32| self.key(*slot).iter().zip(first).take_while(|(a, b)| a == b).count();
         let common = slots.iter().map(same).min().unwrap_or(0);
         let prefix = |slot: u32| {
@@ -145,10 +151,12 @@ impl<V: Values> Table<V> {
 
     /// Brings those of these keys back that are on disk. They count as they were: who asked for them touches them.
     pub(super) fn load<'a>(&mut self, keys: impl Iterator<Item = &'a [u8]>) -> Result<(), Failure> {
-        let Some(mut spilled) = self.spilled.take() else { return Ok(()) };
+        let Some(mut spilled) = self.spilled.take() else {
+            return Ok(());
+        };
         let elsewhere = |key: &&[u8]| {
             let hash = key::hash(key);
-            spilled.may_hold(hash, key) && self.find(hash, key).is_none()
+            spilled.may_hold(hash, key) && self.seek(hash, key).is_none()
         };
         let mut wanted: Vec<&[u8]> = keys.filter(elsewhere).collect();
         wanted.sort_unstable();

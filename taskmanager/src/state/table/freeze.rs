@@ -59,7 +59,11 @@ impl<V: Values> Table<V> {
         if std::mem::take(&mut self.anew) {
             self.cycle = Cycle::new(cut.number());
         }
-        let early = self.spilled.as_mut().map(|spilled| spilled.take_early()).unwrap_or_default();
+        let early = self
+            .spilled
+            .as_mut()
+            .map(|spilled| spilled.take_early())
+            .unwrap_or_default();
         let has_early = !early.is_empty();
         early.into_iter().for_each(|early| cut.early(early));
         for (group, key) in std::mem::take(&mut self.removed).iter() {
@@ -133,7 +137,7 @@ impl<V: Values> Table<V> {
         let stopped = spilled.each(after.as_deref(), |key, value| {
             let hash = key::hash(key);
             // What is in memory, and what is no more, is not as the disk says.
-            if self.find(hash, key).is_none() && !spilled.is_buried(key) {
+            if self.seek(hash, key).is_none() && !spilled.is_buried(key) {
                 cut.put(place(groups.group(hash)), key, |out| out.extend_from_slice(value));
             }
             cut.len() < end

@@ -26,6 +26,9 @@ use super::spill::{Spill, Spilled};
 use arena::{Bits, KeyList};
 use freeze::Cycle;
 
+/// No slot: [`Table::find_all`] has not found the key.
+pub(crate) const NONE: u32 = u32::MAX;
+
 /// The values of a table: one for each slot, laid out by column.
 pub(crate) trait Values: Send {
     /// Makes room for `slots` slots; new ones are as a key begins.
@@ -168,20 +171,62 @@ impl<V: Values> Table<V> {
     /// # Errors
     /// State that cannot be read.
     pub(crate) fn slots(&mut self, keys: &Keys, rows: &[u32], out: &mut Vec<u32>) -> Result<(), Failure> {
+        self.entries(rows.iter().map(|row| keys.row(*row as usize)), out)
+    }
+
+    /// The slots of these keys, as [`Table::slots`] gives them.
+    ///
+    /// # Errors
+    /// State that cannot be read.
+    pub(crate) fn entries<'a>(
+        &mut self,
+        keys: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+        out: &mut Vec<u32>,
+    ) -> Result<(), Failure> {
         out.clear();
-        out.reserve(rows.len());
-        self.make_room(rows.len())?;
+        out.reserve(keys.len());
+        self.make_room(keys.len())?;
         if self.is_spilled() {
-            self.load(rows.iter().map(|row| keys.row(*row as usize)))?;
+            self.load(keys.clone())?;
         }
-        for row in rows {
-            let key = keys.row(*row as usize);
+        for key in keys {
             let slot = self.slot(key::hash(key), key);
             self.touch(slot);
             out.push(slot);
         }
         self.values.grow(self.slots.len());
         Ok(())
+    }
+
+    /// The slots of these keys, [`NONE`] where there is none: nothing is made, nothing counts as touched. Slots that were
+    /// given before are not to be used any more where the table spills.
+    ///
+    /// # Errors
+    /// State that cannot be read.
+    pub(crate) fn find_all<'a>(
+        &mut self,
+        keys: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+        out: &mut Vec<u32>,
+    ) -> Result<(), Failure> {
+        out.clear();
+        self.make_room(keys.len())?;
+        if self.is_spilled() {
+            self.load(keys.clone())?;
+        }
+        out.extend(keys.map(|key| self.seek(key::hash(key), key).unwrap_or(NONE)));
+        Ok(())
+    }
+
+    /// The slot of one key, if there is one. As [`Table::find_all`] of one key.
+    ///
+    /// # Errors
+    /// State that cannot be read.
+    pub(crate) fn find(&mut self, key: &[u8]) -> Result<Option<u32>, Failure> {
+        self.make_room(1)?;
+        if self.is_spilled() {
+            self.load(std::iter::once(key))?;
+        }
+        Ok(self.seek(key::hash(key), key))
     }
 
     /// The slot of one key, made where there was none, and touched. As [`Table::slots`] of one row.
@@ -200,7 +245,7 @@ impl<V: Values> Table<V> {
     }
 
     /// The slot of a key in memory.
-    fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
+    fn seek(&self, hash: u64, key: &[u8]) -> Option<u32> {
         let (slots, bytes) = (&self.slots, &self.keys);
         let same = |slot: &u32| {
             let found = &slots[*slot as usize];
@@ -210,7 +255,7 @@ impl<V: Values> Table<V> {
     }
 
     fn slot(&mut self, hash: u64, key: &[u8]) -> u32 {
-        match self.find(hash, key) {
+        match self.seek(hash, key) {
             Some(slot) => slot,
             None => {
                 let buried = self.spilled.as_mut().is_some_and(|spilled| spilled.raise(key));
@@ -251,7 +296,8 @@ impl<V: Values> Table<V> {
         slot
     }
 
-    fn touch(&mut self, slot: u32) {
+    /// What is at a slot has changed, though nobody asked for it by [`Table::slots`].
+    pub(crate) fn touch(&mut self, slot: u32) {
         if self.touched.set(slot) {
             self.touched_slots.push(slot);
         }
@@ -266,6 +312,11 @@ impl<V: Values> Table<V> {
     pub(crate) fn key(&self, slot: u32) -> &[u8] {
         let slot = &self.slots[slot as usize];
         &self.keys[slot.start..slot.start + slot.length as usize]
+    }
+
+    /// The key group of a slot's key.
+    pub(crate) fn group(&self, slot: u32, groups: &KeyGroups) -> u16 {
+        groups.group(self.slots[slot as usize].hash)
     }
 
     /// The slots that hold a key in memory: all of a table that does not spill. See [`Table::scan`] for the others.
@@ -359,7 +410,7 @@ impl<V: Values> Table<V> {
                 self.values.decode(slot, value)
             }
             None => {
-                if let Some(slot) = self.find(hash, key) {
+                if let Some(slot) = self.seek(hash, key) {
                     self.remove(slot, groups);
                     self.removed = KeyList::default();
                 }

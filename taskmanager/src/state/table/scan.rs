@@ -40,7 +40,11 @@ impl<V: Values> Table<V> {
     pub(crate) fn scan(&mut self, scan: &mut Scan, out: &mut Vec<u32>) -> Result<bool, Failure> {
         out.clear();
         for slot in std::mem::take(&mut scan.shown) {
-            if self.slots.get(slot as usize).is_some_and(|slot| slot.role == Role::Shown) {
+            if self
+                .slots
+                .get(slot as usize)
+                .is_some_and(|slot| slot.role == Role::Shown)
+            {
                 self.release(slot);
             }
         }
@@ -74,10 +78,12 @@ impl<V: Values> Table<V> {
     }
 
     fn show_disk(&mut self, after: Option<&[u8]>, out: &mut Vec<u32>) -> Result<Option<Vec<u8>>, Failure> {
-        let Some(spilled) = self.spilled.as_ref() else { return Ok(None) };
+        let Some(spilled) = self.spilled.as_ref() else {
+            return Ok(None);
+        };
         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
         let stopped = spilled.each(after, |key, value| {
-            if self.find(key::hash(key), key).is_none() && !spilled.is_buried(key) {
+            if self.seek(key::hash(key), key).is_none() && !spilled.is_buried(key) {
                 bytes.extend_from_slice(key);
                 let key_end = bytes.len();
                 bytes.extend_from_slice(value);

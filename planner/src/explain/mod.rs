@@ -1,10 +1,14 @@
 //! The text form of each stage: stable, so that goldens compare it, and made for people.
 
+mod recipe;
+
 use std::fmt::Write;
 
 use arrow_schema::Schema;
 use dataflow::expr::field_type_name;
-use dataflow::recipe::{Format, Partition, Port, Recipe, Role, Sink, Target};
+use dataflow::recipe::{Partition, Port, Target};
+
+use recipe::{recipe, sink};
 
 use crate::job::{JobGraph, Restart, Settings};
 use crate::logical::LogicalPlan;
@@ -14,10 +18,10 @@ use crate::logical::LogicalPlan;
 pub fn logical(plan: &LogicalPlan) -> String {
     let mut out = head(&plan.name, plan.contact.as_deref(), &plan.settings);
     for node in &plan.nodes {
-        let inputs: Vec<&str> = node
+        let inputs: Vec<String> = node
             .inputs
             .iter()
-            .map(|input| plan.nodes[*input].name.as_str())
+            .map(|input| format!("{}{}", plan.nodes[input.node].name, port(input.port)))
             .collect();
         let from = if inputs.is_empty() {
             String::new()
@@ -115,86 +119,6 @@ fn head(name: &str, contact: Option<&str>, settings: &Settings) -> String {
     out
 }
 
-fn recipe(out: &mut String, depth: usize, recipe: &Recipe) {
-    match recipe {
-        Recipe::Source(source) => {
-            line(out, depth, &format!("source {} {}", source.connector, source.options));
-            source
-                .format
-                .iter()
-                .for_each(|format| line(out, depth, &formatted(format)));
-            if let Some(columns) = &source.columns {
-                line(out, depth, &format!("reads {}", listed(columns)));
-            }
-        }
-        Recipe::Decode(decode) => line(out, depth, &format!("decode {}", formatted(&decode.format))),
-        Recipe::EventTime(time) => {
-            let field = time
-                .field
-                .as_ref()
-                .map_or_else(|| "of the source".to_owned(), ToString::to_string);
-            let idle = time
-                .idle_timeout_ms
-                .map(|ms| format!(", idle after {ms}ms"))
-                .unwrap_or_default();
-            let disorder = time.max_out_of_orderness_ms;
-            line(
-                out,
-                depth,
-                &format!("event time {field}, up to {disorder}ms out of order{idle}"),
-            );
-        }
-        Recipe::Dedup(_) | Recipe::Aggregate(_) | Recipe::TopN(_) | Recipe::Delay(_) | Recipe::RateLimit(_) => {
-            line(out, depth, recipe.name());
-        }
-        Recipe::Filter(filter) => line(out, depth, &format!("filter {}", filter.predicate.sql)),
-        Recipe::Select(select) => {
-            for projection in &select.projections {
-                line(
-                    out,
-                    depth,
-                    &format!("select {} = {}", projection.name, projection.expression.sql),
-                );
-            }
-        }
-        Recipe::Drop(drop) => {
-            let paths: Vec<String> = drop.paths.iter().map(ToString::to_string).collect();
-            line(out, depth, &format!("drop {}", paths.join(", ")));
-        }
-        Recipe::Unnest(unnest) => line(out, depth, &format!("unnest {}", unnest.path)),
-        Recipe::Sample(sample) => {
-            let by = sample.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
-            line(
-                out,
-                depth,
-                &format!("sample {}{by}, seed {}", sample.share, sample.seed),
-            );
-        }
-        Recipe::Sink(of) => sink(out, depth, of),
-    }
-}
-
-fn sink(out: &mut String, depth: usize, sink: &Sink) {
-    let role = match sink.role {
-        Role::Sink => "sink",
-        Role::Archive => "archive",
-        Role::DeadLetter => "dead letters to",
-    };
-    line(out, depth, &format!("{role} {} {}", sink.connector, sink.options));
-    sink.format
-        .iter()
-        .for_each(|format| line(out, depth, &formatted(format)));
-}
-
-fn formatted(format: &Format) -> String {
-    let options = if format.options.as_object().is_none_or(serde_json::Map::is_empty) {
-        String::new()
-    } else {
-        format!(" {}", format.options)
-    };
-    format!("format {}{options}", format.name)
-}
-
 fn columns(out: &mut String, depth: usize, schema: &Schema) {
     if schema.fields().is_empty() {
         return;
@@ -208,14 +132,6 @@ fn columns(out: &mut String, depth: usize, schema: &Schema) {
     };
     let fields: Vec<String> = schema.fields().iter().map(shown).collect();
     line(out, depth, &format!("-> {}", fields.join(", ")));
-}
-
-fn listed(names: &[String]) -> String {
-    if names.is_empty() {
-        "no columns".to_owned()
-    } else {
-        names.join(", ")
-    }
 }
 
 fn targets(targets: &[(Port, Target)]) -> String {
@@ -237,6 +153,15 @@ fn targets(targets: &[(Port, Target)]) -> String {
         String::new()
     } else {
         format!(" -> {}", shown.join(", "))
+    }
+}
+
+/// What stands behind the name of a node that is read by another output than that of its rows.
+fn port(port: Port) -> &'static str {
+    match port {
+        Port::Main => "",
+        Port::Late => ".late",
+        Port::Dead => ".dead",
     }
 }
 
