@@ -29,7 +29,6 @@ mod testing;
 mod tests;
 
 pub(crate) use cut::Cut;
-pub(crate) use format::Entry;
 pub(crate) use keeper::{Home, Keeper};
 pub(crate) use kept::Kept;
 pub use kept::objects;

@@ -279,22 +279,6 @@ fn a_tiny_budget_makes_keys_go_to_disk_and_come_back() {
     world.scan(0);
 }
 
-/// A slot may be marked as touched by the key that was there before.
-#[test]
-fn a_key_that_comes_back_to_the_slot_of_a_removed_one_keeps_its_changes() {
-    let mut world = World::new(Some(TINY));
-    for round in 0..4 {
-        world.fold(&(0..120).collect::<Vec<_>>(), round);
-        world.freeze(true);
-        for number in 0..120 {
-            world.remove(&[number]);
-            world.fold(&[(number + 60) % 120], b'x');
-        }
-        world.freeze(true);
-        world.scan(0);
-    }
-}
-
 #[test]
 fn what_is_removed_and_there_again_within_one_interval_is_there_after_a_restore() {
     for budget in [None, Some(TINY)] {
