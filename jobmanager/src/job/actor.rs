@@ -247,7 +247,7 @@ impl Actor {
         let since = context.clock.wall();
         let sweep_at = sweeping::first(context.clock.now());
         let mut history = History::begin(since);
-        history.inherit(head.as_ref().map_or(&[], |head| &head.exceptions));
+        history.inherit(head.as_ref().map_or(&[], |head| head.exceptions.as_slice()));
         Self {
             since,
             context,
@@ -414,7 +414,7 @@ impl Actor {
             Report::Committed(epoch) => {
                 self.coordinate(checkpoint::Event::Committed {
                     subtask,
-                    epoch: dataflow::id::Epoch(epoch),
+                    epoch: Epoch(epoch),
                 });
             }
             Report::SplitsWanted => self.read_on(subtask, source::Event::Wanted(subtask)),

@@ -10,7 +10,7 @@ use crate::rest::types::Holder;
 pub(super) type Times = Vec<(SubtaskId, Option<i64>)>;
 
 /// The lowest time of a step, and whose it is, where others have come further.
-pub(super) fn held(times: &Times) -> (Option<i64>, Option<String>) {
+pub(super) fn held(times: &[(SubtaskId, Option<i64>)]) -> (Option<i64>, Option<String>) {
     let Some((lowest, time)) = times.iter().min_by_key(|(_, time)| *time) else {
         return (None, None);
     };
@@ -38,7 +38,7 @@ impl Actor {
         let givers = vertices.flat_map(|vertex| {
             let nodes = vertex.chain.nodes.iter();
             let givers = nodes.filter(|node| matches!(node.recipe, Recipe::EventTime(_)));
-            givers.map(|node| (vertex.id, node.name.as_str()))
+            givers.map(move |node| (vertex.id, node.name.as_str()))
         });
         let all = givers.flat_map(|(vertex, step)| {
             let times = self.times(vertex, step);
@@ -77,14 +77,14 @@ mod tests {
 
     #[test]
     fn whoever_is_furthest_back_holds_the_step_up_and_silence_is_before_all_time() {
-        assert_eq!(held(&vec![]), (None, None));
-        assert_eq!(held(&vec![(id(0), Some(7)), (id(1), Some(7))]), (Some(7), None));
+        assert_eq!(held(&[]), (None, None));
+        assert_eq!(held(&[(id(0), Some(7)), (id(1), Some(7))]), (Some(7), None));
         assert_eq!(
-            held(&vec![(id(0), Some(7)), (id(1), Some(-3))]),
+            held(&[(id(0), Some(7)), (id(1), Some(-3))]),
             (Some(-3), Some("sub-0.1".to_owned()))
         );
         assert_eq!(
-            held(&vec![(id(0), None), (id(1), Some(5))]),
+            held(&[(id(0), None), (id(1), Some(5))]),
             (None, Some("sub-0.0".to_owned()))
         );
     }
