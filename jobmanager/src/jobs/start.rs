@@ -102,6 +102,19 @@ impl JobManager {
         let leadership = leader::standby(&world.store, options.candidate(), &world.clock, say)
             .await
             .map_err(not_leading)?;
+        Self::lead(leadership, options, world).await
+    }
+
+    /// As [`JobManager::start`], with another way to ask the last leader whether it lives.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn start_asking(
+        options: Options,
+        world: World,
+        asker: &dyn leader::Asker,
+    ) -> Result<Self, Failure> {
+        let leadership = leader::claim_asking(&world.store, options.candidate(), &world.clock, asker)
+            .await
+            .map_err(not_leading)?;
         let manager = Self::lead(leadership, options, world).await?;
         manager.jobs.recover().await;
         Ok(manager)

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use dataflow::store::{Error as StoreError, Store};
 use dataflow::time::Clock;
 
-use super::dial::dial;
+use super::dial::{Asker, Http};
 use super::term::{Action, Claim, Election, Event, Lock};
 use crate::store::{self, Created, Numbered};
 
@@ -86,6 +86,16 @@ impl Error {
 /// # Errors
 /// Where another one leads, or the store fails.
 pub async fn claim(store: &Arc<dyn Store>, candidate: Candidate, clock: &Arc<dyn Clock>) -> Result<Leadership, Error> {
+    claim_asking(store, candidate, clock, &Http { clock: clock.clone() }).await
+}
+
+/// Becomes the leader; `asker` finds out whether the last one lives.
+pub(crate) async fn claim_asking(
+    store: &Arc<dyn Store>,
+    candidate: Candidate,
+    clock: &Arc<dyn Clock>,
+    asker: &dyn Asker,
+) -> Result<Leadership, Error> {
     try_create_if_absent(store, &candidate.incarnation).await?;
     let claims = Numbered::new(store.clone(), "leader/term-", ".json", clock.clone());
     let (mut election, mut action) = Election::begin();
@@ -96,7 +106,7 @@ pub async fn claim(store: &Arc<dyn Store>, candidate: Candidate, clock: &Arc<dyn
                 last = newest(&claims).await?;
                 Event::Probed(last.clone(), take_lock(store, &mut lock)?)
             }
-            Action::Dial(claim) => Event::Dialed(dial(&claim, clock.as_ref()).await),
+            Action::Dial(claim) => Event::Dialed(asker.ask(&claim).await),
             Action::WaitUntil(until) => {
                 clock.sleep_until(until).await;
                 Event::Tick
