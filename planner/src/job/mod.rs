@@ -3,10 +3,12 @@
 //! Enters: a rewritten logical plan. Leaves: a [`JobGraph`], inert, with a stable text form. Who calls: the job
 //! manager (to run it) and `weir plan` (to show it). Must stay true: same text and same catalog, same graph, byte for byte.
 
+mod dealt;
 mod lower;
 
 pub use lower::{DEAD_LETTER, lower};
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dataflow::id::{EdgeId, VertexId};
@@ -26,6 +28,9 @@ pub struct JobGraph {
     pub edges: Vec<Edge>,
     /// What holds for the whole job.
     pub settings: Settings,
+    /// Parts that were called otherwise before: the old names by the new ones. Their state is carried over.
+    #[serde(default)]
+    pub renamed: BTreeMap<String, String>,
 }
 
 /// One chain of operators, run by `parallelism` subtasks.

@@ -10,7 +10,7 @@ use dataflow::recipe::{Port, Recipe};
 
 use super::fields::{begins_with, nested, without};
 use super::input::{Input, difference};
-use super::outline::{Kind, Stage, outline};
+use super::outline::{Kind, Stage, outline, renamed};
 use super::scope::Scope;
 use super::{Checked, LogicalPlan, Node, Outlet, Reads};
 use crate::catalog::Catalog;
@@ -86,6 +86,7 @@ pub fn bind(
         nodes: nodes.into_iter().flatten().collect(),
         dead_letter,
         settings: settings(spec),
+        renamed: renamed(spec),
     })
 }
 

@@ -23,6 +23,7 @@ pub(crate) use input::{Changing, Input, Stream, Untimed};
 pub(crate) use outline::{Column, Kind, Measure, SinkItem, Stage};
 pub(crate) use scope::Scope;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
@@ -44,6 +45,8 @@ pub struct LogicalPlan {
     pub dead_letter: Option<Sink>,
     /// What holds for the whole job.
     pub settings: Settings,
+    /// Parts that were called otherwise before: the old names by the new ones.
+    pub renamed: BTreeMap<String, String>,
 }
 
 /// One operator of a plan.
