@@ -20,6 +20,7 @@ pub(crate) fn s3() -> Result<S3, Stop> {
         access_key: first(&["AWS_ACCESS_KEY_ID"])?,
         secret_key: first(&["AWS_SECRET_ACCESS_KEY"])?,
         session_token: first(&["AWS_SESSION_TOKEN"])?,
+        metadata: first(&["AWS_EC2_METADATA_SERVICE_ENDPOINT"])?,
     })
 }
 

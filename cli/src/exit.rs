@@ -12,7 +12,7 @@ pub(crate) enum Exit {
     Failed,
     /// The document has mistakes (they were printed).
     Document,
-    /// A server could not be reached.
+    /// A job manager or a store could not be reached.
     Unreachable,
     /// Refused: the name is taken, the port is in use, the folder belongs to another process, there is no such datastream.
     Refused,

@@ -5,8 +5,8 @@ use std::fmt::{Debug, Write as _};
 use taskmanager::{Line, Lines};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
-use tracing::{Event, Subscriber};
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt as _, FilterFn, LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
@@ -17,14 +17,30 @@ use crate::exit::{Exit, Stop};
 /// the job manager, which writes its own lines.
 const SPEAKERS: [&str; 3] = ["taskmanager", "connectors", "dataflow"];
 
+/// Whose failures the log of this process tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failures {
+    /// Those of its subtasks and of its jobs.
+    All,
+    /// Those that the job gets over: what ends a job is said at its end, and a subtask's failure is the job's.
+    Passing,
+}
+
+impl Failures {
+    fn tells(self, target: &str) -> bool {
+        self == Self::All || ![taskmanager::FAILURE, jobmanager::job::LAST_FAILURE].contains(&target)
+    }
+}
+
 /// Begins to log. Called once, before anything is logged.
-pub(crate) fn begin(filter: &str, lines: &Lines) -> Result<(), Stop> {
+pub(crate) fn begin(filter: &str, failures: Failures, lines: &Lines) -> Result<(), Stop> {
     let filter =
         EnvFilter::try_new(filter).map_err(|error| Stop::new(Exit::Failed, format!("--log {filter}: {error}")))?;
+    let once = FilterFn::new(move |event: &Metadata<'_>| failures.tells(event.target()));
     let printed = fmt::layer().with_writer(std::io::stderr).with_target(false);
     let lines = lines.clone();
     let subscriber = registry()
-        .with(printed.with_filter(filter))
+        .with(printed.with_filter(filter.and(once)))
         .with(listener(move |line| lines.hear(line)));
     tracing::subscriber::set_global_default(subscriber)
         .map_err(|error| Stop::new(Exit::Failed, format!("no log: {error}")))

@@ -16,8 +16,9 @@ use std::sync::Arc;
 use clap::Parser as _;
 use dataflow::time::SystemClock;
 
-use crate::args::Arguments;
+use crate::args::{Arguments, Verb};
 use crate::exit::Exit;
+use crate::logging::Failures;
 
 // Batches are made on one thread and dropped on another, which the system's allocator is slow at.
 #[global_allocator]
@@ -26,7 +27,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let lines = taskmanager::Lines::new(Arc::new(SystemClock::start()));
-    let outcome = logging::begin(&arguments.log, &lines).and_then(|()| command::run(arguments, lines));
+    let failures = match arguments.verb {
+        Verb::Run(_) => Failures::Passing,
+        _ => Failures::All,
+    };
+    let outcome = logging::begin(&arguments.log, failures, &lines).and_then(|()| command::run(arguments, lines));
     match outcome {
         Ok(exit) => exit.into(),
         Err(stop) => {

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use dataflow::Failure;
 use dataflow::store::Stores;
+use dataflow::{Disposition, Failure};
 use jobmanager::{Desired, Plan, Planned, Rejected};
 use planner::diagnostic::Look;
 use planner::spec::DesiredState;
-use planner::{Catalog, Discovered};
+use planner::{Catalog, Discovered, Overrides};
 use serde_json::Value;
 
 use crate::exit::{Exit, Stop};
@@ -26,7 +26,8 @@ pub(crate) struct Planner {
 
 /// What `weir validate` says of a text.
 pub(crate) struct Checked {
-    pub(crate) has_errors: bool,
+    /// How a command ends that was asked for nothing else.
+    pub(crate) exit: Exit,
     pub(crate) names: Vec<String>,
     /// For people; empty where nothing was found.
     pub(crate) rendered: String,
@@ -61,17 +62,14 @@ impl Planner {
 
     /// Plans every document of a text.
     pub(crate) async fn plan_all(&self, text: &str) -> Result<Vec<Planned>, Stop> {
-        self.plan(text)
-            .await
+        let walked = self.walk(text).await.map_err(|failure| self.unseen(failure))?;
+        self.planned(text, walked)
             .map_err(|rejected| Stop::new(Exit::Document, rejected.rendered.trim_end()))
     }
 
     /// The logical plans of a text, as text.
     pub(crate) async fn logical_text(&self, text: &str) -> Result<String, Stop> {
-        let planned = self
-            .walk(text)
-            .await
-            .map_err(|failure| Stop::new(Exit::Document, format!("error: {failure}")))?;
+        let planned = self.walk(text).await.map_err(|failure| self.unseen(failure))?;
         if planned.diagnostics.has_errors() {
             let rendered = planned.diagnostics.render(&self.file, text, self.look);
             return Err(Stop::new(Exit::Document, rendered.trim_end()));
@@ -95,14 +93,18 @@ impl Planner {
                     found.render(&self.file, text, self.look)
                 };
                 Checked {
-                    has_errors: found.has_errors(),
+                    exit: if found.has_errors() {
+                        Exit::Document
+                    } else {
+                        Exit::Success
+                    },
                     names: planned.specs.iter().map(|spec| spec.name.value.clone()).collect(),
                     rendered,
                     diagnostics: found.to_json(&self.file, text),
                 }
             }
             Err(failure) => Checked {
-                has_errors: true,
+                exit: unseen_exit(&failure),
                 names: Vec::new(),
                 rendered: format!("error: {}: {failure}", self.file),
                 diagnostics: unreachable_input(&failure),
@@ -110,8 +112,45 @@ impl Planner {
         }
     }
 
+    /// Why a text cannot be planned whose sources cannot be looked at.
+    fn unseen(&self, failure: Failure) -> Stop {
+        let exit = unseen_exit(&failure);
+        // What is said of documents says itself that it is an error.
+        let prefix = if exit == Exit::Document { "error: " } else { "" };
+        Stop {
+            exit,
+            message: format!("{prefix}{}: {}", self.file, failure.message),
+            help: failure.help,
+        }
+    }
+
+    /// What a walk led to: a plan of every document, or what stands in its way.
+    fn planned(&self, text: &str, planned: planner::Planned) -> Result<Vec<Planned>, Rejected> {
+        if planned.diagnostics.has_errors() || planned.jobs.is_empty() {
+            return Err(Rejected {
+                diagnostics: planned.diagnostics.to_json(&self.file, text),
+                rendered: planned.diagnostics.render(&self.file, text, self.look),
+                summary: planned.diagnostics.summary().trim_end().to_owned(),
+            });
+        }
+        let of_spec = |(spec, graph): (&planner::spec::Spec, planner::job::JobGraph)| Planned {
+            text: text.get(spec.span.start..spec.span.end).unwrap_or(text).to_owned(),
+            graph,
+            desired: match spec.desired {
+                DesiredState::On => Desired::On,
+                DesiredState::Off => Desired::Off,
+            },
+        };
+        // Without mistakes every document has its graph, in order.
+        Ok(planned.specs.iter().zip(planned.jobs).map(of_spec).collect())
+    }
+
     /// The walk, behind the questions to the world.
     async fn walk(&self, text: &str) -> Result<planner::Planned, Failure> {
+        self.walk_with(text, Overrides::default()).await
+    }
+
+    async fn walk_with(&self, text: &str, overrides: Overrides) -> Result<planner::Planned, Failure> {
         let parsed = planner::spec::parse(text, &self.catalog);
         let mut discovered = Discovered::default();
         // A text with mistakes is shown them first: its sources may name nothing that is there.
@@ -131,40 +170,40 @@ impl Planner {
                 discovered.insert(&wanted.datastream, &wanted.source, schema);
             }
         }
-        Ok(planner::plan(text, &self.catalog, &discovered))
+        Ok(planner::plan_with(text, &self.catalog, &discovered, overrides))
     }
 }
 
 #[async_trait]
 impl Plan for Planner {
     async fn plan(&self, text: &str) -> Result<Vec<Planned>, Rejected> {
-        let planned = match self.walk(text).await {
-            Ok(planned) => planned,
-            Err(failure) => {
-                return Err(Rejected {
-                    diagnostics: unreachable_input(&failure),
-                    rendered: format!("error: {}: {failure}", self.file),
-                    summary: failure.message,
-                });
-            }
-        };
-        if planned.diagnostics.has_errors() || planned.jobs.is_empty() {
-            return Err(Rejected {
-                diagnostics: planned.diagnostics.to_json(&self.file, text),
-                rendered: planned.diagnostics.render(&self.file, text, self.look),
-                summary: planned.diagnostics.summary().trim_end().to_owned(),
-            });
+        self.planned_with(text, Overrides::default()).await
+    }
+
+    async fn rescaled(&self, text: &str, parallelism: u32) -> Result<Vec<Planned>, Rejected> {
+        let parallelism = Some(parallelism);
+        self.planned_with(text, Overrides { parallelism }).await
+    }
+}
+
+impl Planner {
+    async fn planned_with(&self, text: &str, overrides: Overrides) -> Result<Vec<Planned>, Rejected> {
+        match self.walk_with(text, overrides).await {
+            Ok(walked) => self.planned(text, walked),
+            Err(failure) => Err(Rejected {
+                diagnostics: unreachable_input(&failure),
+                rendered: format!("error: {}: {failure}", self.file),
+                summary: failure.message,
+            }),
         }
-        let of_spec = |(spec, graph): (&planner::spec::Spec, planner::job::JobGraph)| Planned {
-            text: text.get(spec.span.start..spec.span.end).unwrap_or(text).to_owned(),
-            graph,
-            desired: match spec.desired {
-                DesiredState::On => Desired::On,
-                DesiredState::Off => Desired::Off,
-            },
-        };
-        // Without mistakes every document has its graph, in order.
-        Ok(planned.specs.iter().zip(planned.jobs).map(of_spec).collect())
+    }
+}
+
+/// Input that cannot be looked at now may be there later; other input is not what the document says.
+fn unseen_exit(failure: &Failure) -> Exit {
+    match failure.disposition {
+        Disposition::Retry => Exit::Unreachable,
+        Disposition::Fail | Disposition::Bug => Exit::Document,
     }
 }
 

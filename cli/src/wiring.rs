@@ -35,6 +35,11 @@ impl Parts {
     }
 }
 
+/// The machine's clock.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::start())
+}
+
 /// The folders that `--allow-path` names.
 pub(crate) fn allowed(paths: &Paths) -> AllowPaths {
     AllowPaths::Only(paths.allowed.clone())

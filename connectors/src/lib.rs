@@ -26,5 +26,6 @@ mod coordinates;
 mod handoff;
 mod offload;
 mod segments;
+mod turns;
 
 pub use registry::registry;

@@ -547,3 +547,23 @@ fn the_schema_for_editors_says_what_each_key_is() {
     assert_eq!(known, read);
     assert!(keys.values().all(|key| key["description"].is_string()));
 }
+
+#[test]
+fn the_last_line_names_the_first_error_whatever_warnings_stand_before_it() {
+    let text = format!("{MAESTRO}steps:\n  - filter: 'kind = \"A\"'\n  - filter: LENGTH(id)\n");
+    let found = planner::plan(&text, &toy::catalog(), &planner::Discovered::default()).diagnostics;
+    let sorted = found.render("shop.yaml", &text, Look::Plain);
+    let codes: Vec<&str> = sorted.split_inclusive('\n').filter_map(code).collect();
+    let error = codes.iter().find(|code| code.starts_with('E')).unwrap();
+    assert!(codes[0].starts_with('W'), "{sorted}");
+    assert!(
+        sorted.ends_with(&format!("`weir explain {error}` says more\n")),
+        "{sorted}"
+    );
+}
+
+/// The code that a line of findings begins with.
+fn code(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("error[").or_else(|| line.strip_prefix("warning["))?;
+    rest.split_once(']').map(|(code, _)| code)
+}

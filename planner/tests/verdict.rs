@@ -126,6 +126,14 @@ fn steps_come_and_go_by_their_names() {
         (&State::Keeps, Some("once"))
     );
     assert!(!carried.iter().any(|one| one.state == State::Drops));
+    // Once the state has moved, the old name means nothing any more.
+    let moved = graph(&changed(&[("name: once", "name: first\n    renamedFrom: once")]));
+    let again = compare(&moved, &moved);
+    assert!(
+        again
+            .iter()
+            .all(|one| one.state == State::Keeps && one.renamed_from.is_none())
+    );
     // An operator of a source goes with it.
     let carried = verdicts(&[("name: events", "name: clicks\n    renamedFrom: events")]);
     assert!(carried.iter().all(|one| one.state == State::Keeps), "{carried:?}");
@@ -134,10 +142,13 @@ fn steps_come_and_go_by_their_names() {
 
 #[test]
 fn a_name_that_is_still_there_gives_its_state_to_nobody_else() {
-    let said = said(&[("delay: 1m", "renamedFrom: once\n    dedup: { key: [id], within: 24h }")]);
+    let dedup = "name: again\n    renamedFrom: once\n    dedup: { key: [id], within: 24h }";
     assert_eq!(
-        said,
-        ["later (dedup, `once` before): refused: `once` is there too, and only one of them can have its state"]
+        said(&[("name: later\n    delay: 1m", dedup)]),
+        [
+            "again (dedup, `once` before): refused: `once` is there too, and only one of them can have its state",
+            "later (delay): is gone, and its state with it",
+        ]
     );
 }
 

@@ -11,14 +11,14 @@
 
 pub(crate) mod service;
 pub(crate) mod deploy;
-pub(crate) mod task;
+pub mod task;
 pub(crate) mod chain;
 pub(crate) mod operators;
 pub mod partition;
 pub mod channel;
 pub mod network;
 pub mod gate;
-pub(crate) mod state;
+pub mod state;
 pub(crate) mod writer;
 pub mod checkpoint;
 pub(crate) mod memory;
@@ -27,4 +27,5 @@ pub mod rehearsal;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use service::{Line, Lines, Options, Surroundings, TaskManager};
+pub use service::{Fences, Line, Lines, Options, Surroundings, TaskManager};
+pub use task::FAILURE;

@@ -18,17 +18,20 @@ const TEXT_BYTES_MAX: u64 = 4 << 20;
 pub(crate) async fn validate(files: &Files, form: OutputForm) -> Result<Exit, Stop> {
     let parts = Parts::new(AllowPaths::All)?;
     let mut found = Vec::new();
-    let mut bad = false;
+    let mut exit = Exit::Success;
     for file in &files.files {
         let text = read(file)?;
         let planner = Planner::new(parts.catalog.clone(), parts.stores.clone()).of_file(file);
         let checked = planner.check(&text).await;
-        bad |= checked.has_errors;
+        // The first file that cannot run decides.
+        if exit == Exit::Success {
+            exit = checked.exit;
+        }
         if form == OutputForm::Table {
             if !checked.rendered.is_empty() {
                 say(checked.rendered.trim_end());
             }
-            if !checked.has_errors {
+            if checked.exit == Exit::Success {
                 print(&format!("{}: {}", file.display(), datastreams(&checked.names)))?;
             }
         }
@@ -37,7 +40,7 @@ pub(crate) async fn validate(files: &Files, form: OutputForm) -> Result<Exit, St
     if form != OutputForm::Table {
         show(form, &Value::Array(found), ToString::to_string)?;
     }
-    Ok(if bad { Exit::Document } else { Exit::Success })
+    Ok(exit)
 }
 
 pub(crate) async fn plan(files: &Files, form: OutputForm) -> Result<(), Stop> {
@@ -81,6 +84,7 @@ pub(super) fn read(file: &Path) -> Result<String, Stop> {
                 error.utf8_error().valid_up_to()
             ),
         )
+        .help("a document is a text: save it as UTF-8")
     })
 }
 

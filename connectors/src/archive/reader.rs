@@ -1,6 +1,6 @@
 //! Hands on the rows of slices, one slice after another, as fast as the replay's speed allows.
 
-use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use crate::alarm::Alarm;
 use crate::coordinates::{SplitLabel, columns_of};
 use crate::handoff::{Taken, Taker, handoff};
 use crate::parquet::layout;
+use crate::turns::Turns;
 
 /// A paced replay wakes at most this often.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -31,9 +32,7 @@ pub(super) struct ArchiveReader {
     wanted: Wanted,
     pace: Option<Pace>,
     alarm: Alarm,
-    current: Option<Current>,
-    waiting: VecDeque<Split>,
-    complete: bool,
+    turns: Turns<Current>,
     finished_bytes: u64,
 }
 
@@ -105,44 +104,14 @@ impl ArchiveReader {
             wanted,
             pace,
             alarm,
-            current: None,
-            waiting: VecDeque::new(),
-            complete: false,
+            turns: Turns::default(),
             finished_bytes: 0,
         }
     }
 
-    fn open(&self, split: Split) -> Result<Current, Failure> {
-        let (slice, place) = Slice::read(&split)?;
-        // One window waits in the queue, one is being read, and one is held.
-        let budget = self.context.buffer_bytes / 3;
-        let (giver, pieces) = handoff(budget, self.context.waker.clone());
-        let timeless = self.wanted.timeless.map(|_| slice.origin);
-        let wanted = Wanted {
-            timeless,
-            ..self.wanted.clone()
-        };
-        let merge = Merge {
-            slice: slice.clone(),
-            place,
-            stores: Arc::clone(&self.context.stores),
-            wanted,
-            budget,
-        };
-        self.context.scope.run(merge.run(giver));
-        Ok(Current {
-            label: SplitLabel::new(&split.id),
-            split,
-            slice,
-            place,
-            pieces,
-            held: None,
-        })
-    }
-
     /// The rows at the front of `held` that are due; none where the alarm was set for the first of them.
     fn due(&mut self) -> Option<Sorted> {
-        let current = self.current.as_mut()?;
+        let current = self.turns.current_mut()?;
         let sorted = current.held.take()?;
         let Some(pace) = &mut self.pace else {
             return Some(sorted);
@@ -176,7 +145,7 @@ impl ArchiveReader {
     }
 
     fn batch(&mut self, sorted: &Sorted) -> Result<RecordBatch, Failure> {
-        let Some(current) = &mut self.current else {
+        let Some(current) = self.turns.current_mut() else {
             return Err(Failure::bug("rows of no slice"));
         };
         let count = sorted.times.len();
@@ -196,6 +165,34 @@ impl ArchiveReader {
 }
 
 impl Current {
+    fn open(split: Split, wanted: &Wanted, context: &ReaderContext) -> Result<Self, Failure> {
+        let (slice, place) = Slice::read(&split)?;
+        // One window waits in the queue, one is being read, and one is held.
+        let budget = context.buffer_bytes / 3;
+        let (giver, pieces) = handoff(budget, context.waker.clone());
+        let timeless = wanted.timeless.map(|_| slice.origin);
+        let wanted = Wanted {
+            timeless,
+            ..wanted.clone()
+        };
+        let merge = Merge {
+            slice: slice.clone(),
+            place,
+            stores: Arc::clone(&context.stores),
+            wanted,
+            budget,
+        };
+        context.scope.run(merge.run(giver));
+        Ok(Self {
+            label: SplitLabel::new(&split.id),
+            split,
+            slice,
+            place,
+            pieces,
+            held: None,
+        })
+    }
+
     /// Moves the place behind these rows.
     fn advance(&mut self, sorted: &Sorted) {
         let times = sorted.times.values();
@@ -244,23 +241,19 @@ impl Current {
 impl Reader for ArchiveReader {
     fn assign(&mut self, splits: Vec<Split>) -> Result<(), Failure> {
         splits.iter().try_for_each(|split| Slice::read(split).map(drop))?;
-        self.waiting.extend(splits);
+        self.turns.assign(splits);
         Ok(())
     }
 
     fn no_more_splits(&mut self) {
-        self.complete = true;
+        self.turns.complete();
     }
 
     fn poll(&mut self) -> Result<Polled, Failure> {
-        if self.current.is_none() {
-            let Some(split) = self.waiting.pop_front() else {
-                return Ok(if self.complete { Polled::End } else { Polled::Wait });
-            };
-            self.current = Some(self.open(split)?);
-        }
-        let Some(current) = &mut self.current else {
-            return Err(Failure::bug("a slice that was just opened is gone"));
+        let open = |split| Current::open(split, &self.wanted, &self.context);
+        let current = match self.turns.next(open)? {
+            ControlFlow::Continue(current) => current,
+            ControlFlow::Break(answer) => return Ok(answer),
         };
         if current.held.is_none() {
             match current.pieces.try_take() {
@@ -271,7 +264,7 @@ impl Reader for ArchiveReader {
                 Taken::Item(Piece::Complete) => {
                     self.finished_bytes += current.slice.bytes;
                     let id = current.split.id.clone();
-                    self.current = None;
+                    self.turns.finish();
                     return Ok(Polled::Finished(id));
                 }
             }
@@ -283,16 +276,12 @@ impl Reader for ArchiveReader {
     }
 
     fn snapshot(&self) -> Vec<Split> {
-        self.current
-            .iter()
-            .map(Current::snapshot)
-            .chain(self.waiting.iter().cloned())
-            .collect()
+        self.turns.snapshot(Current::snapshot)
     }
 
     fn progress(&self) -> Progress {
         Progress {
-            bytes_read: self.finished_bytes + self.current.as_ref().map_or(0, Current::bytes_read),
+            bytes_read: self.finished_bytes + self.turns.current().map_or(0, Current::bytes_read),
         }
     }
 }

@@ -177,6 +177,26 @@ fn what_a_plan_does_not_read_is_not_made() {
 }
 
 #[test]
+fn the_schema_has_the_range_of_every_number() {
+    let schema = GeneratorSource.schema();
+    let range = |key: &str| {
+        let property = &schema["properties"][key];
+        ["minimum", "exclusiveMinimum", "maximum"].map(|bound| property[bound].as_f64())
+    };
+    for share in ["malformed", "duplicates", "late"] {
+        assert_eq!(range(share), [Some(0.0), None, Some(1.0)], "{share}");
+    }
+    for count in ["duplicateWindow", "subscribers", "companies", "keys"] {
+        assert_eq!(range(count), [Some(1.0), None, None], "{count}");
+    }
+    for rate in ["rate", "throughput"] {
+        assert_eq!(range(rate), [None, Some(0.0), None], "{rate}");
+    }
+    assert_eq!(range("splits"), [Some(1.0), None, Some(1024.0)]);
+    assert_eq!(range("outOfOrderMs")[2], Some(86_400_000.0));
+}
+
+#[test]
 fn options_that_cannot_work_are_refused_at_their_place() {
     for (options, pointer) in [
         (json!({ "splits": 0 }), "/splits"),

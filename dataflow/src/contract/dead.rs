@@ -8,7 +8,7 @@ use crate::element::columns;
 
 /// The columns of a dead letter.
 ///
-/// `record` holds the original bytes, or, of a row that never was bytes, its columns as JSON. Bytes that are not UTF-8 are in
+/// `record` holds the original bytes, behind `unnest` and `select` those of the record that the row was made of; or, of a row that never was bytes, its columns as JSON. Bytes that are not UTF-8 are in
 /// `recordBytes` instead: what a person will look for in a file of JSON is text, and nothing of the others may be lost.
 #[must_use]
 pub fn schema() -> SchemaRef {

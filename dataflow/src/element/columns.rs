@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, TimeUnit};
 
 /// The record as it came, byte for byte (`BinaryView` over the reader's buffer). Only in streams without a schema.
 pub const RAW: &str = "$raw";
@@ -25,6 +25,9 @@ pub const BEFORE: i8 = 1;
 pub const AFTER: i8 = 2;
 /// Event time, or else arrival time (`Timestamp(ms, UTC)`).
 pub const TIME: &str = "$time";
+/// The bytes of the record that a row was made of, where the row itself is columns or other bytes (`BinaryView`). Only as
+/// far as somebody may have to write them into a dead letter; a sink never sees it.
+pub const ORIGIN: &str = "$origin";
 /// Where the pane of half-folded rows begins, in milliseconds (`Int64`); 0 without windows. Only between the two phases of an aggregate.
 pub const PANE: &str = "$pane";
 /// What rows were half-folded to, in the aggregate's own form (`Binary`). Only between the two phases of an aggregate.
@@ -68,6 +71,19 @@ pub fn time() -> FieldRef {
 #[must_use]
 pub fn kind() -> FieldRef {
     Arc::new(Field::new(KIND, DataType::Int8, false))
+}
+
+/// The field of [`ORIGIN`].
+#[must_use]
+pub fn origin() -> FieldRef {
+    Arc::new(Field::new(ORIGIN, DataType::BinaryView, false))
+}
+
+/// The column with the bytes that rows came as: [`ORIGIN`], or [`RAW`] where nobody has touched them yet.
+#[must_use]
+pub fn original(schema: &Schema) -> Option<usize> {
+    let place = |name| schema.index_of(name).ok();
+    place(ORIGIN).or_else(|| place(RAW))
 }
 
 /// The field of [`PANE`].

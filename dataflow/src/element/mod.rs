@@ -25,7 +25,7 @@ pub const BATCH_BYTES_TARGET: usize = 1 << 20;
 pub enum Element {
     /// Rows.
     Batch(Batch),
-    /// No row with an event time below this one will follow, except late ones.
+    /// No row with an event time up to this one will follow, except late ones.
     Watermark(Watermark),
     /// Everything before it belongs to the checkpoint, everything after it does not.
     Barrier(Barrier),

@@ -10,18 +10,18 @@ use arrow::datatypes::{
     UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
-const NULL: u8 = 0x00;
-const BOOLEAN: u8 = 0x08;
+pub(super) const NULL: u8 = 0x00;
+pub(super) const BOOLEAN: u8 = 0x08;
 pub(super) const INTEGER: u8 = 0x10;
-const INTEGER_LARGE: u8 = 0x11;
-const FLOAT: u8 = 0x20;
-const DECIMAL: u8 = 0x28;
+pub(super) const INTEGER_LARGE: u8 = 0x11;
+pub(super) const FLOAT: u8 = 0x20;
+pub(super) const DECIMAL: u8 = 0x28;
 pub(super) const STRING: u8 = 0x30;
-const BINARY: u8 = 0x38;
-const DATE: u8 = 0x40;
-const TIMESTAMP: u8 = 0x48;
-const RECORD: u8 = 0x50;
-const LIST: u8 = 0x58;
+pub(super) const BINARY: u8 = 0x38;
+pub(super) const DATE: u8 = 0x40;
+pub(super) const TIMESTAMP: u8 = 0x48;
+pub(super) const RECORD: u8 = 0x50;
+pub(super) const LIST: u8 = 0x58;
 
 /// Whether values of a type can be a key.
 pub(super) fn is_supported(data_type: &DataType) -> bool {

@@ -24,4 +24,16 @@ pub enum KeyError {
         /// Its type.
         found: DataType,
     },
+    /// Values of this type cannot be read from a key.
+    #[error("{found} cannot be a key")]
+    NoKey {
+        /// The type.
+        found: DataType,
+    },
+    /// These bytes were not written of values of these types.
+    #[error("a key's bytes are not of the types {types:?}")]
+    Bytes {
+        /// What was wanted.
+        types: Vec<DataType>,
+    },
 }

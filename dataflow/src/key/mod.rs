@@ -22,6 +22,7 @@
 //! Integers of different widths, strings in different layouts and dictionaries give the same bytes for the same value, so
 //! a column may be widened without moving its keys.
 
+mod decode;
 mod encode;
 mod error;
 mod groups;
@@ -30,6 +31,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
+pub use decode::KeyDecoder;
 pub use error::KeyError;
 pub use groups::{key_group, owner, range};
 pub use hash::hash;

@@ -26,6 +26,15 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// The keys of `rows` rows that all have the one key of no values.
+    #[must_use]
+    pub fn one_for_all(rows: usize) -> Self {
+        Self {
+            bytes: Vec::new(),
+            ends: vec![0; rows],
+        }
+    }
+
     /// How many rows.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int32Array, Int64Array,
-    ListArray, StringArray, StringViewArray, StructArray, TimestampMillisecondArray, UInt64Array,
+    ArrayRef, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array, Float64Array,
+    Int32Array, Int64Array, ListArray, StringArray, StringViewArray, StructArray, TimestampMillisecondArray,
+    TimestampSecondArray, UInt64Array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
@@ -159,6 +160,97 @@ fn a_field_of_a_null_record_is_null() {
     assert_eq!(hashes_of(&records, &["k.x"]), keys.iter().map(hash).collect::<Vec<_>>());
 }
 
+/// A column of every type that can be a key, with a NULL in it where that says more than another value.
+fn columns_of_every_type() -> Vec<ArrayRef> {
+    let record = |nulls| {
+        let fields = vec![
+            Field::new("n", DataType::Int64, true),
+            Field::new("t", DataType::Utf8View, true),
+        ];
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(3)]));
+        let texts: ArrayRef = Arc::new(StringViewArray::from(vec![Some("a\0"), None, None]));
+        StructArray::new(fields.into(), vec![numbers, texts], nulls)
+    };
+    let nulls = NullBuffer::from(vec![true, true, false]);
+    let dictionary: DictionaryArray<Int32Type> = vec![Some("b"), None, Some("a")].into_iter().collect();
+    vec![
+        Arc::new(BooleanArray::from(vec![None, Some(false), Some(true)])),
+        Arc::new(Int32Array::from(vec![Some(i32::MIN), None, Some(7)])),
+        Arc::new(Int64Array::from(vec![i64::MIN, 0, i64::MAX])),
+        Arc::new(UInt64Array::from(vec![Some(1), Some(u64::MAX), None])),
+        Arc::new(Float32Array::from(vec![-1.5, f32::INFINITY, 0.1])),
+        Arc::new(Float64Array::from(vec![Some(-0.1), None, Some(f64::MAX)])),
+        Arc::new(
+            Decimal128Array::from(vec![-1, 0, 99])
+                .with_precision_and_scale(10, 2)
+                .unwrap(),
+        ),
+        Arc::new(StringViewArray::from(vec![
+            Some("\0"),
+            Some("a\0\0b is a long one"),
+            None,
+        ])),
+        Arc::new(StringArray::from(vec!["", "a", "b"])),
+        Arc::new(BinaryViewArray::from(vec![
+            Some(&[0, 0xff, 0][..]),
+            Some(&[0xff][..]),
+            None,
+        ])),
+        Arc::new(Date32Array::from(vec![-1, 1, 20_000])),
+        Arc::new(TimestampMillisecondArray::from(vec![Some(-1), None, Some(1)]).with_timezone("UTC")),
+        Arc::new(TimestampSecondArray::from(vec![-1, 0, 1])),
+        Arc::new(dictionary),
+        Arc::new(record(Some(nulls))),
+        Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([
+            Some(vec![Some(1), None]),
+            None,
+            Some(vec![]),
+        ])),
+    ]
+}
+
+#[test]
+fn keys_of_every_type_become_the_columns_they_were_made_of() {
+    for column in columns_of_every_type() {
+        let pair = vec![
+            Arc::clone(&column),
+            Arc::new(Int64Array::from(vec![7, 8, 9])) as ArrayRef,
+        ];
+        let schema = Schema::new(vec![
+            Field::new("k", column.data_type().clone(), true),
+            Field::new("n", DataType::Int64, true),
+        ]);
+        let records = RecordBatch::try_new(Arc::new(schema), pair.clone()).unwrap();
+        let keys = reader(&records, &["k", "n"]).encode(&records).unwrap();
+        let decoder = KeyDecoder::new(vec![column.data_type().clone(), DataType::Int64]).unwrap();
+        assert_eq!(decoder.decode(keys.iter()).unwrap(), pair, "{}", column.data_type());
+        // Nothing that was cut short, or goes on, is a key.
+        for key in keys.iter() {
+            for end in 0..key.len() {
+                assert!(
+                    decoder.decode([&key[..end]].into_iter()).is_err(),
+                    "{key:x?} up to {end}"
+                );
+            }
+            let longer = [key, &[0]].concat();
+            assert!(decoder.decode([&longer[..]].into_iter()).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_key_is_read_as_a_wider_type_and_never_as_a_wrong_one() {
+    let records = one(Arc::new(Int32Array::from(vec![-5])));
+    let keys = reader(&records, &["k"]).encode(&records).unwrap();
+    let read = |wanted: DataType| KeyDecoder::new(vec![wanted]).unwrap().decode(keys.iter());
+    let wider: ArrayRef = Arc::new(Int64Array::from(vec![-5]));
+    assert_eq!(read(DataType::Int64).unwrap(), [wider]);
+    for wrong in [DataType::UInt64, DataType::UInt8, DataType::Utf8View, DataType::Float64] {
+        assert!(read(wrong.clone()).is_err(), "{wrong}");
+    }
+    assert!(KeyDecoder::new(vec![DataType::Null]).is_err());
+}
+
 #[test]
 fn what_is_no_key_is_refused() {
     let records = one(Arc::new(Int64Array::from(vec![1])));
@@ -229,6 +321,24 @@ proptest! {
         let single = hashes_of(&records, &["n"]);
         let bytes = reader(&records, &["n"]).encode(&records).unwrap();
         prop_assert_eq!(single, bytes.iter().map(hash).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn keys_become_what_they_were_made_of(rows in prop::collection::vec((prop::option::of(any::<i64>()), prop::option::of("[\\x00-\\x02a-c]{0,14}"), any::<f64>()), 0..20)) {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter(rows.iter().map(|row| row.0)));
+        let texts: ArrayRef = Arc::new(StringViewArray::from_iter(rows.iter().map(|row| row.1.clone())));
+        let floats: ArrayRef = Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.2 + 0.0)));
+        let columns = vec![numbers, texts, floats];
+        let schema = Schema::new(vec![
+            Field::new("n", DataType::Int64, true),
+            Field::new("t", DataType::Utf8View, true),
+            Field::new("f", DataType::Float64, true),
+        ]);
+        let records = RecordBatch::try_new(Arc::new(schema), columns.clone()).unwrap();
+        let keys = reader(&records, &["n", "t", "f"]).encode(&records).unwrap();
+        let types = columns.iter().map(|column| column.data_type().clone()).collect();
+        let decoded = KeyDecoder::new(types).unwrap().decode(keys.iter()).unwrap();
+        prop_assert_eq!(decoded, columns);
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub struct Measure {
     pub argument: Option<Expression>,
     /// Which rows count; NULL is no.
     pub filter: Option<Expression>,
+    /// The type of the argument's values, for [`Phase::Final`], which does not see them; the others look for themselves.
+    #[serde(default)]
+    pub argument_type: Option<DataType>,
 }
 
 /// How values are folded. NULLs do not count, but in `count(*)`.
@@ -138,9 +141,9 @@ impl Function {
 ///
 /// Two halves meet in rows of the keys (by output name), `$pane` (where the pane begins, in milliseconds: for sliding and
 /// cumulative windows a pane is a slide or a step; 0 for [`Spans::Global`](super::Spans::Global)) and `$state` (the folded
-/// values of all measures, in a form that only the two halves know). The planner parts an aggregate only where every
-/// function is [`Function::is_mergeable`], where windows are not sessions, and where nobody looks at single late rows:
-/// they are counted by the second half, which judges by its own watermark, and given to nobody. What is kept by `Whole` and
+/// values of all measures, in a form that only the two halves know). The planner parts no aggregate yet. It may do so only
+/// where every function is [`Function::is_mergeable`], where windows are not sessions, and where nobody looks at single
+/// late rows: they are counted by the second half, which judges by its own watermark, and given to nobody. What is kept by `Whole` and
 /// by `Final` is the same: another parallelism may part an aggregate, or join it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -148,7 +151,8 @@ pub enum Phase {
     /// Rows in, results out.
     Whole,
     /// Rows in, states out: in front of a shuffle, so that a hot key sends one row a batch. Keeps nothing over a barrier.
+    /// Its output has the keys by name, `$pane`, `$state`, and `$time` if anybody wants it.
     Partial,
-    /// States in, results out.
+    /// States in, results out. Its keys and measures have the names that `Partial` has, its windows the same spans.
     Final,
 }

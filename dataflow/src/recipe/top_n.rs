@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::window::Window;
 use crate::expr::Path;
 
 /// The first `limit` rows of each key in an order.
@@ -21,6 +22,10 @@ pub struct TopN {
     pub rank: Option<String>,
     /// When they are given.
     pub emission: Emission,
+    /// The windows of rows that are not an aggregate's: tumbling ones by event time, without lateness or early results.
+    /// `window_start` and `window_end` are then columns of the output, and no part of [`TopN::keys`].
+    #[serde(default)]
+    pub window: Option<Window>,
 }
 
 /// One column of an order.
@@ -58,7 +63,8 @@ pub enum Ties {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Emission {
-    /// Once, when the watermark passes the window that `window_end` of the rows names. The rows are of a windowed aggregate.
+    /// Once, when the watermark passes the window's end: that of [`TopN::window`], or else the one that `window_end` of the
+    /// rows names, which are those of a windowed aggregate. `$time` of such a row is the window's end less a millisecond.
     Window,
     /// At every change, as rows with `$kind`.
     Changes,

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use super::open::NoKeys;
 use crate::error::Failure;
 
 /// A store did not do what it was asked.
@@ -83,6 +84,10 @@ impl From<&Error> for Failure {
             Error::Full { .. } => Self::retry("").help(
                 "free some space: a job that restarts then goes on by itself, one that has failed when it is run again",
             ),
+            Error::Unknown { source, .. } if lacks_keys(&**source) => Self::retry("").help(
+                "set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (and `AWS_SESSION_TOKEN`, if the keys are temporary), \
+                 or run Weir on a machine of Amazon's whose role may use the bucket",
+            ),
             Error::Unknown { url, .. } if url.starts_with("s3://") => Self::retry("").help(
                 "check that the object store answers, and that this machine reaches it; \
                  `AWS_ENDPOINT_URL_S3` says where it is, if not Amazon's own",
@@ -94,6 +99,18 @@ impl From<&Error> for Failure {
             ..failure
         }
     }
+}
+
+/// Whether the request was never made, since nobody gave keys to sign it with.
+fn lacks_keys(source: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(source);
+    while let Some(error) = cause {
+        if error.is::<NoKeys>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The error and its causes, joined by `: `.

@@ -1,9 +1,11 @@
-//! The clock, as a parameter: nothing in Weir reads the time of the machine but through it.
+//! The clock, as a parameter: nothing in Weir reads the time of the machine but through it. And where windows begin.
 
+mod grid;
 mod manual;
 mod system;
 mod zone;
 
+pub use grid::{Grid, InvalidGrid};
 pub use manual::ManualClock;
 pub use system::SystemClock;
 pub use zone::{is_zone, zones};

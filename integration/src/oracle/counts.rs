@@ -50,7 +50,9 @@ pub fn expected_counts(options: &Value) -> Result<BTreeMap<Place, u64>> {
             return;
         };
         if seen.insert(event.id) {
-            *counts.entry((company, event.time.div_euclid(WINDOW_MS) * WINDOW_MS)).or_default() += 1;
+            *counts
+                .entry((company, event.time.div_euclid(WINDOW_MS) * WINDOW_MS))
+                .or_default() += 1;
         }
     })?;
     Ok(counts)
@@ -119,7 +121,7 @@ mod tests {
             r#"{"companyId":1,"starttime":60000,"events":4}"#,
             r#"{"companyId":9,"starttime":0,"events":1}"#,
         ];
-        std::fs::write(folder.path().join("part.json"), lines.join("\n")).unwrap();
+        std::fs::write(folder.path().join("part.json"), format!("{}\n", lines.join("\n"))).unwrap();
         let expected = BTreeMap::from([((1, 0), 2), ((1, 60_000), 4), ((2, 0), 1)]);
         let found = compare_counts(&expected, folder.path()).unwrap();
         let wanted = Counted {

@@ -1,9 +1,13 @@
 //! The engine as a person meets it: real processes, their files, their words and their exit codes.
 
 mod examples;
+mod letters;
 mod logs;
 mod recovery;
 mod refusals;
+mod rescale;
 mod resume;
+mod savepoint;
 mod schema;
+mod standby;
 mod unread;

@@ -120,6 +120,7 @@ fn the_schema_refuses_what_has_another_shape() -> Result<()> {
         "interval_without_unit",
         "memory_without_unit",
         "name_is_missing",
+        "option_out_of_range",
         "options_are_a_word",
         "parallelism_is_text",
         "parallelism_of_zero",

@@ -155,6 +155,7 @@ impl Server {
             access_key: Some(ACCESS_KEY.to_owned()),
             secret_key: Some(SECRET_KEY.to_owned()),
             session_token: None,
+            metadata: None,
         }
     }
 }

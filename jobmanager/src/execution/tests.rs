@@ -42,7 +42,6 @@ pub(crate) fn two_vertices(sources: u32, sinks: u32, partition: Partition) -> Jo
     };
     let edge = vec![(Port::Main, Target::Edge(EdgeId(0)))];
     JobGraph {
-        renamed: std::collections::BTreeMap::new(),
         name: "orders".to_owned(),
         contact: Some("eng".to_owned()),
         vertices: vec![

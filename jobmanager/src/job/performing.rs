@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::actor::Actor;
 use super::deployment::Deployment;
 use super::event::Event;
-use super::history::{Blame, Place};
+use super::history::{Blame, Place, Then};
 use super::life::{self, End};
 use super::sources::Sources;
 use crate::checkpoint::{self, Purpose, Timing};
@@ -22,8 +22,12 @@ use crate::cluster::Logged;
 use crate::deploy::{Order, Plan, dispatch};
 use crate::execution::attempt::Event as AttemptEvent;
 use crate::rest::types::State;
+use crate::restore::{Dropping, restore};
 use crate::source;
 use crate::store::{Error, Kind, Record, Standing, SubtaskSnapshot};
+
+/// The target of the log line of a failure that ends its job. Who waits for the job's end is shown it there.
+pub const LAST_FAILURE: &str = "jobmanager::failure";
 
 /// The hint is written this often: a probe over so few records is cheaper than a write for each.
 const HINT_EVERY: u64 = 16;
@@ -37,6 +41,8 @@ impl Actor {
                 life::Action::Deploy => self.deploy(),
                 life::Action::Arm => self.arm(),
                 life::Action::TakeLastCheckpoint => self.coordinate(checkpoint::Event::StopAsked),
+                life::Action::TakeChangeCheckpoint => self.coordinate(checkpoint::Event::ChangeAsked),
+                life::Action::Amend => self.amend(),
                 life::Action::TakeDown(reason) => self.take_down(&reason),
                 life::Action::Abandon => {
                     self.say(
@@ -79,8 +85,11 @@ impl Actor {
         };
         let generation = self.context.next_generation();
         let scope = self.context.scope.child(generation.to_string());
-        let sources = match Sources::restore(&self.execution, head) {
-            Ok(sources) => sources,
+        // What is left behind was agreed to when the document was taken.
+        let restoration = restore(head, &document.graph, Dropping::Allowed);
+        let restored = restoration.and_then(|all| Ok((Sources::restore(&self.execution, &all)?, all)));
+        let (sources, restoration) = match restored {
+            Ok(restored) => restored,
             Err(failure) => return self.fail(failure, Blame::default()),
         };
         let seats = std::mem::take(&mut self.seats);
@@ -95,7 +104,8 @@ impl Actor {
             graph: &document.graph,
             execution: &self.execution,
             seats: &seats,
-            head,
+            epoch: head.epoch,
+            restoration: &restoration,
         };
         let messages = dispatch(plan, generation);
         let (epoch, places, over) = (head.epoch, messages.len(), head.last);
@@ -187,6 +197,9 @@ impl Actor {
         if let Some(failed_at) = self.failed_at.take() {
             self.history.recovered(self.context.clock.now().since(failed_at));
         }
+        if self.life.state() == State::Running {
+            self.end_change(Ok(()));
+        }
         self.say("INFO", format!("all subtasks run from {head}"));
     }
 
@@ -207,13 +220,27 @@ impl Actor {
     fn answered(&mut self, failure: &Failure, answer: String) {
         let now = self.context.clock.now();
         self.failed_at.get_or_insert(now);
-        self.say("ERROR", format!("{}; {answer}", failure.message));
+        let text = format!("{}; {answer}", failure.message);
+        match self.life.state() {
+            State::Failing | State::Failed => {
+                tracing::error!(target: LAST_FAILURE, job = %self.job, "{text}");
+                self.history.line(self.context.clock.wall(), "ERROR", text);
+            }
+            _ => self.say("ERROR", text),
+        }
         let blame = std::mem::take(&mut self.blame);
-        self.history
-            .exception(failure, answer, blame, self.context.clock.wall());
+        let then = Then {
+            at: self.context.clock.wall(),
+            epoch: self.coordinator.head(),
+            restarts: self.life.restarts(),
+        };
+        self.history.exception(failure, answer, blame, then);
     }
 
-    fn conclude(&self, end: End) {
+    fn conclude(&mut self, end: End) {
+        let over = Failure::fail(format!("the datastream is {} before it was done", self.life.state()));
+        self.end_change(Err(over.help("submit the changed document when it is to go on")));
+        self.abandon_savepoints();
         self.context.cluster.release(&self.job);
         self.context.cluster.leave(&self.job);
         let standing = match end {
@@ -365,9 +392,11 @@ impl Actor {
             at: self.context.clock.wall(),
             document_in: head.document_in,
             document: None,
+            taken_from: None,
             subtasks: parts.collect::<Result<_, _>>()?,
             sources: deployment.sources.snapshots(),
             reached: self.reached_at(snapshots),
+            exceptions: self.history.recorded(),
         })
     }
 
@@ -386,6 +415,7 @@ impl Actor {
             let chain = self.chain.clone();
             self.context.scope.run(async move { chain.hint(epoch).await });
         }
+        self.save(epoch, purpose);
         self.step(life::Event::Committed(purpose));
     }
 

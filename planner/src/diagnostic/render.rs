@@ -43,6 +43,13 @@ const SHOWN_BYTES_MAX: usize = 400;
 const NEAR_BYTES_MAX: usize = 4_000;
 
 impl Diagnostics {
+    /// The findings in the order of their places.
+    fn sorted(&self) -> Vec<&Diagnostic> {
+        let mut sorted: Vec<&Diagnostic> = self.iter().collect();
+        sorted.sort_by_key(|diagnostic| diagnostic.span);
+        sorted
+    }
+
     /// The findings in the order of their places, errors and warnings alike, and how many there are.
     #[must_use]
     pub fn render(&self, file: &str, text: &str, look: Look) -> String {
@@ -50,10 +57,8 @@ impl Diagnostics {
             Look::Plain => Renderer::plain(),
             Look::Colours => Renderer::styled(),
         };
-        let mut sorted: Vec<&Diagnostic> = self.iter().collect();
-        sorted.sort_by_key(|diagnostic| diagnostic.span);
         let mut out = String::new();
-        for diagnostic in sorted {
+        for diagnostic in self.sorted() {
             out.push_str(&renderer.render(&[group(diagnostic, file, text)]));
             out.push_str("\n\n");
         }
@@ -61,7 +66,7 @@ impl Diagnostics {
         out
     }
 
-    /// One line: how many errors and warnings.
+    /// One line: how many errors and warnings, and where more is said of the first one that stands in the way.
     #[must_use]
     pub fn summary(&self) -> String {
         let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
@@ -73,9 +78,10 @@ impl Diagnostics {
             (errors, warnings) => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
         };
         let more = self.dropped();
-        let example = self
-            .iter()
-            .next()
+        let sorted = self.sorted();
+        let error = sorted.iter().find(|found| found.severity() == Severity::Error);
+        let example = error
+            .or_else(|| sorted.first())
             .map(|first| format!("; `weir explain {}` says more", first.code.as_str()));
         let hidden = if more > 0 {
             format!(" ({more} of them not shown)")

@@ -37,7 +37,6 @@ pub fn lower(plan: &LogicalPlan) -> JobGraph {
         vertices,
         edges: lowering.edges,
         settings: plan.settings.clone(),
-        renamed: plan.renamed.clone(),
     }
 }
 

@@ -28,9 +28,6 @@ pub struct JobGraph {
     pub edges: Vec<Edge>,
     /// What holds for the whole job.
     pub settings: Settings,
-    /// Parts that were called otherwise before: the old names by the new ones. Their state is carried over.
-    #[serde(default)]
-    pub renamed: BTreeMap<String, String>,
 }
 
 /// One chain of operators, run by `parallelism` subtasks.
@@ -72,6 +69,9 @@ pub struct Settings {
     pub buffer_timeout: Duration,
     /// What happens after a failure.
     pub restart: Restart,
+    /// What steps were called before, by their names now: `renamedFrom`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub renamed: BTreeMap<String, String>,
 }
 
 /// What happens after a failure that may pass.
@@ -108,6 +108,7 @@ impl Default for Settings {
             checkpoint_interval: Duration::from_secs(1),
             buffer_timeout: Duration::from_millis(5),
             restart: Restart::default(),
+            renamed: BTreeMap::new(),
         }
     }
 }

@@ -10,7 +10,7 @@ use dataflow::recipe::{Port, Recipe};
 
 use super::fields::{begins_with, nested, without};
 use super::input::{Input, difference};
-use super::outline::{Kind, Stage, outline, renamed};
+use super::outline::{Kind, Stage, outline};
 use super::scope::Scope;
 use super::{Checked, LogicalPlan, Node, Outlet, Reads};
 use crate::catalog::Catalog;
@@ -86,7 +86,6 @@ pub fn bind(
         nodes: nodes.into_iter().flatten().collect(),
         dead_letter,
         settings: settings(spec),
-        renamed: renamed(spec),
     })
 }
 
@@ -104,7 +103,18 @@ fn settings(spec: &Spec) -> Settings {
             .buffer_timeout
             .map_or(default.buffer_timeout, |duration| duration.value),
         restart: written.restart.clone().map_or(default.restart, |restart| restart.value),
+        renamed: renamed(spec),
     }
+}
+
+/// What named items were called before.
+fn renamed(spec: &Spec) -> BTreeMap<String, String> {
+    let sources = spec.sources.iter().map(|item| (&item.name, &item.renamed_from));
+    let steps = spec.steps.iter().map(|item| (&item.name, &item.renamed_from));
+    let sinks = spec.sinks.iter().map(|item| (&item.name, &item.renamed_from));
+    let all = sources.chain(steps).chain(sinks);
+    all.filter_map(|(name, before)| Some((name.as_ref()?.value.clone(), before.as_ref()?.value.clone())))
+        .collect()
 }
 
 impl Binder<'_> {

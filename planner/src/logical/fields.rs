@@ -134,12 +134,14 @@ pub(crate) fn replace(fields: &Fields, path: &[String], data_type: &DataType) ->
 
 /// User columns with reserved ones behind them, in their order.
 pub(crate) fn rows(user: &Fields, reserved: &[&str]) -> SchemaRef {
+    // What only dead letters read stands last: a sink is given the columns before it.
     let known = [
         columns::raw(),
         columns::split(),
         columns::position(),
         columns::time(),
         columns::kind(),
+        columns::origin(),
     ];
     let kept = known
         .into_iter()

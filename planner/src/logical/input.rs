@@ -17,6 +17,8 @@ pub(crate) struct Input {
     pub(crate) open: Option<recipe::Format>,
     /// What its rows are.
     pub(crate) stream: Stream,
+    /// Where the bytes of the record are that each row was made of.
+    pub(crate) origin: Origin,
     /// The parts upstream that give rows no event time; with none of them, `$time` is one.
     pub(crate) untimed: Vec<Untimed>,
 }
@@ -52,6 +54,17 @@ pub(crate) struct Changing {
     pub(crate) instead: String,
 }
 
+/// Where the bytes are that a row came as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin {
+    /// Nowhere: it never was bytes, or was made of many rows.
+    None,
+    /// The row is those bytes.
+    Row,
+    /// Beside the row, if somebody wants them.
+    Beside,
+}
+
 impl Input {
     /// Rows of typed columns, made of one record each.
     pub(crate) fn typed(fields: Fields) -> Self {
@@ -59,21 +72,32 @@ impl Input {
             fields,
             open: None,
             stream: Stream::Records,
+            origin: Origin::None,
             untimed: Vec::new(),
         }
     }
 
-    /// Records as bytes, of which nothing is read yet.
-    pub(crate) fn bytes(format: recipe::Format) -> Self {
+    /// Records as they came, of which these fields are read.
+    pub(crate) fn records(fields: Fields, format: recipe::Format) -> Self {
         Self {
             open: Some(format),
-            ..Self::typed(Fields::empty())
+            origin: Origin::Row,
+            ..Self::typed(fields)
         }
     }
 
-    /// The same stream with other columns.
+    /// The same rows, each made of one row of `input`: it has the bytes that one came as.
+    pub(crate) fn made_of(self, input: &Self) -> Self {
+        let origin = match input.origin {
+            Origin::None => Origin::None,
+            Origin::Row | Origin::Beside => Origin::Beside,
+        };
+        Self { origin, ..self }
+    }
+
+    /// The same stream with other columns, each row made of one.
     pub(crate) fn with(&self, fields: Fields) -> Self {
-        Self { fields, ..self.clone() }
+        Self { fields, ..self.clone() }.made_of(self)
     }
 
     /// The same stream with other columns, and no longer as bytes.
@@ -91,24 +115,22 @@ impl Input {
 
     /// All columns, reserved ones among them.
     pub(crate) fn rows(&self) -> SchemaRef {
-        rows(&self.fields, self.reserved())
+        rows(&self.fields, &self.reserved())
     }
 
-    fn reserved(&self) -> &'static [&'static str] {
-        const ALL: [&str; 5] = [
-            columns::RAW,
-            columns::SPLIT,
-            columns::POSITION,
-            columns::TIME,
-            columns::KIND,
-        ];
-        match (&self.stream, &self.open) {
-            (Stream::Records, Some(_)) => &ALL[..4],
-            (Stream::Records, None) => &ALL[1..4],
-            (Stream::Results | Stream::Refined(_), _) => &ALL[3..4],
+    fn reserved(&self) -> Vec<&'static str> {
+        use columns::{KIND, ORIGIN, POSITION, RAW, SPLIT, TIME};
+        let mut reserved = match (&self.stream, &self.open) {
+            (Stream::Records, Some(_)) => vec![RAW, SPLIT, POSITION, TIME],
+            (Stream::Records, None) => vec![SPLIT, POSITION, TIME],
+            (Stream::Results | Stream::Refined(_), _) => vec![TIME],
             // A change has no time of its own.
-            (Stream::Changes(_), _) => &ALL[4..],
+            (Stream::Changes(_), _) => vec![KIND],
+        };
+        if self.stream == Stream::Records && self.origin == Origin::Beside {
+            reserved.push(ORIGIN);
         }
+        reserved
     }
 
     /// The step whose changes these rows are.
@@ -121,6 +143,8 @@ impl Input {
 
     /// What this stream and one that does not differ from it are together.
     pub(crate) fn meet(mut self, other: Self) -> Self {
+        // What only some of the rows have beside them, nobody behind the union can count on.
+        self.origin = self.origin.min(other.origin);
         self.stream = match (self.stream, other.stream) {
             (left, right) if left == right => left,
             (changes @ Stream::Changes(_), _) | (_, changes @ Stream::Changes(_)) => changes,

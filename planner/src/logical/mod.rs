@@ -19,11 +19,10 @@ pub use bind::bind;
 pub(crate) use bind::{Binder, Bound};
 pub(crate) use checked::{Checked, CheckedAggregate};
 pub(crate) use fields::{begins_with, holds, prune, replace, rows, user, without};
-pub(crate) use input::{Changing, Input, Stream, Untimed};
+pub(crate) use input::{Changing, Input, Origin, Stream, Untimed};
 pub(crate) use outline::{Column, Kind, Measure, SinkItem, Stage};
 pub(crate) use scope::Scope;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
@@ -45,8 +44,6 @@ pub struct LogicalPlan {
     pub dead_letter: Option<Sink>,
     /// What holds for the whole job.
     pub settings: Settings,
-    /// Parts that were called otherwise before: the old names by the new ones.
-    pub renamed: BTreeMap<String, String>,
 }
 
 /// One operator of a plan.

@@ -497,25 +497,6 @@ impl<'a> Outline<'a, '_> {
     }
 }
 
-/// The parts that were called otherwise before: the old names by the new ones.
-pub(super) fn renamed(spec: &Spec) -> BTreeMap<String, String> {
-    let sources = spec.sources.iter().enumerate().map(|(index, source)| {
-        let name = given(source.name.as_ref(), "source", index);
-        (name, source.renamed_from.as_ref())
-    });
-    let steps = spec.steps.iter().enumerate().map(|(index, step)| {
-        let name = given(step.name.as_ref(), word(&step.operation), index);
-        (name, step.renamed_from.as_ref())
-    });
-    let sinks = spec.sinks.iter().enumerate().map(|(index, sink)| {
-        let name = given(sink.name.as_ref(), "sink", index);
-        (name, sink.renamed_from.as_ref())
-    });
-    let all = sources.chain(steps).chain(sinks);
-    all.filter_map(|(name, before)| Some((name, before?.value.clone())))
-        .collect()
-}
-
 /// The name that was given, or one from kind and position.
 fn given(name: Option<&Spanned<String>>, kind: &str, index: usize) -> String {
     name.map_or_else(|| format!("{kind}-{}", index + 1), |name| name.value.clone())

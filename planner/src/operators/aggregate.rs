@@ -204,6 +204,7 @@ fn bind_measure(
         name: name.value.clone(),
         function: measure.function,
         argument,
+        argument_type: argument_type.as_ref().map(|field| field.data_type().clone()),
         filter: filter?,
     };
     Some((measure, field))

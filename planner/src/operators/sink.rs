@@ -8,7 +8,7 @@ use dataflow::recipe::{self, Recipe, Role};
 
 use super::source;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::logical::{Binder, Bound, Input, Reads, Scope, SinkItem, rows};
+use crate::logical::{Binder, Bound, Input, Origin, Reads, Scope, SinkItem, rows};
 use crate::spec::{Component, DeadLetter};
 
 /// The option by which a sink says that it writes changes as such.
@@ -23,7 +23,7 @@ pub(crate) fn observe(binder: &mut Binder<'_>, item: SinkItem<'_>, input: &Scope
     let Some(component) = item.component else {
         return Scope::Unknown;
     };
-    let open = Input::bytes(source::format(None));
+    let open = Input::records(Fields::empty(), source::format(None));
     // Of typed rows a sink gets every column; of open ones what it says it reads. Typed ones may still be copies of open
     // fields, so it is asked of those too, but its refusals mean nothing there.
     let wants = if input.is_open() {
@@ -42,10 +42,12 @@ pub(crate) fn observe(binder: &mut Binder<'_>, item: SinkItem<'_>, input: &Scope
 pub(crate) fn bind(binder: &mut Binder<'_>, item: SinkItem<'_>, input: &Input) -> Option<Bound> {
     let component = item.component?;
     // What an open stream's records hold is not known: a sink must not rely on the fields that others happen to read.
-    let seen = if input.open.is_some() {
-        input.with(Fields::empty())
-    } else {
-        input.clone()
+    let seen = match &input.open {
+        Some(format) => Input::records(Fields::empty(), format.clone()),
+        None => Input {
+            origin: Origin::None,
+            ..input.clone()
+        },
     };
     let wants = wants(binder, component, &seen.rows())?;
     takes(binder, component, wants.kinds, input)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{Fields, Schema, SchemaRef};
 use dataflow::contract::Shape;
 use dataflow::element::columns;
 use dataflow::recipe::{self, Recipe};
@@ -58,9 +58,10 @@ pub(crate) fn bind(
         Yields::Open(format) => (format.clone(), binder.fields(scope), Some(format)),
         Yields::Decoded(format, schema) => (format, schema.fields().clone(), None),
     };
-    let decoded = Input {
-        open,
-        ..Input::typed(fields)
+    let bytes = Input::records(Fields::empty(), format.clone());
+    let decoded = match open {
+        Some(format) => Input::records(fields, format),
+        None => Input::typed(fields).made_of(&bytes),
     };
     if let Err(invalid) = binder
         .catalog
@@ -90,7 +91,7 @@ pub(crate) fn bind(
         return None;
     }
     let first = recipe(Some(format.clone()), None);
-    let first = Bound::new(first, Reads::default(), Input::bytes(format.clone()));
+    let first = Bound::new(first, Reads::default(), bytes);
     let operators = vec![first, decode::bound(format, decoded.clone())];
     timed(binder, (stage, source), operators, &decoded)
 }

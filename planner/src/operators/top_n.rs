@@ -63,6 +63,7 @@ pub(crate) fn bind(binder: &mut Binder<'_>, stage: &Stage<'_>, top_n: &spec::Top
         }),
     };
     let recipe = Recipe::TopN(TopN {
+        window: None,
         keys: keys.clone(),
         order,
         limit: top_n.limit,

@@ -1,5 +1,6 @@
 //! Columns that nobody downstream reads are not carried, and not even decoded: fields of records one by one, reserved
-//! columns too, and those that a source of columns can leave out when it reads.
+//! columns too, and those that a source of columns can leave out when it reads. The bytes that rows came as go as far as
+//! the last step that may have to write them into a dead letter, and only where the document says where those go.
 //!
 //! A walk from the sinks to the sources gathers what each node must give. Nodes that one other node reads together
 //! must give the same, so the walk is repeated until nothing changes.
@@ -29,6 +30,7 @@ impl Wanted {
 }
 
 pub(super) fn apply(mut plan: LogicalPlan) -> LogicalPlan {
+    agree(&mut plan);
     let mut wanted = vec![Wanted::default(); plan.nodes.len()];
     loop {
         let before = wanted.clone();
@@ -49,6 +51,32 @@ pub(super) fn apply(mut plan: LogicalPlan) -> LogicalPlan {
         narrow(node, wanted);
     }
     plan
+}
+
+/// Rows that one node reads together have the bytes they came as beside them all, or none of them has.
+fn agree(plan: &mut LogicalPlan) {
+    loop {
+        let has = |index: &usize| holds(&plan.nodes[*index].output, columns::ORIGIN);
+        let mut without = BTreeSet::new();
+        for (index, node) in plan.nodes.iter().enumerate() {
+            let givers: Vec<usize> = node.inputs.iter().flat_map(|input| givers(plan, *input)).collect();
+            if !givers.iter().all(has) {
+                without.extend(givers.iter().copied().filter(|giver| has(giver)));
+            }
+            let from_nothing = |giver: &usize| columns::original(&plan.nodes[*giver].output).is_none();
+            if has(&index) && givers.iter().any(from_nothing) {
+                without.insert(index);
+            }
+        }
+        if without.is_empty() {
+            return;
+        }
+        for index in without {
+            let output = &mut plan.nodes[index].output;
+            let kept = output.fields().iter().filter(|field| field.name() != columns::ORIGIN);
+            *output = Arc::new(Schema::new(kept.cloned().collect::<Fields>()));
+        }
+    }
 }
 
 /// The nodes whose rows leave by an output.
@@ -84,10 +112,18 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
             .extend(schemas.filter_map(|field| Path::new(vec![field.name().clone()]).ok()));
     }
     if plan.dead_letter.is_some() && node.has_dead_letters() {
-        reads.reserved.extend([columns::RAW, columns::SPLIT, columns::POSITION]);
+        reads
+            .reserved
+            .extend([columns::ORIGIN, columns::SPLIT, columns::POSITION]);
     }
+    let given = |name: &&str| node.inputs.iter().all(|input| holds(&plan.schema(*input), name));
     match &node.recipe {
-        Recipe::Source(_) | Recipe::Sink(_) => {}
+        Recipe::Source(_) => {}
+        // Records that are written as they are cannot fail.
+        Recipe::Sink(_) if given(&columns::RAW) => {
+            reads.reserved.remove(columns::ORIGIN);
+        }
+        Recipe::Sink(_) => {}
         Recipe::Filter(_)
         | Recipe::Sample(_)
         | Recipe::Drop(_)
@@ -118,6 +154,10 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
             reads.paths.extend(kept.cloned());
             reads.reserved.extend(&wanted.reserved);
         }
+    }
+    if reads.reserved.remove(columns::ORIGIN) {
+        let origin = [columns::ORIGIN, columns::RAW].into_iter().find(given);
+        reads.reserved.extend(origin);
     }
     reads
 }

@@ -77,7 +77,12 @@ pub fn compare(old: &JobGraph, new: &JobGraph) -> Vec<Verdict> {
     let mut carried: BTreeSet<String> = BTreeSet::new();
     let mut verdicts = Vec::new();
     for node in &after {
-        let name = former(&node.name, &new.renamed);
+        // A document may keep `renamedFrom` for ever: it counts only until the state has moved.
+        let name = if by_name.contains_key(node.name.as_str()) {
+            node.name.clone()
+        } else {
+            former(&node.name, &new.settings.renamed)
+        };
         let renamed_from = (name != node.name).then(|| name.clone());
         let still_there = renamed_from.is_some() && after.iter().any(|other| other.name == name);
         let state = match by_name.get(name.as_str()) {
@@ -234,10 +239,17 @@ fn top_n((one, old): (&TopN, &Node), (other, new): (&TopN, &Node)) -> State {
             .map(|order| format!("{} {:?}", order.path, order.direction));
         parts.collect::<Vec<_>>().join(", ")
     };
+    let window = |top_n: &TopN| {
+        let window = top_n.window.as_ref();
+        window
+            .map(|window| crate::explain::spans(&window.spans))
+            .unwrap_or_default()
+    };
     let given = |top_n: &TopN| format!("{:?}", top_n.emission);
     let changed = first_change(&[
         ("key", keys(&one.keys, &old.input), keys(&other.keys, &new.input)),
         ("order", order(one), order(other)),
+        ("window", window(one), window(other)),
         ("way to give results", given(one), given(other)),
     ]);
     if let Some(why) = changed {

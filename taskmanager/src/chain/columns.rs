@@ -6,6 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, St
 use arrow::buffer::NullBuffer;
 use arrow_schema::{DataType, SchemaRef};
 use dataflow::Failure;
+use dataflow::element::columns as reserved;
 use dataflow::expr::Path;
 
 /// A batch of `columns`; `rows` counts where there is no column to count.
@@ -53,9 +54,7 @@ pub(crate) fn conform(
     };
     let mut columns = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
-        let column = records
-            .column_by_name(field.name())
-            .ok_or_else(|| missing(field.name()))?;
+        let column = named(records, field.name()).ok_or_else(|| missing(field.name()))?;
         let column = match replaced {
             Some((path, value)) if path.column() == field.name() => replace(column, &path.parts()[1..], value)?,
             _ => Arc::clone(column),
@@ -63,6 +62,14 @@ pub(crate) fn conform(
         columns.push(shape(&column, field.data_type())?);
     }
     batch(schema, columns, records.num_rows())
+}
+
+/// A column by its name. The first to give the bytes that rows came as takes them from the rows.
+fn named<'a>(records: &'a RecordBatch, name: &str) -> Option<&'a ArrayRef> {
+    match name {
+        reserved::ORIGIN => reserved::original(records.schema_ref()).map(|index| records.column(index)),
+        _ => records.column_by_name(name),
+    }
 }
 
 fn replace(column: &ArrayRef, path: &[String], value: &ArrayRef) -> Result<ArrayRef, Failure> {

@@ -108,10 +108,8 @@ fn text(record: &[u8]) -> Option<&str> {
 /// The original bytes, or the user's columns as JSON.
 fn records(rows: &RecordBatch) -> BinaryArray {
     let mut builder = BinaryBuilder::new();
-    if let Some(raw) = rows
-        .column_by_name(columns::RAW)
-        .and_then(|column| column.as_binary_view_opt())
-    {
+    let original = columns::original(rows.schema_ref()).and_then(|index| rows.column(index).as_binary_view_opt());
+    if let Some(raw) = original {
         raw.iter()
             .for_each(|record| builder.append_value(record.unwrap_or_default()));
     } else {

@@ -7,7 +7,7 @@
 mod acknowledge;
 mod uncommitted;
 
-pub(crate) use acknowledge::{Acknowledgement, Acknowledgements};
+pub use acknowledge::{Acknowledgement, Acknowledgements};
 pub(crate) use uncommitted::Uncommitted;
 
 use std::collections::BTreeMap;
@@ -118,6 +118,19 @@ impl Snapshot {
         value
             .transpose()
             .map_err(|error| Failure::fail(format!("the state of `{node}` cannot be read")).because(&error))
+    }
+}
+
+#[cfg(test)]
+impl Snapshot {
+    /// The splits of a source.
+    pub(crate) fn splits(&self, node: &str) -> Vec<dataflow::contract::Split> {
+        self.node(node).expect("a source's value").unwrap_or_default()
+    }
+
+    /// What a sink left.
+    pub(crate) fn sink(&self, node: &str) -> SinkSnapshot {
+        self.node(node).expect("a sink's value").unwrap_or_default()
     }
 }
 

@@ -18,7 +18,7 @@ use crate::gate::Gate;
 use crate::memory::Share;
 use crate::operators::{self, Ground, Source, SplitChange};
 use crate::partition::Output;
-use crate::state::{Keeper, Kept, KeyGroups};
+use crate::state::{Home, Keeper, Kept, KeyGroups, Limits, Shelf, Spill};
 use crate::task::gauges::Gauges;
 use crate::task::mailbox::{Mail, Mailbox};
 use crate::task::{Input, Parts};
@@ -30,6 +30,8 @@ pub(super) struct Seed {
     pub(super) deployment: Arc<Deployment>,
     pub(super) plan: Plan,
     pub(super) share: Share,
+    /// Where its state files are.
+    pub(super) shelf: Option<Shelf>,
     pub(super) scope: Scope,
     pub(super) mail: Mail,
     pub(super) gauges: Arc<Gauges>,
@@ -201,22 +203,33 @@ impl Seed {
         } else {
             Vec::new()
         };
-        let cuts = kept.iter().flat_map(|kept| kept.cuts.iter().cloned()).collect();
-        let restored = Kept::restore(kept)?;
+        let groups = KeyGroups::of(
+            identity.subtask.index,
+            self.plan.parallelism,
+            self.deployment.max_parallelism,
+        );
+        let (restored, cuts) = Kept::restore(kept, self.shelf.as_ref(), &groups)?;
+        let spill = operators::has_tables(&node.recipe).then(|| self.spill(index, &groups));
         let ground = Ground {
-            groups: KeyGroups::of(
-                identity.subtask.index,
-                self.plan.parallelism,
-                self.deployment.max_parallelism,
-            ),
+            groups: groups.clone(),
             restored: &restored,
+            spill: spill.as_ref(),
             registry: &self.site.registry,
             origin: &origin,
             gauges: &gauges,
             writer: writer.as_ref().map(|(_, writer)| writer),
         };
         let operator = operators::build(node, &ground)?;
-        let keeper = operators::has_state(&node.recipe).then(|| Keeper::new(index, self.mail.clone(), cuts));
+        let keeper = operators::has_state(&node.recipe).then(|| {
+            let home = Home {
+                shelf: self.shelf.clone(),
+                prefix: format!("{}/{}/{index}", identity.generation, identity.attempt),
+                groups,
+                limit_bytes: usize::try_from(self.share.cuts()).unwrap_or(usize::MAX),
+            };
+            Keeper::start(index, home, cuts, &self.scope, &self.mail)
+        });
+        let keeper = keeper.map(|keeper| (Arc::from(node.name.as_str()), keeper));
         let nexts = |port| {
             let targets = node.targets.iter().filter(move |(from, _)| *from == port);
             targets
@@ -233,6 +246,18 @@ impl Seed {
             writer,
             keeper,
         })
+    }
+
+    /// Room on disk for a node's tables. Nothing is opened before it is needed.
+    fn spill(&self, index: usize, groups: &KeyGroups) -> Spill {
+        let identity = &self.plan.identity;
+        let name = format!("spill/{}/{}-{index}", identity.job, identity.attempt);
+        let number = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let limits = Limits {
+            tables: number(self.share.tables()),
+            cache: number(self.share.cache()),
+        };
+        Spill::new(Arc::clone(&self.site.scratch), name, groups.clone(), limits)
     }
 
     fn writer(&self, index: usize, node: &Node, recipe: &recipe::Sink) -> Result<Writer, Failure> {
@@ -252,7 +277,7 @@ impl Seed {
             epoch: self.deployment.epoch,
             stores: Arc::clone(&site.stores),
             clock: Arc::clone(&site.clock),
-            input: Arc::clone(&node.input),
+            input: operators::sink_rows(&node.input),
             encoding,
             restored: states.filter(|state| *state != SinkState::default()).collect(),
         };

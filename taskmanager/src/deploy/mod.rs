@@ -11,12 +11,13 @@ mod wire;
 pub(crate) use wire::{Deployment, Fence, Peer, Plan, subtask_id};
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use dataflow::contract::{SinkConnector, SourceConnector};
 use dataflow::id::SubtaskId;
 use dataflow::recipe::{self, Recipe};
-use dataflow::store::Stores;
+use dataflow::store::{Store, Stores};
 use dataflow::time::Clock;
 use dataflow::{Failure, Registry, Scope};
 use tokio::runtime;
@@ -24,6 +25,8 @@ use tokio::runtime;
 use crate::channel::SharedPool;
 use crate::memory::{Demand, Memory, Share};
 use crate::network::Exchange;
+use crate::operators;
+use crate::state::{Scratch, Shelf};
 use crate::task::gauges::Gauges;
 use crate::task::life::Status;
 use crate::task::mailbox::{Control, Mail, Mailbox, mailbox};
@@ -50,6 +53,8 @@ pub(crate) struct Site {
     pub(crate) incarnation: String,
     /// Its memory.
     pub(crate) memory: Memory,
+    /// Its folder for what need not survive it.
+    pub(crate) scratch: Arc<Scratch>,
     /// Where subtasks speak.
     pub(crate) reports: Reports,
 }
@@ -73,6 +78,8 @@ struct Common {
     deployment: Arc<Deployment>,
     share: Share,
     pool: SharedPool,
+    /// The folder of the job's state files, and that of their copies on this machine.
+    state: Option<(Arc<dyn Store>, Option<PathBuf>)>,
     job: Scope,
 }
 
@@ -107,7 +114,19 @@ fn prepare(deployment: &Arc<Deployment>, site: &Site) -> Result<Common, Failure>
         .child(deployment.fence.job.to_string())
         .on(site.data_runtime.clone());
     let pool = SharedPool::new(share.pool);
+    let state = match &deployment.state_url {
+        None => None,
+        Some(url) => {
+            let store = site.state_stores.open(url)?;
+            let copies = match store.local_root() {
+                Some(_) => None,
+                None => Some(site.scratch.copies(&deployment.fence.job)?),
+            };
+            Some((store, copies))
+        }
+    };
     Ok(Common {
+        state,
         site: site.clone(),
         deployment: Arc::clone(deployment),
         share,
@@ -123,6 +142,7 @@ fn demand(deployment: &Deployment) -> Demand {
         channels: inputs.map(|edge| edge.peers.len() as u64).sum(),
         sinks: nodes().filter(|node| matches!(node.recipe, Recipe::Sink(_))).count() as u64,
         readers: nodes().filter(|node| matches!(node.recipe, Recipe::Source(_))).count() as u64,
+        tables: nodes().filter(|node| operators::has_tables(&node.recipe)).count() as u64,
     }
 }
 
@@ -150,6 +170,10 @@ fn launch(common: &Common, handles: &[Handle], mut boxes: BTreeMap<SubtaskId, Ma
             deployment: Arc::clone(&common.deployment),
             plan: plan.clone(),
             share: common.share,
+            shelf: common
+                .state
+                .clone()
+                .map(|(store, copies)| Shelf::new(store, copies, Arc::clone(&common.site.clock), scope.clone())),
             scope: scope.clone(),
             mail: handle.mail.clone(),
             gauges: Arc::clone(&handle.gauges),

@@ -3,19 +3,24 @@
 //! `memory:` of the task manager is shared by its slots; a deployment gets `memory / slots` for each slot it takes, or the
 //! job's own `memory:` where the document names one. Of a deployment's share:
 //!
-//! | part | share | who holds it |
-//! |---|--:|---|
-//! | channels | 4/16 | what is granted to the senders of its input gates: [`EXCLUSIVE`] a channel, the rest a floating pool |
-//! | outputs | 2/16 | batches that wait for company or credit at its outputs |
-//! | sinks | 4/16 | rows in the queues of its sinks, at most 4 MiB each |
-//! | readers | 4/16 | bytes in the buffers of its readers, at most 16 MiB each |
-//! | chains | 2/16 | the batches that its operators work on |
+//! | part | share | with state | who holds it |
+//! |---|--:|--:|---|
+//! | channels | 4/16 | 3/16 | what is granted to the senders of its input gates: [`EXCLUSIVE`] a channel, the rest a floating pool |
+//! | outputs | 2/16 | 1/16 | batches that wait for company or credit at its outputs |
+//! | sinks | 4/16 | 2/16 | rows in the queues of its sinks, at most 4 MiB each |
+//! | readers | 4/16 | 2/16 | bytes in the buffers of its readers, at most 16 MiB each |
+//! | chains | 2/16 | 2/16 | the batches that its operators work on |
+//! | state | 0 | 6/16 | tables, and what sinks and readers leave over of theirs |
+//!
+//! Of the state of one step, 8/16 are its tables, 6/16 what it has cut and what is not written yet, 2/16 the cache and the
+//! filters of what was spilled to disk.
 //!
 //! Within a part every user of it gets the same. Below 64 KiB a part is of no use, and the deployment is
 //! refused with the number it needs. Must stay true: the sum of what is handed out never exceeds the number
 //! (one row that is larger than its budget may overdraw, once for each queue).
 
 use dataflow::Failure;
+use dataflow::quantity::ByteCount;
 
 use crate::channel::credit::EXCLUSIVE;
 
@@ -38,6 +43,8 @@ pub(crate) struct Demand {
     pub(crate) sinks: u64,
     /// Sources of all its subtasks.
     pub(crate) readers: u64,
+    /// Steps of all its subtasks that have tables of keys.
+    pub(crate) tables: u64,
 }
 
 /// What each of them gets.
@@ -49,7 +56,31 @@ pub(crate) struct Share {
     pub(crate) sink: u64,
     /// The buffer of one reader.
     pub(crate) reader: u64,
+    /// The state of one step of one subtask.
+    pub(crate) state: u64,
 }
+
+/// How many sixteenths each part gets.
+struct Parts {
+    channels: u64,
+    sinks: u64,
+    readers: u64,
+    state: u64,
+}
+
+const WITHOUT_STATE: Parts = Parts {
+    channels: 4,
+    sinks: 4,
+    readers: 4,
+    state: 0,
+};
+
+const WITH_STATE: Parts = Parts {
+    channels: 3,
+    sinks: 2,
+    readers: 2,
+    state: 6,
+};
 
 impl Share {
     /// Splits `memory` bytes.
@@ -58,22 +89,46 @@ impl Share {
     /// Where it is too little for what is to run.
     pub(crate) fn split(memory: u64, demand: Demand) -> Result<Self, Failure> {
         let part = memory / 16;
+        let parts = if demand.tables > 0 { WITH_STATE } else { WITHOUT_STATE };
         let each = |parts: u64, users: u64, most: u64| (parts * part / users.max(1)).min(most);
+        let sink = each(parts.sinks, demand.sinks, SINK_MAX);
+        let reader = each(parts.readers, demand.readers, READER_MAX);
+        let left = (parts.sinks + parts.readers) * part - sink * demand.sinks - reader * demand.readers;
         let share = Self {
-            pool: (4 * part).saturating_sub(demand.channels * EXCLUSIVE),
-            sink: each(4, demand.sinks, SINK_MAX),
-            reader: each(4, demand.readers, READER_MAX),
+            pool: (parts.channels * part).saturating_sub(demand.channels * EXCLUSIVE),
+            sink,
+            reader,
+            state: (parts.state * part + left).checked_div(demand.tables).unwrap_or(0),
         };
-        let exclusive = demand.channels * EXCLUSIVE;
-        let needed = 4 * exclusive.max(demand.sinks * SMALLEST).max(demand.readers * SMALLEST);
+        let least = |users: u64, each: u64, parts: u64| (users * each * 16).div_ceil(parts.max(1));
+        let needed = least(demand.channels, EXCLUSIVE, parts.channels)
+            .max(least(demand.sinks, SMALLEST, parts.sinks))
+            .max(least(demand.readers, SMALLEST, parts.readers))
+            .max(least(demand.tables, SMALLEST, parts.state));
         if memory < needed {
-            let text = format!(
-                "{} MiB of memory are too little for this job here",
-                memory.div_ceil(MIB)
-            );
-            return Err(Failure::fail(text).help(format!("give it `memory: {}MiB` or more", needed.div_ceil(MIB))));
+            let shown = if memory < MIB { memory } else { memory / MIB * MIB };
+            let text = format!("{} of memory is too little for this job here", ByteCount(shown));
+            return Err(Failure::fail(text).help(format!(
+                "give it `memory: {0}MiB` or more, and the process that runs it as much for each slot (`--memory {0}MiB`)",
+                needed.div_ceil(MIB)
+            )));
         }
         Ok(share)
+    }
+
+    /// Of one step's state: its tables.
+    pub(crate) fn tables(&self) -> u64 {
+        self.state / 2
+    }
+
+    /// Of one step's state: what it has cut. A step without tables has a note only.
+    pub(crate) fn cuts(&self) -> u64 {
+        (self.state / 16 * 6).max(SMALLEST)
+    }
+
+    /// Of one step's state: the cache of what was spilled.
+    pub(crate) fn cache(&self) -> u64 {
+        self.state / 16 * 2
     }
 }
 
@@ -116,6 +171,7 @@ mod tests {
                 channels: 4,
                 sinks: 1,
                 readers: 1,
+                tables: 0,
             },
         )
         .unwrap();
@@ -124,9 +180,24 @@ mod tests {
             Share {
                 pool: 64 * MIB - 4 * EXCLUSIVE,
                 sink: 4 * MIB,
-                reader: 16 * MIB
+                reader: 16 * MIB,
+                state: 0,
             }
         );
+    }
+
+    #[test]
+    fn state_gets_its_part_and_what_others_leave_over() {
+        let demand = Demand {
+            channels: 4,
+            sinks: 1,
+            readers: 1,
+            tables: 2,
+        };
+        let share = Share::split(1024 * MIB, demand).unwrap();
+        assert_eq!((share.sink, share.reader), (4 * MIB, 16 * MIB));
+        assert_eq!(share.state, (10 * 64 - 20) * MIB / 2);
+        assert!(share.tables() + share.cuts() + share.cache() <= share.state);
     }
 
     #[test]
@@ -135,6 +206,7 @@ mod tests {
             channels: 100,
             sinks: 1,
             readers: 0,
+            tables: 0,
         };
         let failure = Share::split(MIB, demand).unwrap_err();
         assert_eq!(failure.help.as_deref(), Some("give it `memory: 25MiB` or more"));
@@ -143,13 +215,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_parts_never_exceed_the_whole(memory in 0..64 * 1024 * MIB, channels in 0..2000_u64, sinks in 0..50_u64, readers in 0..50_u64) {
-            let demand = Demand { channels, sinks, readers };
+        fn the_parts_never_exceed_the_whole(memory in 0..64 * 1024 * MIB, channels in 0..2000_u64, sinks in 0..50_u64, readers in 0..50_u64, tables in 0..50_u64) {
+            let demand = Demand { channels, sinks, readers, tables };
             if let Ok(share) = Share::split(memory, demand) {
-                let sum = channels * EXCLUSIVE + share.pool + sinks * share.sink + readers * share.reader;
+                let sum = channels * EXCLUSIVE + share.pool + sinks * share.sink + readers * share.reader + tables * share.state;
                 prop_assert!(sum <= memory);
                 prop_assert!(sinks == 0 || share.sink >= SMALLEST);
                 prop_assert!(readers == 0 || share.reader >= SMALLEST);
+                prop_assert!(tables == 0 || share.state >= SMALLEST);
             }
         }
 

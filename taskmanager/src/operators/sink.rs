@@ -1,13 +1,14 @@
 //! Hands rows to a sink's writer, which works behind a queue on the runtime for I/O; never waits for it.
 //!
 //! Where the sink wants bytes, rows become lines here: what waits in the queue then weighs what will be written, views
-//! into big buffers end, and a row that cannot be written is a dead letter like any other.
+//! into big buffers end, and a row that cannot be written is a dead letter like any other. The bytes that rows came as are
+//! for such letters only: neither the format nor the connector sees them.
 
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use dataflow::contract::{Encoder, Lines};
-use dataflow::element::Batch;
+use dataflow::element::{Batch, columns};
 use dataflow::recipe::{self, Node};
 use dataflow::{Failure, Registry};
 
@@ -20,6 +21,8 @@ use crate::writer::Writer;
 pub(super) struct Sink {
     writer: Writer,
     gauges: Arc<NodeGauges>,
+    /// How many columns the connector takes, the first ones.
+    width: usize,
     encoding: Option<Encoding>,
     outbox: Outbox,
 }
@@ -35,6 +38,14 @@ struct Encoding {
 /// A format's name, and an encoder of it.
 type Named = (String, Box<dyn Encoder>);
 
+/// The rows that a sink takes of those that reach it: all columns but the bytes they came as, which stand last.
+pub(crate) fn rows(input: &SchemaRef) -> SchemaRef {
+    match input.fields().split_last() {
+        Some((last, before)) if last.name() == columns::ORIGIN => Arc::new(Schema::new(before.to_vec())),
+        _ => Arc::clone(input),
+    }
+}
+
 /// The encoder that a sink wants.
 pub(crate) fn encoder(registry: &Registry, recipe: &recipe::Sink, input: &SchemaRef) -> Result<Option<Named>, Failure> {
     let Some(recipe::Format { name, options }) = &recipe.format else {
@@ -43,7 +54,7 @@ pub(crate) fn encoder(registry: &Registry, recipe: &recipe::Sink, input: &Schema
     let format = registry
         .format(name)
         .ok_or_else(|| Failure::fail(format!("this build has no format `{name}`")))?;
-    let encoder = format.encoder(options, Arc::clone(input));
+    let encoder = format.encoder(options, rows(input));
     let encoder = encoder.map_err(|invalid| Failure::fail(invalid.message))?;
     Ok(Some((name.clone(), encoder)))
 }
@@ -55,6 +66,7 @@ impl Sink {
         Ok(Self {
             writer: writer.clone(),
             gauges: Arc::clone(ground.gauges),
+            width: rows(&node.input).fields().len(),
             encoding: encoder.map(|(_, encoder)| Encoding {
                 encoder,
                 letters: ground.dead_letters(),
@@ -65,11 +77,21 @@ impl Sink {
     }
 }
 
+fn narrow(batch: Batch, width: usize) -> Result<Batch, Failure> {
+    if batch.records().num_columns() <= width {
+        return Ok(batch);
+    }
+    let wanted: Vec<usize> = (0..width).collect();
+    let rows = batch.records().project(&wanted);
+    rows.map(Batch::new)
+        .map_err(|error| Failure::bug("rows for a sink that are not as planned").because(&error))
+}
+
 impl Operator for Sink {
     fn push(&mut self, batch: Batch) -> Result<(), Failure> {
         let Some(encoding) = &mut self.encoding else {
             self.gauges.records_out.add_size(batch.row_count());
-            self.writer.write(batch);
+            self.writer.write(narrow(batch, self.width)?);
             return Ok(());
         };
         let rows = batch.into_records();

@@ -66,6 +66,28 @@ fn filter(input: &SchemaRef, sql: &str) -> Node {
     )
 }
 
+/// These columns, and behind them the bytes that rows came as.
+fn with_origin(mut fields: Vec<Field>) -> SchemaRef {
+    fields.push(columns::origin().as_ref().clone());
+    schema(fields)
+}
+
+/// Rows of these columns that came as `records`.
+fn rows_of(columns: &SchemaRef, records: &[&str]) -> RecordBatch {
+    let rows = typed(columns, records);
+    let fields = columns.fields().iter().map(|field| field.as_ref().clone());
+    let mut arrays = rows.columns().to_vec();
+    arrays.push(Arc::new(arrow::array::BinaryViewArray::from_iter_values(records)));
+    RecordBatch::try_new(with_origin(fields.collect()), arrays).unwrap()
+}
+
+/// The bytes beside each row that comes of these.
+fn origins(node: &Node, rows: &RecordBatch) -> Vec<String> {
+    let outcome = run(node, rows, 2);
+    assert_eq!(outcome.origins.len(), outcome.rows.len());
+    outcome.origins
+}
+
 #[test]
 fn decode_makes_the_columns_that_are_read_and_keeps_the_bytes() {
     let node = decode(&with_reserved(vec![text("eventType")]));
@@ -111,6 +133,60 @@ fn a_row_whose_predicate_fails_is_a_dead_letter_and_the_others_go_on() {
     assert_eq!(outcome.rows, [r#"{"n":1}"#]);
     assert_eq!(outcome.dead.len(), 1);
     assert!(outcome.dead[0].ends_with(r#": {"n":0}"#), "{:?}", outcome.dead);
+}
+
+#[test]
+fn a_row_of_columns_that_fails_is_a_dead_letter_with_the_bytes_it_came_as() {
+    let fields = vec![number("n")];
+    let records = [r#"{ "n":1 , "x":"y" }"#, r#"{ "n":0, "x" : 7.50 }"#];
+    let rows = rows_of(&schema(fields.clone()), &records);
+    let input = with_origin(fields);
+    let outcome = run(&filter(&input, "10 / n > 3"), &rows, 2);
+    assert_eq!(outcome.rows, [r#"{"n":1}"#]);
+    assert!(
+        outcome.dead[0].ends_with(r#": { "n":0, "x" : 7.50 }"#),
+        "{:?}",
+        outcome.dead
+    );
+}
+
+#[test]
+fn every_step_keeps_the_bytes_a_row_came_as_beside_it() {
+    let records = [r#"{ "items":[1,2],"x":0}"#, r#"{ "items":[3], "x":1}"#];
+    let twice = [records[0], records[0], records[1]];
+    let path = || "items".parse().unwrap();
+    let raw = schema(vec![columns::raw().as_ref().clone()]);
+    let unnest = || Recipe::Unnest(recipe::Unnest { path: path() });
+    let as_bytes = with_origin(vec![columns::raw().as_ref().clone()]);
+
+    let decoded = decode(&with_origin(vec![number("x")]));
+    assert_eq!(origins(&decoded, &open(&records)), records);
+
+    let paths = vec!["x".parse().unwrap()];
+    let dropped = node(Recipe::Drop(recipe::Drop { paths }), &raw, &as_bytes);
+    assert_eq!(origins(&dropped, &open(&records)), records);
+    assert_eq!(origins(&node(unnest(), &raw, &as_bytes), &open(&records)), twice);
+
+    let list = DataType::List(Arc::new(Field::new_list_field(DataType::Int64, true)));
+    let lists = schema(vec![Field::new("items", list, true), number("x")]);
+    let rows = rows_of(&lists, &records);
+    let unnested = node(unnest(), &rows.schema(), &with_origin(vec![number("items")]));
+    assert_eq!(origins(&unnested, &rows), twice);
+
+    let projections = vec![Projection {
+        name: "y".to_owned(),
+        expression: Expression::new("x + 1"),
+    }];
+    let select = Recipe::Select(recipe::Select { projections });
+    let selected = node(select, &rows.schema(), &with_origin(vec![number("y")]));
+    assert_eq!(origins(&selected, &rows), records);
+}
+
+#[test]
+fn a_sink_never_sees_the_bytes_that_are_for_dead_letters() {
+    let all = with_origin(vec![number("n")]);
+    assert_eq!(super::sink_rows(&all), schema(vec![number("n")]));
+    assert_eq!(super::sink_rows(&with_reserved(vec![])), with_reserved(vec![]));
 }
 
 #[test]

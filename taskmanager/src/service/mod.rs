@@ -10,17 +10,20 @@
 //! nobody can tell what its job manager decides meanwhile; no subtask ever waits for this. Not here: what any of it means.
 
 mod attach;
+mod fences;
 mod lines;
 mod tasks;
 mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use fences::Fences;
 pub use lines::{Line, Lines};
 pub(crate) use tasks::{Running, Tasks};
 pub(crate) use wire::resident_bytes;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +40,7 @@ use crate::deploy::Site;
 use crate::memory::Memory;
 use crate::metrics;
 use crate::network::{Exchange, Identity};
+use crate::state::Scratch;
 use crate::task::Reports;
 
 /// So many reports of subtasks may wait for the connection; more means that nobody takes them.
@@ -58,6 +62,9 @@ pub struct Options {
     pub slots: u32,
     /// The one memory number: what flows and waits never holds more.
     pub memory_bytes: u64,
+    /// The folder for what need not survive the process: spilled state, copies of state files. It makes one of its own below
+    /// it when there is something to put there, and takes it away at its end.
+    pub scratch: PathBuf,
     /// Must equal the job manager's.
     pub build: String,
 }
@@ -135,6 +142,7 @@ impl TaskManager {
             exchange: channels,
             incarnation: incarnation.clone(),
             memory: Memory::new(options.memory_bytes, options.slots),
+            scratch: Arc::new(Scratch::new(options.scratch.clone(), &incarnation)),
             reports,
         };
         let lines = lines.outlet();

@@ -4,24 +4,42 @@
 //!   operator ── slots ──> Table (keys → slots, values by column)
 //!      │ freeze at the barrier
 //!      v
-//!    Cut (changed entries, as bytes) ──> Keeper, on the runtime for I/O ──> object store
+//!    Cut (changed entries, as blocks) ──> Keeper, on the runtime for I/O ──> Shelf: object store
 //!      │                                    └── Notice: kept, with what the snapshot says of it
-//!      ^ Restored (entries of earlier cuts, of the key groups that are this subtask's)
+//!      ^ Restored (entries of earlier cuts, of the key groups that are this subtask's) <── Shelf
 //! ```
 //!
 //! Enters: keys of whole batches; barriers. Leaves: cuts, and the snapshot's words for them. Who calls: operators and the
 //! subtask's loop. Must stay true: every live entry is in the newest cut that changed it or in a later one, and every cut
 //! that is needed is in the snapshot. Not here: what values mean (operators), when a cut is taken (task).
 
-mod cut;
-mod keeper;
-mod restored;
 mod table;
+mod spill;
+mod cut;
+pub mod format;
+mod keeper;
+mod kept;
+mod shelf;
+mod restored;
+mod scratch;
+pub mod inspect;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use cut::Cut;
-pub(crate) use keeper::{Keeper, Kept};
-pub(crate) use restored::{Entry, Restored};
-pub(crate) use table::{Table, Values};
+pub(crate) use format::Entry;
+pub(crate) use keeper::{Home, Keeper};
+pub(crate) use kept::Kept;
+pub use kept::objects;
+pub(crate) use restored::Restored;
+#[cfg(test)]
+pub(crate) use restored::Source;
+pub(crate) use scratch::Scratch;
+pub(crate) use shelf::Shelf;
+pub(crate) use spill::{Limits, Spill};
+pub(crate) use table::{NONE, Scan, Table, Values};
 
 use std::ops::Range;
 

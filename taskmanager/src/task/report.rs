@@ -54,6 +54,10 @@ pub(crate) enum Report {
 /// Where reports go. Never blocks.
 pub(crate) type Reports = Arc<dyn Fn(&Identity, Report) + Send + Sync>;
 
+/// The target of the log line of a subtask that failed. The job manager is told too and says what it does about it: where
+/// both are one process, one of the two lines is enough.
+pub const FAILURE: &str = "taskmanager::failure";
+
 /// Logs and reports that a subtask's life has moved. Who calls is within the subtask's span.
 ///
 /// The line comes first: whoever hears of the status can be shown the line.
@@ -63,8 +67,10 @@ pub(crate) fn moved(reports: &Reports, identity: &Identity, status: Status) {
         Status::Ended => tracing::info!("subtask is at the end of its input"),
         Status::Cancelled => tracing::info!("subtask is cancelled"),
         Status::Failed(failure) => match failure.disposition {
-            Disposition::Retry => tracing::warn!(failure = failure.message, "subtask failed"),
-            Disposition::Fail | Disposition::Bug => tracing::error!(failure = failure.message, "subtask failed"),
+            Disposition::Retry => tracing::warn!(target: FAILURE, failure = failure.message, "subtask failed"),
+            Disposition::Fail | Disposition::Bug => {
+                tracing::error!(target: FAILURE, failure = failure.message, "subtask failed");
+            }
         },
     }
     reports(identity, Report::Status(status));

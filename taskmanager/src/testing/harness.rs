@@ -24,6 +24,8 @@ use crate::task::gauges::NodeGauges;
 pub(crate) struct Outcome {
     /// Each row as JSON; rows of bytes as their text.
     pub(crate) rows: Vec<String>,
+    /// The bytes beside each row that it came as, where they are kept.
+    pub(crate) origins: Vec<String>,
     /// Each dead letter as `split@position error: record`.
     pub(crate) dead: Vec<String>,
     /// Each row that came after its time.
@@ -35,7 +37,8 @@ pub(crate) struct Outcome {
 /// Typed rows.
 pub(crate) fn typed(schema: &SchemaRef, lines: &[&str]) -> RecordBatch {
     let text = lines.join("\n");
-    let mut reader = ReaderBuilder::new(Arc::clone(schema)).build(text.as_bytes()).unwrap();
+    let reader = ReaderBuilder::new(Arc::clone(schema)).with_batch_size(lines.len().max(1));
+    let mut reader = reader.build(text.as_bytes()).unwrap();
     reader.next().unwrap().unwrap()
 }
 
@@ -76,6 +79,7 @@ pub(crate) fn run(node: &Node, rows: &RecordBatch, size: usize) -> Outcome {
         writer: None,
         groups: KeyGroups::of(0, 1, 1024),
         restored: &Restored::default(),
+        spill: None,
     };
     let mut operator = build(node, &ground).unwrap();
     let mut outcome = Outcome::default();
@@ -91,6 +95,7 @@ pub(crate) fn run(node: &Node, rows: &RecordBatch, size: usize) -> Outcome {
                 Port::Main => {
                     assert_eq!(batch.records().schema(), node.output, "the output is as planned");
                     outcome.rows.extend(picture(batch.records()));
+                    outcome.origins.extend(origins(batch.records()));
                 }
                 Port::Late => outcome.late.extend(picture(batch.records())),
                 Port::Dead => outcome.dead.extend(letters(batch.records())),
@@ -115,7 +120,7 @@ pub(crate) fn check(node: &Node, rows: &RecordBatch, expected: &[&str], dead: &[
     }
 }
 
-fn picture(rows: &RecordBatch) -> Vec<String> {
+pub(crate) fn picture(rows: &RecordBatch) -> Vec<String> {
     let schema = rows.schema();
     let user: Vec<usize> = (0..rows.num_columns())
         .filter(|index| !columns::is_reserved(schema.field(*index).name()))
@@ -138,14 +143,23 @@ fn picture(rows: &RecordBatch) -> Vec<String> {
         let raw = raw
             .as_ref()
             .map(|raw| String::from_utf8_lossy(raw.value(row)).into_owned());
-        let time = time.as_ref().map(|time| format!("@{}", time.value(row)));
+        let time = time.as_ref().filter(|time| time.is_valid(row));
+        let time = time.map(|time| format!("@{}", time.value(row)));
         let line = Some(line).filter(|line| !line.is_empty() && line != "{}");
         [time, line, raw].into_iter().flatten().collect::<Vec<_>>().join(" ")
     });
     shown.collect()
 }
 
-fn letters(rows: &RecordBatch) -> Vec<String> {
+fn origins(rows: &RecordBatch) -> Vec<String> {
+    let origins = rows.column_by_name(columns::ORIGIN);
+    let origins = origins.into_iter().flat_map(|origins| origins.as_binary_view().iter());
+    origins
+        .map(|origin| String::from_utf8_lossy(origin.unwrap()).into_owned())
+        .collect()
+}
+
+pub(super) fn letters(rows: &RecordBatch) -> Vec<String> {
     let text = |name: &str| rows.column_by_name(name).unwrap().as_string::<i32>().clone();
     let (split, error) = (text("split"), text("error"));
     let position = rows

@@ -2,8 +2,10 @@
 
 mod format;
 mod harness;
+mod script;
 mod toys;
 
 pub(crate) use format::Json;
-pub(crate) use harness::{check, open, run, typed};
+pub(crate) use harness::{check, open, picture, run, typed};
+pub(crate) use script::{Compare, Step, Trial};
 pub(crate) use toys::{NoStores, Toys};

@@ -1,6 +1,6 @@
 //! Reads Parquet files: a task decodes the columns that are wanted, the reader hands them on.
 
-use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, UInt64Array};
@@ -17,13 +17,12 @@ use super::split::Spec;
 use crate::columnar::{self, Parquet};
 use crate::coordinates::{SplitLabel, columns_of, times};
 use crate::handoff::{Giver, Taken, Taker, handoff};
+use crate::turns::Turns;
 
 /// Reads Parquet files, one after another.
 pub(super) struct ColumnReader {
     context: ReaderContext,
-    current: Option<Current>,
-    waiting: VecDeque<Split>,
-    complete: bool,
+    turns: Turns<Current>,
     bytes_read: u64,
 }
 
@@ -46,36 +45,13 @@ impl ColumnReader {
     pub(super) fn new(context: ReaderContext) -> Self {
         Self {
             context,
-            current: None,
-            waiting: VecDeque::new(),
-            complete: false,
+            turns: Turns::default(),
             bytes_read: 0,
         }
     }
 
-    fn open(&self, split: Split) -> Result<Current, Failure> {
-        let (spec, position) = Spec::read(&split)?;
-        let next = position.unwrap_or(0);
-        let size = spec.size;
-        let (giver, batches) = handoff(self.context.buffer_bytes, self.context.waker.clone());
-        let task = Decoding {
-            spec,
-            from: next,
-            stores: Arc::clone(&self.context.stores),
-            output: Arc::clone(&self.context.output),
-        };
-        self.context.scope.run(task.run(giver));
-        Ok(Current {
-            label: SplitLabel::new(&split.id),
-            split,
-            size,
-            next,
-            batches,
-        })
-    }
-
     fn batch(&mut self, decoded: &RecordBatch) -> Result<RecordBatch, Failure> {
-        let Some(current) = &mut self.current else {
+        let Some(current) = self.turns.current_mut() else {
             return Err(Failure::bug("rows of no file"));
         };
         let count = decoded.num_rows();
@@ -91,54 +67,73 @@ impl ColumnReader {
     }
 }
 
+impl Current {
+    fn open(split: Split, context: &ReaderContext) -> Result<Self, Failure> {
+        let (spec, position) = Spec::read(&split)?;
+        let next = position.unwrap_or(0);
+        let size = spec.size;
+        let (giver, batches) = handoff(context.buffer_bytes, context.waker.clone());
+        let task = Decoding {
+            spec,
+            from: next,
+            stores: Arc::clone(&context.stores),
+            output: Arc::clone(&context.output),
+        };
+        context.scope.run(task.run(giver));
+        Ok(Self {
+            label: SplitLabel::new(&split.id),
+            split,
+            size,
+            next,
+            batches,
+        })
+    }
+
+    fn snapshot(&self) -> Split {
+        let position = if self.next == 0 {
+            serde_json::Value::Null
+        } else {
+            self.next.into()
+        };
+        Split {
+            position,
+            ..self.split.clone()
+        }
+    }
+}
+
 impl Reader for ColumnReader {
     fn assign(&mut self, splits: Vec<Split>) -> Result<(), Failure> {
         splits.iter().try_for_each(|split| Spec::read(split).map(drop))?;
-        self.waiting.extend(splits);
+        self.turns.assign(splits);
         Ok(())
     }
 
     fn no_more_splits(&mut self) {
-        self.complete = true;
+        self.turns.complete();
     }
 
     fn poll(&mut self) -> Result<Polled, Failure> {
-        if self.current.is_none() {
-            let Some(split) = self.waiting.pop_front() else {
-                return Ok(if self.complete { Polled::End } else { Polled::Wait });
-            };
-            self.current = Some(self.open(split)?);
-        }
-        let taken = self
-            .current
-            .as_mut()
-            .map_or(Taken::Ended, |current| current.batches.try_take());
-        match taken {
+        let current = match self.turns.next(|split| Current::open(split, &self.context))? {
+            ControlFlow::Continue(current) => current,
+            ControlFlow::Break(answer) => return Ok(answer),
+        };
+        match current.batches.try_take() {
             Taken::Item(Decoded::Batch(batch)) => self.batch(&batch).map(Polled::Batch),
             Taken::Item(Decoded::Failed(failure)) => Err(failure),
             Taken::Nothing => Ok(Polled::Wait),
             Taken::Ended => Err(Failure::bug("nobody decodes the Parquet file any more")),
             Taken::Item(Decoded::Complete) => {
-                let finished = self.current.take();
-                self.bytes_read += finished.as_ref().map_or(0, |current| current.size);
-                Ok(finished.map_or(Polled::Wait, |current| Polled::Finished(current.split.id)))
+                self.bytes_read += current.size;
+                let id = current.split.id.clone();
+                self.turns.finish();
+                Ok(Polled::Finished(id))
             }
         }
     }
 
     fn snapshot(&self) -> Vec<Split> {
-        let current = self.current.iter().map(|current| {
-            let position = if current.next == 0 {
-                serde_json::Value::Null
-            } else {
-                current.next.into()
-            };
-            Split {
-                position,
-                ..current.split.clone()
-            }
-        });
-        current.chain(self.waiting.iter().cloned()).collect()
+        self.turns.snapshot(Current::snapshot)
     }
 
     fn progress(&self) -> Progress {

@@ -1,5 +1,7 @@
 //! Opens stores by URL, within what this process may open.
 
+mod keys;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
@@ -12,6 +14,8 @@ use parking_lot::Mutex;
 use url::Url;
 
 use super::{Error, Local, Remote, Store, Stores};
+pub(crate) use keys::NoKeys;
+use keys::OfMachine;
 
 /// So many stores are kept open for the next who asks; a store in use lives as long as it is used.
 const OPEN_MAX: usize = 256;
@@ -46,6 +50,8 @@ pub struct S3 {
     pub secret_key: Option<String>,
     /// The token that goes with temporary keys.
     pub session_token: Option<String>,
+    /// Who is asked for the keys of the machine's role, where none are set and it is not where Amazon's machines have it.
+    pub metadata: Option<String>,
 }
 
 impl fmt::Debug for S3 {
@@ -133,6 +139,15 @@ impl OpenStores {
         if name.is_empty() || name.contains(['@', '?', '#', ':']) {
             return Err(refused(url, "it is written `s3://bucket/prefix`"));
         }
+        let halves = (self.s3.access_key.is_some(), self.s3.secret_key.is_some());
+        let lacking = match halves {
+            (true, false) => Some(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
+            (false, true) => Some(("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")),
+            (true, true) | (false, false) => None,
+        };
+        if let Some((set, lacking)) = lacking {
+            return Err(refused(url, &format!("`{set}` is set, and `{lacking}` is not")));
+        }
         let mut buckets = self.buckets.lock();
         if let Some(client) = buckets.get(name) {
             return Ok(Arc::clone(client));
@@ -204,6 +219,10 @@ fn connect(settings: &S3, bucket: &str) -> object_store::Result<impl ObjectStore
     }
     if let Some(token) = &settings.session_token {
         builder = builder.with_token(token);
+    }
+    if settings.access_key.is_none() && settings.secret_key.is_none() {
+        let keys = OfMachine::new(settings.metadata.as_deref())?;
+        builder = builder.with_credentials(Arc::new(keys));
     }
     builder.build()
 }

@@ -52,10 +52,39 @@ fn an_s3_server_that_is_away_is_named_by_sinks() -> Result<()> {
 fn an_s3_server_that_is_away_is_named_by_sources() -> Result<()> {
     refused("file: { path: \"s3://bucket/in\" }", "blackhole: {}", "state", 1)?;
     // Its schema is read before anything runs.
-    refused("archive: { path: \"s3://bucket/in\" }", "blackhole: {}", "state", 3)
+    refused("archive: { path: \"s3://bucket/in\" }", "blackhole: {}", "state", 4)
 }
 
 #[test]
 fn an_s3_server_that_is_away_is_named_by_the_state() -> Result<()> {
     refused(GENERATOR, "blackhole: {}", "s3://bucket/state", 5)
+}
+
+#[test]
+fn keys_that_nobody_gives_are_asked_for_within_seconds() -> Result<()> {
+    let place = tempfile::tempdir()?;
+    fs::write(
+        place.path().join("away.yaml"),
+        document("archive: { path: \"s3://bucket/in\" }", "blackhole: {}"),
+    )?;
+    // Machines of Amazon's do give keys: a port that was free a moment ago gives none there either.
+    let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    for verb in ["run", "plan", "validate"] {
+        let deadline = Deadline::of(Duration::from_secs(15));
+        let output = command(&[verb, "away.yaml"], place.path())
+            .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{nobody}"))
+            .env_remove("AWS_ACCESS_KEY_ID")
+            .env_remove("AWS_SECRET_ACCESS_KEY")
+            .output()?;
+        ensure!(!deadline.has_passed(), "weir {verb} took too long");
+        let words = [
+            "s3://bucket",
+            "no keys",
+            "help:",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+        ];
+        check_refusal(verb, &output, 4, &words)?;
+    }
+    Ok(())
 }

@@ -9,7 +9,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Output;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use integration::cluster::{Cluster, weir};
 
 fn said(output: &Output) -> String {
@@ -70,6 +70,12 @@ fn wrong_flags_and_names_are_refused() -> Result<()> {
         &["http://127.0.0.1:7080"],
     )?;
     refused(
+        &["jobmanager", "--state", "s", "--listen", "nowhere"],
+        place.path(),
+        2,
+        &["127.0.0.1:7080"],
+    )?;
+    refused(
         &["jobmanager", "--state", "s", "--listen", "0.0.0.0:0"],
         place.path(),
         1,
@@ -123,6 +129,26 @@ fn output_that_cannot_be_written_ends_the_job_with_a_reason() -> Result<()> {
     fs::write(place.path().join("a-file"), "in the way")?;
     let source = "generator: { events: shop, count: 1000 }";
     run_refused(place.path(), source, "file: { path: ./a-file/below }", &["a-file"])
+}
+
+#[test]
+fn what_ends_a_run_is_said_once() -> Result<()> {
+    let place = tempfile::tempdir()?;
+    fs::write(place.path().join("a-file"), "in the way")?;
+    let generator = "generator: { events: shop, count: 1000 }";
+    for (source, sink) in [
+        (generator, "file: { path: ./a-file/below }"),
+        ("file: { path: ./nowhere }", "stdout: {}"),
+    ] {
+        fs::write(place.path().join("once.yaml"), document(source, sink))?;
+        let said = said(&weir(&["run", "once.yaml", "--fresh"], place.path())?);
+        let end = said.lines().find_map(|line| line.strip_prefix("refused: failed: "));
+        let end = end.with_context(|| format!("no word of its end in\n{said}"))?;
+        // Whose failure it is stands before it.
+        let cause = end.split_once(" on local: ").map_or(end, |(_, cause)| cause);
+        ensure!(said.matches(cause).count() == 1, "`{cause}` is said again in\n{said}");
+    }
+    Ok(())
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Whole lives of jobs: a real job manager, a scripted task manager on the wire, a store in memory.
 
+mod changes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use dataflow::time::{Clock, SystemClock};
 use proto::v1;
 use proto::v1::to_task_manager::Message as Told;
 
-use super::*;
+use crate::jobs::*;
 use crate::rest::types::{LogLine, Outcome, State, Stop};
 use crate::store::tests::{Fault, Memory};
 use crate::testing::{Bench, Fake, planned};
@@ -23,7 +25,7 @@ async fn a_document_becomes_records_and_commits_and_finishes() {
     let waiting = bench.until(|summary| summary.reason.is_some()).await;
     assert_eq!(
         waiting.reason.as_deref(),
-        Some("needs 1 slots, 0 are free on 0 task managers")
+        Some("needs 1 slot, 0 are free on 0 task managers")
     );
 
     let mut fake = Fake::join(&bench.manager, "tm-1", 2).await;
@@ -274,9 +276,11 @@ async fn an_idle_job_manager_goes_on_only_with_the_document_at_hand() {
     drop(fake);
     let bench = Bench::start_idle(&store).await;
     let mut fake = Fake::join(&bench.manager, "tm-1", 1).await;
-    let refused = bench.jobs().submit(planned(2), Fresh::Resume).await.unwrap_err();
+    let mut other = planned(1);
+    other.graph.vertices[1].chain.nodes[0].name = "elsewhere".to_owned();
+    let refused = bench.jobs().submit(other, Fresh::Resume).await.unwrap_err();
     assert!(
-        matches!(&refused, Error::Incompatible { difference, .. } if difference.contains("parallelism")),
+        matches!(&refused, Error::Incompatible { failure, .. } if failure.message.contains("`out`")),
         "{refused}"
     );
     let resumed = bench.jobs().submit(planned(1), Fresh::Resume).await.unwrap();
@@ -327,7 +331,7 @@ async fn a_stop_takes_a_rolling_checkpoint_and_the_same_document_goes_on_from_it
         matches!(&twice, Error::AlreadyThere { .. }) && twice.help().contains("weir stop orders"),
         "{twice}"
     );
-    bench.jobs().stop("orders", Stop { drain: false }).await.unwrap();
+    bench.jobs().stop("orders", Stop::default()).await.unwrap();
     while !fake.acknowledge().await.roll_all {
         fake.commit().await;
     }
@@ -343,7 +347,7 @@ async fn a_stop_takes_a_rolling_checkpoint_and_the_same_document_goes_on_from_it
     ));
 
     let mut other = planned(1);
-    other.graph.vertices[1].name = "elsewhere".to_owned();
+    other.graph.vertices[0].chain.nodes[0].name = "elsewhere".to_owned();
     let refused = bench.jobs().submit(other.clone(), Fresh::Resume).await.unwrap_err();
     assert!(
         matches!(&refused, Error::Incompatible { .. }) && refused.help().contains("--fresh"),
@@ -367,7 +371,17 @@ async fn a_drained_job_finishes_and_is_told_so_again_after_a_restart() {
     let mut fake = Fake::join(&bench.manager, "tm-1", 1).await;
     fake.run().await;
     bench.until_state(State::Running).await;
-    bench.jobs().stop("orders", Stop { drain: true }).await.unwrap();
+    bench
+        .jobs()
+        .stop(
+            "orders",
+            Stop {
+                drain: true,
+                savepoint: None,
+            },
+        )
+        .await
+        .unwrap();
     fake.until(|told| matches!(told, Told::Drain(_)).then_some(())).await;
     drop(fake);
     let mut fake = Fake::join(&bench.manager, "tm-2", 1).await;

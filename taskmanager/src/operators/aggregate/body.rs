@@ -1,0 +1,138 @@
+//! The kinds of work that an aggregate can be, and what each does when it is called.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use dataflow::Failure;
+use dataflow::recipe::{self, Phase, Spans};
+
+use super::Past;
+use super::accumulate::Shape;
+use super::frames::Frames;
+use super::input::Input;
+use super::panes::Panes;
+use super::partial::Partial;
+use super::results::Results;
+use super::sessions::{Lasting, Sessions};
+use super::updating::Updating;
+use crate::operators::Ground;
+use crate::operators::late::Late;
+use crate::state::Cut;
+
+/// The kinds of work.
+pub(super) enum Body {
+    Panes(Box<Panes>),
+    Sessions(Box<Sessions>),
+    Updating(Box<Updating>),
+    Partial(Partial),
+}
+
+impl Body {
+    pub(super) fn new(
+        recipe: &recipe::Aggregate,
+        shape: &Arc<Shape>,
+        past: Past,
+        ground: &Ground<'_>,
+    ) -> Result<Self, Failure> {
+        let (groups, restored) = (&ground.groups, ground.restored);
+        let Some(window) = &recipe.window else {
+            return Ok(match recipe.phase {
+                Phase::Partial => Self::Partial(Partial::new(None, shape)),
+                Phase::Whole | Phase::Final => Self::Updating(Box::new(Updating::new(shape, ground)?)),
+            });
+        };
+        let frames = Frames::new(&window.spans, window.allowed_lateness_ms)?;
+        let early = window.emit_every_ms.is_some();
+        Ok(match (recipe.phase, frames, &window.spans) {
+            (Phase::Partial, Some(frames), _) => Self::Partial(Partial::new(Some(frames), shape)),
+            (Phase::Whole | Phase::Final, Some(frames), _) => {
+                let panes = Panes::new(frames, shape, past, ground);
+                let mut panes = if early { panes.with_early() } else { panes };
+                panes.restore(restored)?;
+                Self::Panes(Box::new(panes))
+            }
+            (Phase::Whole, None, Spans::Session { gap_ms }) => {
+                let lasting = Lasting {
+                    gap_ms: *gap_ms,
+                    lateness_ms: window.allowed_lateness_ms,
+                };
+                let sessions = Sessions::new(lasting, shape, groups, past, restored)?;
+                Self::Sessions(Box::new(if early { sessions.with_early() } else { sessions }))
+            }
+            (_, None, _) => {
+                return Err(Failure::bug(
+                    "sessions cannot be folded in two phases: a state says nothing of its rows' times",
+                ));
+            }
+        })
+    }
+
+    /// Folds a batch: what that makes it give at once, and the rows that came too late.
+    pub(super) fn fold(&mut self, input: &Input, results: &Results) -> Result<(Vec<RecordBatch>, Vec<Late>), Failure> {
+        Ok(match self {
+            Self::Panes(panes) => (Vec::new(), panes.fold(input)?),
+            Self::Sessions(sessions) => (Vec::new(), sessions.fold(input)?),
+            Self::Updating(updating) => (updating.fold(input, results)?, Vec::new()),
+            Self::Partial(partial) => (partial.fold(input, results)?, Vec::new()),
+        })
+    }
+
+    pub(super) fn pull(&mut self, results: &Results) -> Result<Option<RecordBatch>, Failure> {
+        match self {
+            Self::Panes(panes) => panes.pull(results),
+            Self::Sessions(sessions) => sessions.pull(results),
+            Self::Updating(_) | Self::Partial(_) => Ok(None),
+        }
+    }
+
+    pub(super) fn reach(&mut self, watermark: i64) {
+        match self {
+            Self::Panes(panes) => panes.advance(watermark),
+            Self::Sessions(sessions) => sessions.advance(watermark),
+            Self::Updating(_) | Self::Partial(_) => {}
+        }
+    }
+
+    pub(super) fn early(&mut self) {
+        match self {
+            Self::Panes(panes) => panes.early(),
+            Self::Sessions(sessions) => sessions.early(),
+            Self::Updating(_) | Self::Partial(_) => {}
+        }
+    }
+
+    pub(super) fn is_fresh(&self) -> bool {
+        match self {
+            Self::Panes(panes) => panes.is_fresh(),
+            Self::Sessions(sessions) => sessions.is_fresh(),
+            Self::Updating(_) | Self::Partial(_) => false,
+        }
+    }
+
+    pub(super) fn next_end(&self) -> Option<i64> {
+        match self {
+            Self::Panes(panes) => panes.next_end(),
+            Self::Sessions(sessions) => sessions.next_end(),
+            Self::Updating(_) | Self::Partial(_) => None,
+        }
+    }
+
+    /// Writes what has changed, and says what is known of time.
+    pub(super) fn freeze(&mut self, cut: &mut Cut) -> Option<Past> {
+        match self {
+            Self::Panes(panes) => {
+                panes.freeze(cut);
+                Some(panes.past())
+            }
+            Self::Sessions(sessions) => {
+                sessions.freeze(cut);
+                Some(sessions.past())
+            }
+            Self::Updating(updating) => {
+                updating.freeze(cut);
+                None
+            }
+            Self::Partial(_) => None,
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What is folded of a batch: each row's key, the time it counts for, and the values.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int64Type, TimestampMillisecondType};
+use dataflow::Failure;
+use dataflow::contract::BadRecord;
+use dataflow::element::columns;
+use dataflow::key::{KeyReader, Keys};
+use dataflow::recipe::{self, Clocked, Node, Phase};
+
+use super::accumulate::{Accumulators, Argument, Fold, Layout, Measured, Merge, Shape};
+use super::arguments::Arguments;
+use crate::chain::columns::batch;
+use crate::chain::dead::{DeadLetters, without};
+use crate::operators::{Outbox, column};
+use crate::state::Values;
+
+/// A batch, ready to be folded.
+pub(super) struct Input {
+    /// Its rows.
+    pub(super) records: RecordBatch,
+    /// Their keys.
+    pub(super) keys: Keys,
+    /// Which time each row counts for; of half-folded rows, the start of their pane.
+    pub(super) at: Vec<i64>,
+    /// What is folded.
+    pub(super) content: Content,
+}
+
+/// What is folded.
+pub(super) enum Content {
+    /// Rows, by their arguments and event times, if they have any.
+    Rows {
+        arguments: Vec<Argument>,
+        times: Option<Vec<i64>>,
+    },
+    /// States, one for each row.
+    States(Box<Accumulators>),
+}
+
+impl Content {
+    /// Folds some rows into slots.
+    pub(super) fn fold(&self, into: &mut Accumulators, slots: &[u32], rows: &[u32]) -> Result<(), Failure> {
+        match self {
+            Self::Rows { arguments, times } => {
+                let times = times.as_deref();
+                into.fold(Fold { slots, rows, times }, arguments)
+            }
+            Self::States(states) => into.merge(
+                Merge {
+                    into: slots,
+                    from: rows,
+                },
+                states,
+            ),
+        }
+    }
+}
+
+/// Slots, each once, in the order in which they came.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slots {
+    bits: Vec<u64>,
+    list: Vec<u32>,
+}
+
+impl Slots {
+    /// The slots.
+    pub(super) fn into_list(self) -> Vec<u32> {
+        self.list
+    }
+}
+
+impl Extend<u32> for Slots {
+    fn extend<I: IntoIterator<Item = u32>>(&mut self, slots: I) {
+        for slot in slots {
+            let (word, bit) = (slot as usize / 64, 1_u64 << (slot % 64));
+            if word >= self.bits.len() {
+                self.bits.resize(word + 1, 0);
+            }
+            if self.bits[word] & bit == 0 {
+                self.bits[word] |= bit;
+                self.list.push(slot);
+            }
+        }
+    }
+}
+
+/// Keys, one behind another.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KeyRun {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl KeyRun {
+    /// The keys.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
+        (0..self.ends.len()).map(|place| {
+            let begin = if place == 0 { 0 } else { self.ends[place - 1] };
+            &self.bytes[begin..self.ends[place]]
+        })
+    }
+}
+
+impl<'a> FromIterator<&'a [u8]> for KeyRun {
+    fn from_iter<I: IntoIterator<Item = &'a [u8]>>(keys: I) -> Self {
+        let mut run = Self::default();
+        for key in keys {
+            run.bytes.extend_from_slice(key);
+            run.ends.push(run.bytes.len());
+        }
+        run
+    }
+}
+
+/// How batches are read.
+pub(super) struct Reading {
+    keys: Option<KeyReader>,
+    /// None: half-folded rows come in.
+    arguments: Option<Arguments>,
+    times: Times,
+    layout: Layout,
+}
+
+/// Which time a row counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Times {
+    /// Its own, which it must have.
+    Event,
+    /// The clock's.
+    Clock,
+    /// Its own if it has one; it decides nothing.
+    Any,
+}
+
+impl Reading {
+    pub(super) fn new(recipe: &recipe::Aggregate, node: &Node) -> Result<Self, Failure> {
+        let paths: Vec<_> = recipe.keys.iter().map(|key| key.path.clone()).collect();
+        let keys = (!paths.is_empty())
+            .then(|| KeyReader::new(&node.input, &paths))
+            .transpose();
+        let arguments = match recipe.phase {
+            Phase::Final => None,
+            Phase::Whole | Phase::Partial => Some(Arguments::new(&recipe.measures, &node.input)?),
+        };
+        let times = match recipe.window.as_ref().map(|window| window.clock) {
+            None => Times::Any,
+            Some(Clocked::Event) => Times::Event,
+            Some(Clocked::Processing) => Times::Clock,
+        };
+        if times == Times::Event && arguments.is_some() {
+            column(&node.input, columns::TIME)?;
+        }
+        Ok(Self {
+            keys: keys.map_err(|error| Failure::fail(format!("`{}` cannot run", node.name)).because(&error))?,
+            layout: arguments.as_ref().map_or_else(|| planned(recipe), Arguments::layout),
+            arguments,
+            times,
+        })
+    }
+
+    /// What the states of the measures are of.
+    pub(super) fn layout(&self) -> Layout {
+        self.layout.clone()
+    }
+
+    /// Reads a batch that came at `now`; rows that cannot be folded go to the dead letters.
+    pub(super) fn read(&self, records: &RecordBatch, now: i64, out: &mut Letters<'_>) -> Result<Input, Failure> {
+        let Some(arguments) = &self.arguments else {
+            return self.read_states(records, out.shape);
+        };
+        let timed = self.timed(records, out)?;
+        let evaluation = arguments.evaluate(&timed)?;
+        out.outbox.dead(out.dead, &timed, &evaluation.failed)?;
+        let records = evaluation.kept;
+        let times = records.column_by_name(columns::TIME);
+        let times = times.and_then(|times| times.as_primitive_opt::<TimestampMillisecondType>());
+        let times = times
+            .filter(|times| times.null_count() == 0)
+            .map(|times| times.values().to_vec());
+        let at = match (self.times, &times) {
+            (Times::Event | Times::Any, Some(times)) => times.clone(),
+            (Times::Event, None) => return Err(Failure::bug("rows without the time that the plan promises")),
+            (Times::Clock | Times::Any, _) => vec![now; records.num_rows()],
+        };
+        Ok(Input {
+            keys: self.keys(&records)?,
+            at,
+            content: Content::Rows {
+                arguments: evaluation.arguments,
+                times,
+            },
+            records,
+        })
+    }
+
+    /// The rows that have the time they need.
+    fn timed(&self, records: &RecordBatch, out: &mut Letters<'_>) -> Result<RecordBatch, Failure> {
+        let times = records
+            .column_by_name(columns::TIME)
+            .filter(|times| times.null_count() > 0);
+        let Some(times) = times.filter(|_| self.times == Times::Event) else {
+            return Ok(records.clone());
+        };
+        let without_time = (0..records.num_rows()).filter(|row| times.is_null(*row));
+        let failed = without_time.map(|row| BadRecord {
+            row,
+            error: "has no event time, so it belongs to no window".to_owned(),
+        });
+        let failed: Vec<BadRecord> = failed.collect();
+        out.outbox.dead(out.dead, records, &failed)?;
+        let columns = without(records.columns(), records.num_rows(), &failed)?;
+        batch(&records.schema(), columns, records.num_rows() - failed.len())
+    }
+
+    fn read_states(&self, records: &RecordBatch, shape: &Arc<Shape>) -> Result<Input, Failure> {
+        let planned = |name: &str| {
+            let column = records.column_by_name(name);
+            column.ok_or_else(|| Failure::bug(format!("half-folded rows without `{name}`")))
+        };
+        let bytes = planned(columns::STATE)?.as_binary_opt::<i32>();
+        let bytes = bytes.ok_or_else(|| Failure::bug("half-folded rows that are no bytes"))?;
+        let panes = planned(columns::PANE)?.as_primitive_opt::<Int64Type>();
+        let panes = panes.ok_or_else(|| Failure::bug("half-folded rows without a pane"))?;
+        let mut states = Accumulators::new(shape)?;
+        states.grow(records.num_rows());
+        for (row, state) in (0..).zip(bytes.iter()) {
+            states.take(row, state.unwrap_or_default())?;
+        }
+        Ok(Input {
+            keys: self.keys(records)?,
+            at: panes.values().to_vec(),
+            content: Content::States(Box::new(states)),
+            records: records.clone(),
+        })
+    }
+
+    fn keys(&self, records: &RecordBatch) -> Result<Keys, Failure> {
+        match &self.keys {
+            Some(keys) => keys
+                .encode(records)
+                .map_err(|error| Failure::bug("rows without their key").because(&error)),
+            None => Ok(Keys::one_for_all(records.num_rows())),
+        }
+    }
+}
+
+/// Where rows go that cannot be folded, and what states are of.
+pub(super) struct Letters<'a> {
+    /// Writes them.
+    pub(super) dead: &'a DeadLetters,
+    /// Sends them.
+    pub(super) outbox: &'a mut Outbox,
+    /// What the states of half-folded rows are of.
+    pub(super) shape: &'a Arc<Shape>,
+}
+
+/// What states are of, as the plan says it: of half-folded rows the argument's values are not to be seen.
+fn planned(recipe: &recipe::Aggregate) -> Layout {
+    let measures = recipe.measures.iter().map(|measure| Measured {
+        name: measure.name.clone(),
+        function: measure.function,
+        argument: measure.argument_type.clone(),
+    });
+    measures.collect()
+}

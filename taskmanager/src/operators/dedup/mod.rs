@@ -1,0 +1,346 @@
+//! Keeps the first row of each key within a span of time.
+//!
+//! A key is remembered by the time of its row that passed, 8 bytes, in the table of that time's bucket. A bucket is as
+//! long as the span, so a row looks into its own bucket and the two beside it, and what is over is forgotten a whole
+//! table at a time. What such tables left in the snapshots' cuts is told by the time that was reached.
+
+#[cfg(test)]
+mod tests;
+
+use std::array::TryFromSliceError;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::TimestampMillisecondType;
+use arrow_schema::SchemaRef;
+use dataflow::Failure;
+use dataflow::contract::BadRecord;
+use dataflow::element::{Batch, Watermark, columns};
+use dataflow::key::{KeyReader, Keys};
+use dataflow::recipe::{self, Clocked, Node};
+use serde::{Deserialize, Serialize};
+
+use super::aggregate::{Reached, Span};
+use super::{Emitted, Ground, Moment, Operator, Outbox, column};
+use crate::chain::columns::conform;
+use crate::chain::dead::DeadLetters;
+use crate::state::{Cut, KeyGroups, NONE, Spill, Table, Values};
+use crate::task::gauges::NodeGauges;
+
+/// The state of keys.
+const KEYS: u8 = 1;
+/// A key's slot is made before it is known whether its row passes.
+const NEVER: i64 = i64::MIN;
+
+/// First rows at work.
+pub(super) struct Dedup {
+    keys: KeyReader,
+    within: i64,
+    clock: Clocked,
+    output: SchemaRef,
+    buckets: BTreeMap<i64, Table<Passed>>,
+    reached: Reached,
+    groups: KeyGroups,
+    cut: u64,
+    spill: Option<Spill>,
+    /// Buckets that were forgotten since the last cut.
+    forgotten: Vec<i64>,
+    now: i64,
+    gauges: Arc<NodeGauges>,
+    dead: DeadLetters,
+    outbox: Outbox,
+    scratch: Scratch,
+}
+
+/// When the row of each key passed.
+#[derive(Debug, Default)]
+struct Passed(Vec<i64>);
+
+/// Used for one batch, and kept for the next.
+#[derive(Default)]
+struct Scratch {
+    slots: Vec<u32>,
+    run: Vec<u32>,
+    left: Vec<u32>,
+}
+
+/// What is in a snapshot beside the keys' entries.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Note {
+    reached: Vec<Span>,
+}
+
+impl Values for Passed {
+    fn grow(&mut self, slots: usize) {
+        self.0.resize(slots.max(self.0.len()), NEVER);
+    }
+
+    fn reset(&mut self, slot: u32) {
+        self.0[slot as usize] = NEVER;
+    }
+
+    fn encode(&self, slot: u32, out: &mut Vec<u8>) {
+        out.extend(self.0[slot as usize].to_le_bytes());
+    }
+
+    fn decode(&mut self, slot: u32, bytes: &[u8]) -> Result<(), Failure> {
+        self.0[slot as usize] = passed(bytes)?;
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<i64>()
+    }
+}
+
+fn table(bucket: i64, cut: u64, spill: Option<&Spill>) -> Table<Passed> {
+    let table = Table::new(KEYS, bucket, Passed::default(), cut);
+    match spill {
+        Some(spill) => table.spilling(spill),
+        None => table,
+    }
+}
+
+fn passed(value: &[u8]) -> Result<i64, Failure> {
+    let time = value.try_into().map_err(|error: TryFromSliceError| {
+        Failure::fail("a part of the state cannot be read: its bytes are no time").because(&error)
+    })?;
+    Ok(i64::from_le_bytes(time))
+}
+
+impl Dedup {
+    pub(super) fn build(recipe: &recipe::Dedup, node: &Node, ground: &Ground<'_>) -> Result<Self, Failure> {
+        let keys = KeyReader::new(&node.input, &recipe.keys);
+        if recipe.clock == Clocked::Event {
+            column(&node.input, columns::TIME)?;
+        }
+        let unreadable = |error: serde_json::Error| {
+            Failure::fail(format!("the state of `{}` cannot be read", node.name)).because(&error)
+        };
+        let notes = ground
+            .restored
+            .notes
+            .iter()
+            .map(|note| Note::deserialize(note).map_err(unreadable));
+        let notes = notes.collect::<Result<Vec<_>, Failure>>()?;
+        let mut dedup = Self {
+            keys: keys.map_err(|error| Failure::fail(format!("`{}` cannot run", node.name)).because(&error))?,
+            within: i64::try_from(recipe.within_ms).unwrap_or(i64::MAX).max(1),
+            clock: recipe.clock,
+            output: Arc::clone(&node.output),
+            buckets: BTreeMap::new(),
+            reached: Reached::restore(notes.into_iter().flat_map(|note| note.reached), &ground.groups),
+            groups: ground.groups.clone(),
+            cut: 1,
+            spill: ground.spill.cloned(),
+            forgotten: Vec::new(),
+            now: 0,
+            gauges: Arc::clone(ground.gauges),
+            dead: ground.dead_letters(),
+            outbox: Outbox::default(),
+            scratch: Scratch::default(),
+        };
+        dedup.now = dedup.reached.furthest().max(0);
+        ground.restored.each(&ground.groups, |entry| match entry.value {
+            Some(value) if entry.place.state == KEYS => dedup.remember(entry.place.group, entry.key, value),
+            _ => Ok(()),
+        })?;
+        Ok(dedup)
+    }
+
+    /// Takes an entry back. Its bucket follows from its time: the span may be another than it was.
+    fn remember(&mut self, group: u16, key: &[u8], value: &[u8]) -> Result<(), Failure> {
+        let passed = passed(value)?;
+        if self.is_forgotten(passed, self.reached.of(group)) {
+            return Ok(());
+        }
+        let bucket = self.bucket(passed);
+        let table = self
+            .buckets
+            .entry(bucket)
+            .or_insert_with(|| table(bucket, 0, self.spill.as_ref()));
+        match table.find(key)? {
+            Some(slot) if table.values().0[slot as usize] >= passed => Ok(()),
+            _ => table.restore(key, Some(value), &self.groups),
+        }
+    }
+
+    fn bucket(&self, time: i64) -> i64 {
+        time.div_euclid(self.within)
+    }
+
+    /// Whether nothing of a bucket is remembered any more.
+    fn is_over(&self, bucket: i64, reached: i64) -> bool {
+        let last = bucket.saturating_add(1).saturating_mul(self.within).saturating_sub(1);
+        self.is_forgotten(last, reached)
+    }
+
+    fn is_forgotten(&self, passed: i64, reached: i64) -> bool {
+        passed.saturating_add(self.within) <= reached
+    }
+
+    fn reach(&mut self, time: i64) {
+        self.reached.advance(time);
+        while let Some(bucket) = self.buckets.first_key_value().map(|(bucket, _)| *bucket)
+            && self.is_over(bucket, self.reached.watermark())
+        {
+            self.buckets.remove(&bucket);
+            self.forgotten.push(bucket);
+        }
+    }
+
+    /// The rows that pass, of a run of rows whose times are of one bucket.
+    fn pass(&mut self, bucket: i64, keys: &Keys, times: &[i64], kept: &mut Vec<u32>) -> Result<(), Failure> {
+        let Scratch {
+            mut slots,
+            mut run,
+            mut left,
+        } = std::mem::take(&mut self.scratch);
+        for beside in [bucket.saturating_sub(1), bucket.saturating_add(1)] {
+            let Some(table) = self.buckets.get_mut(&beside) else {
+                continue;
+            };
+            table.find_all(run.iter().map(|row| keys.row(*row as usize)), &mut slots)?;
+            left.clear();
+            for (row, slot) in run.iter().zip(&slots) {
+                let passed = if *slot == NONE {
+                    NEVER
+                } else {
+                    table.values().0[*slot as usize]
+                };
+                if !remembers(passed, times[*row as usize], self.within, self.reached.watermark()) {
+                    left.push(*row);
+                }
+            }
+            std::mem::swap(&mut run, &mut left);
+        }
+        let cut = self.cut;
+        let table = self
+            .buckets
+            .entry(bucket)
+            .or_insert_with(|| table(bucket, cut, self.spill.as_ref()));
+        table.slots(keys, &run, &mut slots)?;
+        let values = &mut table.values_mut().0;
+        for (row, slot) in run.iter().zip(&slots) {
+            let (passed, time) = (&mut values[*slot as usize], times[*row as usize]);
+            if !remembers(*passed, time, self.within, self.reached.watermark()) {
+                *passed = time.max(*passed);
+                kept.push(*row);
+            }
+        }
+        run.clear();
+        self.scratch = Scratch { slots, run, left };
+        Ok(())
+    }
+
+    /// Passes the rows of a batch, in runs of one bucket each.
+    fn first_ones(&mut self, keys: &Keys, times: &[i64]) -> Result<Vec<u32>, Failure> {
+        let mut kept = Vec::with_capacity(times.len());
+        let mut current = None;
+        for (row, time) in (0_u32..).zip(times) {
+            let bucket = self.bucket(*time);
+            if let Some(before) = current.replace(bucket)
+                && before != bucket
+            {
+                self.pass(before, keys, times, &mut kept)?;
+            }
+            self.scratch.run.push(row);
+        }
+        match current {
+            Some(bucket) => self.pass(bucket, keys, times, &mut kept)?,
+            None => {}
+        }
+        Ok(kept)
+    }
+
+    /// The time of each row; those that have none cannot be compared.
+    fn times(&mut self, input: RecordBatch) -> Result<(RecordBatch, Vec<i64>), Failure> {
+        if self.clock == Clocked::Processing {
+            let times = vec![self.now; input.num_rows()];
+            return Ok((input, times));
+        }
+        let times = input.column_by_name(columns::TIME);
+        let times = times.and_then(|times| times.as_primitive_opt::<TimestampMillisecondType>());
+        let times = times.ok_or_else(|| Failure::bug("rows without the time that the plan promises"))?;
+        if times.null_count() == 0 {
+            let times = times.values().to_vec();
+            return Ok((input, times));
+        }
+        let (there, gone): (Vec<usize>, Vec<usize>) = (0..input.num_rows()).partition(|row| times.is_valid(*row));
+        let failed = gone.into_iter().map(|row| BadRecord {
+            row,
+            error: "has no event time, so nobody can say whether it is the first".to_owned(),
+        });
+        let kept: Vec<i64> = there.iter().map(|row| times.value(*row)).collect();
+        self.outbox.dead(&self.dead, &input, &failed.collect::<Vec<_>>())?;
+        let there = there.into_iter().map(|row| u32::try_from(row).unwrap_or(u32::MAX));
+        let rows = picked(&input, UInt32Array::from_iter_values(there))?;
+        Ok((rows, kept))
+    }
+}
+
+/// Whether a row that passed keeps out one of the same key: they are less than the span apart, and time has not come
+/// to where it is forgotten.
+fn remembers(passed: i64, time: i64, within: i64, reached: i64) -> bool {
+    passed != NEVER && passed.abs_diff(time) < within.unsigned_abs() && passed.saturating_add(within) > reached
+}
+
+fn picked(rows: &RecordBatch, which: UInt32Array) -> Result<RecordBatch, Failure> {
+    take_record_batch(rows, &which).map_err(|error| Failure::bug("rows that cannot be picked").because(&error))
+}
+
+impl Operator for Dedup {
+    fn push(&mut self, batch: Batch) -> Result<(), Failure> {
+        let (input, times) = self.times(batch.into_records())?;
+        let keys = self
+            .keys
+            .encode(&input)
+            .map_err(|error| Failure::bug("rows without their key").because(&error))?;
+        let kept = self.first_ones(&keys, &times)?;
+        self.gauges.dropped.add_size(input.num_rows() - kept.len());
+        let rows = if kept.len() == input.num_rows() {
+            input
+        } else {
+            picked(&input, kept.into())?
+        };
+        self.outbox.main(conform(&rows, &self.output, None)?);
+        Ok(())
+    }
+
+    fn pull(&mut self) -> Result<Option<Emitted>, Failure> {
+        Ok(self.outbox.take())
+    }
+
+    fn advance(&mut self, watermark: Watermark) -> Result<(), Failure> {
+        if self.clock == Clocked::Event {
+            self.reach(watermark.0);
+        }
+        Ok(())
+    }
+
+    fn is_clocked(&self) -> bool {
+        self.clock == Clocked::Processing
+    }
+
+    fn tick(&mut self, now: Moment) -> Result<(), Failure> {
+        // The clock may be set back; what was remembered is not.
+        self.now = self.now.max(now.wall.0);
+        self.reach(self.now);
+        Ok(())
+    }
+
+    fn freeze(&mut self, cut: &mut Cut) -> Result<(), Failure> {
+        self.cut = cut.number() + 1;
+        self.buckets
+            .values_mut()
+            .for_each(|table| table.freeze(cut, &self.groups));
+        let note = Note {
+            reached: self.reached.spans(),
+        };
+        cut.note(serde_json::to_value(note).map_err(|error| Failure::bug("times that are not JSON").because(&error))?);
+        Ok(())
+    }
+}
