@@ -1,6 +1,6 @@
 //! What can be typed: verbs, files and flags.
 
-use std::net::SocketAddr;
+use std::net::{AddrParseError, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -21,6 +21,18 @@ pub(crate) struct Arguments {
     /// Log lines on standard error: error, warn, info, debug, trace, or `target=level` pairs.
     #[arg(long, global = true, env = "WEIR_LOG", default_value = "warn")]
     pub(crate) log: String,
+}
+
+/// An address of this machine's, or of the job manager's.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let numbers = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    let parsed = numbers.parse();
+    parsed.map_err(|error: AddrParseError| {
+        format!("{error}; it is written as numbers with a port, such as 127.0.0.1:7080")
+    })
 }
 
 /// How results are printed.
@@ -46,6 +58,12 @@ pub(crate) enum Verb {
     Plan(Files),
     /// Creates datastreams on a cluster.
     Submit(Submit),
+    /// Creates datastreams on a cluster, or changes those that run to what the documents say.
+    Apply(Apply),
+    /// Lets a running datastream go on with another parallelism.
+    Rescale(Rescale),
+    /// Keeps a checkpoint of a running datastream by name; `weir submit --from-savepoint` begins from it.
+    Savepoint(Savepoint),
     /// Lists the datastreams of a cluster.
     List(Cluster),
     /// Shows everything about one datastream: state, rates, waits, checkpoints, failures, dead letters.
@@ -105,7 +123,7 @@ pub(crate) struct Run {
     pub(crate) memory: ByteCount,
 
     /// Serves metrics and the REST API there while the job runs, such as `127.0.0.1:7080`.
-    #[arg(long)]
+    #[arg(long, value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
 }
 
@@ -145,6 +163,17 @@ pub(crate) enum State {
         step: String,
         /// The key; several values are joined by commas.
         key: String,
+    },
+    /// Takes away what nobody needs any more: old records, and state files that none of those kept names.
+    Gc {
+        /// The datastream; without it, all of the cluster.
+        name: Option<String>,
+        /// Only says what would go.
+        #[arg(long)]
+        dry_run: bool,
+        /// Where.
+        #[command(flatten)]
+        cluster: Cluster,
     },
     /// Reads every file of the newest checkpoint and compares checksums.
     Verify {
@@ -189,9 +218,46 @@ pub(crate) struct Submit {
     #[arg(long)]
     pub(crate) fresh: bool,
 
-    /// Waits until the datastream has ended, and shows its progress.
+    /// Begins with the state of a savepoint: its label, or the folder or URL of one elsewhere.
+    #[arg(long, value_name = "LABEL|URL", conflicts_with_all = ["fresh", "from_checkpoint"])]
+    pub(crate) from_savepoint: Option<String>,
+
+    /// Begins with the state of a checkpoint, such as `orders`, `orders@1` or `orders@1:17`; without an epoch, the newest.
+    #[arg(long, value_name = "JOB[:EPOCH]", conflicts_with = "fresh")]
+    pub(crate) from_checkpoint: Option<String>,
+
+    /// Lets go of state that no step of the document takes over.
+    #[arg(long)]
+    pub(crate) allow_dropped_state: bool,
+
+    /// Waits until the datastream has ended, and shows its progress; before that, a few seconds for the job manager.
     #[arg(long)]
     pub(crate) wait: bool,
+}
+
+/// `weir apply`.
+#[derive(Args, Debug)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    pub(crate) files: Files,
+
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+
+    /// Lets go of state that no step of the changed document takes over.
+    #[arg(long)]
+    pub(crate) allow_dropped_state: bool,
+}
+
+/// `weir rescale`.
+#[derive(Args, Debug)]
+pub(crate) struct Rescale {
+    #[command(flatten)]
+    pub(crate) named: Named,
+
+    /// How many subtasks its steps are to have, but for those whose document says so themselves.
+    #[arg(long)]
+    pub(crate) parallelism: u32,
 }
 
 /// `weir stop`.
@@ -203,6 +269,25 @@ pub(crate) struct Stop {
     /// Finishes what has entered and lets time run out first, as if the input had ended.
     #[arg(long)]
     pub(crate) drain: bool,
+
+    /// Keeps the last checkpoint by name, and waits for it.
+    #[arg(long, conflicts_with = "drain")]
+    pub(crate) savepoint: bool,
+
+    /// The savepoint's name; without it, one made of the datastream's name and the time.
+    #[arg(long = "as", value_name = "LABEL", requires = "savepoint")]
+    pub(crate) label: Option<String>,
+}
+
+/// `weir savepoint`.
+#[derive(Args, Debug)]
+pub(crate) struct Savepoint {
+    #[command(flatten)]
+    pub(crate) named: Named,
+
+    /// Its name; without it, one made of the datastream's name and the time.
+    #[arg(long = "as", value_name = "LABEL")]
+    pub(crate) label: Option<String>,
 }
 
 /// `weir explain`.
@@ -255,12 +340,17 @@ pub(crate) struct JobManager {
     pub(crate) state: String,
 
     /// Where people connect: REST and metrics. Port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:7080")]
+    #[arg(long, default_value = "127.0.0.1:7080", value_parser = address)]
     pub(crate) listen: SocketAddr,
 
     /// Where task managers connect. Port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:7081")]
+    #[arg(long, default_value = "127.0.0.1:7081", value_parser = address)]
     pub(crate) control: SocketAddr,
+
+    /// Waits where another job manager leads, and takes over when that one is gone. It listens only then, so it may be given
+    /// the same addresses; both need fixed ports.
+    #[arg(long)]
+    pub(crate) standby: bool,
 
     #[command(flatten)]
     pub(crate) paths: Paths,
@@ -273,9 +363,9 @@ pub(crate) struct JobManager {
 /// `weir taskmanager`.
 #[derive(Args, Debug)]
 pub(crate) struct TaskManager {
-    /// The job manager's control address.
-    #[arg(long, env = "WEIR_CONTROL", default_value = "127.0.0.1:7081")]
-    pub(crate) jobmanager: SocketAddr,
+    /// The job manager's control address; where there are standbys elsewhere, theirs too, separated by commas.
+    #[arg(long, env = "WEIR_CONTROL", default_value = "127.0.0.1:7081", value_delimiter = ',', value_parser = address)]
+    pub(crate) jobmanager: Vec<SocketAddr>,
 
     /// Its name, unique in the cluster; without it, one made of the host and process.
     #[arg(long)]
@@ -295,11 +385,11 @@ pub(crate) struct TaskManager {
     pub(crate) state_dir: Option<PathBuf>,
 
     /// Where other task managers connect. Port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:0")]
+    #[arg(long, default_value = "127.0.0.1:0", value_parser = address)]
     pub(crate) listen: SocketAddr,
 
     /// Where metrics are served. Port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:0")]
+    #[arg(long, default_value = "127.0.0.1:0", value_parser = address)]
     pub(crate) metrics: SocketAddr,
 
     #[command(flatten)]

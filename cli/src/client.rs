@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use jobmanager::jobs::Fresh;
-use jobmanager::rest::types::{Datastream, LogLine, Problem, Stop as StopRequest, Submitted, Summary};
+use jobmanager::rest::types::{
+    Datastream, LogLine, Operation, Problem, Rescale, SavepointRequest, Stop as StopRequest, Submitted, Summary, Swept,
+};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
@@ -11,6 +12,9 @@ use crate::exit::{Exit, Stop};
 
 /// No single answer takes longer; long waits are made of short requests.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// But for one that begins from a savepoint, whose state files are copied first.
+const COPYING_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A job manager, by its REST address.
 pub(crate) struct Client {
@@ -57,18 +61,45 @@ impl Client {
         self.answer(self.http.request(Method::GET, url)).await
     }
 
-    /// Creates datastreams from the text of a document file.
-    pub(crate) async fn submit(&self, text: String, fresh: Fresh) -> Result<Vec<Submitted>, Stop> {
+    /// Creates datastreams from the text of a document file; `options` are those of the request.
+    pub(crate) async fn submit(&self, text: String, options: &[(&str, &str)]) -> Result<Vec<Submitted>, Stop> {
         let mut url = self.url(&["datastreams"])?;
-        if fresh == Fresh::Anew {
-            url.query_pairs_mut().append_pair("fresh", "true");
-        }
+        url.query_pairs_mut().extend_pairs(options);
         let request = self
             .http
             .request(Method::POST, url)
+            .timeout(COPYING_TIMEOUT)
             .header("content-type", "application/yaml")
             .body(text);
         self.answer(request).await
+    }
+
+    /// Begins a rescale.
+    pub(crate) async fn rescale(&self, name: &str, request: Rescale) -> Result<Operation, Stop> {
+        let url = self.url(&["datastreams", name, "rescale"])?;
+        self.answer(self.http.request(Method::POST, url).json(&request)).await
+    }
+
+    /// Begins a savepoint.
+    pub(crate) async fn savepoint(&self, name: &str, request: SavepointRequest) -> Result<Operation, Stop> {
+        let url = self.url(&["datastreams", name, "savepoints"])?;
+        self.answer(self.http.request(Method::POST, url).json(&request)).await
+    }
+
+    /// Garbage, named or taken away.
+    pub(crate) async fn sweep(&self, name: Option<&str>, dry_run: bool) -> Result<Vec<Swept>, Stop> {
+        let mut url = self.url(&["state", "gc"])?;
+        url.query_pairs_mut().append_pair("dryRun", &dry_run.to_string());
+        if let Some(name) = name {
+            url.query_pairs_mut().append_pair("name", name);
+        }
+        let request = self.http.request(Method::POST, url).timeout(COPYING_TIMEOUT);
+        self.answer(request).await
+    }
+
+    /// How an operation is.
+    pub(crate) async fn operation(&self, name: &str, id: &str) -> Result<Operation, Stop> {
+        self.get(&["datastreams", name, "operations", id]).await
     }
 
     /// A last checkpoint, then the end; with `drain`, time runs out first.

@@ -10,7 +10,7 @@ use dataflow::{Disposition, Failure};
 use jobmanager::{Desired, Plan, Planned, Rejected};
 use planner::diagnostic::Look;
 use planner::spec::DesiredState;
-use planner::{Catalog, Discovered};
+use planner::{Catalog, Discovered, Overrides};
 use serde_json::Value;
 
 use crate::exit::{Exit, Stop};
@@ -147,6 +147,10 @@ impl Planner {
 
     /// The walk, behind the questions to the world.
     async fn walk(&self, text: &str) -> Result<planner::Planned, Failure> {
+        self.walk_with(text, Overrides::default()).await
+    }
+
+    async fn walk_with(&self, text: &str, overrides: Overrides) -> Result<planner::Planned, Failure> {
         let parsed = planner::spec::parse(text, &self.catalog);
         let mut discovered = Discovered::default();
         // A text with mistakes is shown them first: its sources may name nothing that is there.
@@ -166,14 +170,25 @@ impl Planner {
                 discovered.insert(&wanted.datastream, &wanted.source, schema);
             }
         }
-        Ok(planner::plan(text, &self.catalog, &discovered))
+        Ok(planner::plan_with(text, &self.catalog, &discovered, overrides))
     }
 }
 
 #[async_trait]
 impl Plan for Planner {
     async fn plan(&self, text: &str) -> Result<Vec<Planned>, Rejected> {
-        match self.walk(text).await {
+        self.planned_with(text, Overrides::default()).await
+    }
+
+    async fn rescaled(&self, text: &str, parallelism: u32) -> Result<Vec<Planned>, Rejected> {
+        let parallelism = Some(parallelism);
+        self.planned_with(text, Overrides { parallelism }).await
+    }
+}
+
+impl Planner {
+    async fn planned_with(&self, text: &str, overrides: Overrides) -> Result<Vec<Planned>, Rejected> {
+        match self.walk_with(text, overrides).await {
             Ok(walked) => self.planned(text, walked),
             Err(failure) => Err(Rejected {
                 diagnostics: unreachable_input(&failure),

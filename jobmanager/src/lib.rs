@@ -6,12 +6,14 @@
 //! ```
 //!
 //! What decides is pure: `on(event, now) -> actions` in `leader`, `job::life`, `execution::attempt`, `schedule::place`,
-//! `source::assign`, `checkpoint::coordinator`, `checkpoint::commit` and `recover::restart`. The shells around them (`job`,
+//! `source::assign`, `checkpoint::coordinator`, `checkpoint::commit`, `recover::restart`, `restore` and `gc::difference`. The shells around them (`job`,
 //! `cluster`, `store`, `jobs`, `rest`) touch the world and decide nothing.
 
 pub mod jobs;
 pub mod execution;
 pub mod schedule;
+pub mod restore;
+pub mod savepoint;
 pub mod deploy;
 pub mod job;
 pub mod source;
@@ -20,10 +22,11 @@ pub mod recover;
 pub mod cluster;
 pub mod leader;
 pub mod store;
+pub mod gc;
 pub mod rest;
 pub mod metrics;
 
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use jobs::{Desired, JobManager, Jobs, Options, Plan, Planned, Rejected, World};

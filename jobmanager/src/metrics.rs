@@ -6,12 +6,13 @@ use std::fmt::Write as _;
 
 use crate::rest::types::{Cluster, State, Summary};
 
-const STATES: [State; 13] = [
+const STATES: [State; 14] = [
     State::Created,
     State::Scheduling,
     State::Deploying,
     State::Running,
     State::Restarting,
+    State::Changing,
     State::Finishing,
     State::Finished,
     State::Stopping,

@@ -17,4 +17,4 @@ pub mod schema;
 
 pub use catalog::Catalog;
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use plan::{Discovered, Planned, ToDiscover, plan, sources_to_discover};
+pub use plan::{Discovered, Overrides, Planned, ToDiscover, plan, plan_with, sources_to_discover};

@@ -56,7 +56,32 @@ pub struct Planned {
 /// Plans every datastream of a text. Total and pure: same text, catalog and schemas, same result, byte for byte.
 #[must_use]
 pub fn plan(text: &str, catalog: &Catalog, discovered: &Discovered) -> Planned {
-    let spec::Parsed { specs, mut diagnostics } = spec::parse(text, catalog);
+    plan_with(text, catalog, discovered, Overrides::default())
+}
+
+/// Numbers that hold instead of those in the document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Instead of the datastream's `parallelism`; steps that have a number of their own keep it.
+    pub parallelism: Option<u32>,
+}
+
+/// Plans every datastream of a text as if it had other numbers in it.
+#[must_use]
+pub fn plan_with(text: &str, catalog: &Catalog, discovered: &Discovered, overrides: Overrides) -> Planned {
+    let spec::Parsed {
+        mut specs,
+        mut diagnostics,
+    } = spec::parse(text, catalog);
+    for spec in &mut specs {
+        let span = spec
+            .settings
+            .parallelism
+            .as_ref()
+            .map_or(spec.span, |written| written.span);
+        let value = overrides.parallelism.map(|value| spec::Spanned { value, span });
+        spec.settings.parallelism = value.or(spec.settings.parallelism.take());
+    }
     let nothing = BTreeMap::new();
     let mut plans = Vec::new();
     for spec in &specs {

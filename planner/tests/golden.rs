@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema};
-use dataflow::recipe::Chain;
+use dataflow::recipe::{Chain, Port, Target};
 use planner::diagnostic::Look;
 use planner::{Discovered, Planned, explain, plan};
 
@@ -100,6 +100,12 @@ fn there_are_enough_of_them_and_one_of_each_operator() {
         "route",
         "union",
         "event_type_filters",
+        "event_time",
+        "dedup",
+        "aggregate",
+        "top_n",
+        "delay",
+        "rate_limit",
     ] {
         assert!(names.iter().any(|name| name == operator), "{operator}");
     }
@@ -129,13 +135,19 @@ fn every_chain_can_travel_and_every_edge_fits() {
                     path.display()
                 );
                 for (place, node) in vertex.chain.nodes.iter().enumerate().skip(1) {
-                    let feeder = vertex.chain.nodes.iter().find(|other| {
-                        other
-                            .targets
-                            .iter()
-                            .any(|(_, target)| *target == dataflow::recipe::Target::Node(place))
-                    });
-                    assert_eq!(feeder.unwrap().output, node.input, "{}: {}", path.display(), node.name);
+                    let targets = vertex
+                        .chain
+                        .nodes
+                        .iter()
+                        .flat_map(|other| other.targets.iter().map(move |(port, target)| (other, port, target)));
+                    let fed = |target: &Target| *target == Target::Node(place);
+                    let (feeder, port, _) = targets.into_iter().find(|(_, _, target)| fed(target)).unwrap();
+                    let given = if *port == Port::Late {
+                        &feeder.input
+                    } else {
+                        &feeder.output
+                    };
+                    assert_eq!(*given, node.input, "{}: {}", path.display(), node.name);
                 }
             }
             for edge in &job.edges {
@@ -146,12 +158,12 @@ fn every_chain_can_travel_and_every_edge_fits() {
                     .iter()
                     .flat_map(|node| node.targets.iter().map(move |target| (node, target)));
                 let (node, (port, _)) = feeders
-                    .filter(|(_, (_, target))| *target == dataflow::recipe::Target::Edge(edge.id))
+                    .filter(|(_, (_, target))| *target == Target::Edge(edge.id))
                     .collect::<Vec<_>>()[0];
                 let given = match port {
-                    dataflow::recipe::Port::Main => node.output.clone(),
-                    dataflow::recipe::Port::Late => node.input.clone(),
-                    dataflow::recipe::Port::Dead => dataflow::contract::dead::schema(),
+                    Port::Main => node.output.clone(),
+                    Port::Late => node.input.clone(),
+                    Port::Dead => dataflow::contract::dead::schema(),
                 };
                 assert_eq!(
                     given,

@@ -9,7 +9,11 @@ use crate::output::show;
 
 pub(crate) async fn stop(stop: &args::Stop, form: OutputForm) -> Result<(), Stop> {
     let client = Client::new(&stop.named.cluster.cluster)?;
-    let summary = client.stop(&stop.named.name, StopRequest { drain: stop.drain }).await?;
+    let request = StopRequest {
+        drain: stop.drain,
+        savepoint: None,
+    };
+    let summary = client.stop(&stop.named.name, request).await?;
     show(form, &summary, |summary| {
         said(
             summary,

@@ -1,5 +1,6 @@
 //! One file a verb, or a few that belong together; this is the match.
 
+mod change;
 mod cluster;
 mod control;
 mod describe;
@@ -34,9 +35,13 @@ pub(crate) fn run(arguments: Arguments, lines: Lines) -> Result<Exit, Stop> {
         Verb::Validate(files) => return wait(documents::validate(&files, form)),
         Verb::Plan(files) => wait(documents::plan(&files, form)),
         Verb::Submit(verb) => return wait(submit::submit(&verb, form)),
+        Verb::Apply(verb) => wait(change::apply(&verb, form)),
+        Verb::Rescale(verb) => wait(change::rescale(&verb, form)),
+        Verb::Savepoint(verb) => wait(change::savepoint(&verb, form)),
         Verb::List(cluster) => wait(list::list(&cluster, form)),
         Verb::Describe(named) => wait(describe::describe(&named, form)),
         Verb::Logs(verb) => wait(logs::logs(&verb, form)),
+        Verb::Stop(verb) if verb.savepoint => wait(change::stop(&verb, form)),
         Verb::Stop(verb) => wait(control::stop(&verb, form)),
         Verb::Cancel(named) => wait(control::cancel(&named, form)),
         Verb::Explain(verb) => wait(explain::explain(&verb, form)),

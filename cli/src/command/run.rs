@@ -181,7 +181,7 @@ impl House<'_> {
                     }
                     told = true;
                     say(&format!("{name}: takes a last checkpoint; Ctrl-C again leaves at once"));
-                    leader.jobs().stop(name, StopRequest { drain: false }).await.map_err(not_done)?;
+                    leader.jobs().stop(name, StopRequest::default()).await.map_err(not_done)?;
                 }
             }
         }

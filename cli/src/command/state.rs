@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde_json::Value;
 use taskmanager::state::inspect::{Files, Held, StepState};
 
-use crate::args::{Kept, OutputForm, State};
+use crate::args::{Cluster, Kept, OutputForm, State};
+use crate::client::Client;
 use crate::exit::{Exit, Stop};
 use crate::output::{Table, bytes, count, plain, show};
 use crate::wiring;
@@ -20,7 +21,27 @@ pub(crate) async fn state(verb: &State, form: OutputForm) -> Result<Exit, Stop> 
         State::Ls { kept } => ls(kept, form).await.map(|()| Exit::Success),
         State::Get { kept, step, key } => get(kept, step, key, form).await,
         State::Verify { kept } => verify(kept, form).await,
+        State::Gc { name, dry_run, cluster } => gc(name.as_deref(), *dry_run, cluster, form)
+            .await
+            .map(|()| Exit::Success),
     }
+}
+
+async fn gc(name: Option<&str>, dry_run: bool, cluster: &Cluster, form: OutputForm) -> Result<(), Stop> {
+    let swept = Client::new(&cluster.cluster)?.sweep(name, dry_run).await?;
+    let verb = if dry_run { "would go" } else { "went" };
+    show(form, &swept, |swept| {
+        let mut text = String::new();
+        for one in swept {
+            let (records, objects) = (count(one.records.len() as u64), count(one.objects.len() as u64));
+            let _ = writeln!(text, "{}: {records} records and {objects} state files {verb}", one.job);
+            // What went is gone; what would go can still be looked at.
+            for object in one.objects.iter().filter(|_| dry_run) {
+                let _ = writeln!(text, "  {}", plain(object));
+            }
+        }
+        text
+    })
 }
 
 /// The head of a job's chain, and where its files are.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use dataflow::time::{Clock, SystemClock};
-use jobmanager::jobs::Fresh;
 use jobmanager::rest::types::{Outcome, State, Submitted, Summary};
 
 use super::documents::read;
@@ -15,15 +14,24 @@ use crate::output::{Progress, Reading, count, say, show};
 /// How often a waiting command asks.
 const ASK_EVERY: Duration = Duration::from_millis(250);
 
+/// A job manager that was started a moment ago is waited for so long.
+const COMING_MAX: Duration = Duration::from_secs(10);
+
 /// A job manager that is being restarted is waited for so long.
 const AWAY_MAX: Duration = Duration::from_secs(60);
 
 pub(crate) async fn submit(submit: &Submit, form: OutputForm) -> Result<Exit, Stop> {
     let client = Client::new(&submit.cluster.cluster)?;
-    let fresh = if submit.fresh { Fresh::Anew } else { Fresh::Resume };
+    if submit.wait {
+        come(&client).await?;
+    }
+    let (fresh, dropping) = (submit.fresh.to_string(), submit.allow_dropped_state.to_string());
+    let mut options = vec![("fresh", fresh.as_str()), ("allowDroppedState", dropping.as_str())];
+    options.extend(submit.from_savepoint.as_deref().map(|place| ("fromSavepoint", place)));
+    options.extend(submit.from_checkpoint.as_deref().map(|place| ("fromCheckpoint", place)));
     let mut submitted = Vec::new();
     for file in &submit.files.files {
-        submitted.extend(client.submit(read(file)?, fresh).await?);
+        submitted.extend(client.submit(read(file)?, &options).await?);
     }
     if !submit.wait {
         show(form, &submitted, |all| all.iter().map(|one| said(one) + "\n").collect())?;
@@ -47,6 +55,25 @@ pub(crate) async fn submit(submit: &Submit, form: OutputForm) -> Result<Exit, St
     Ok(exit)
 }
 
+/// Waits for a job manager that is about to answer.
+async fn come(client: &Client) -> Result<(), Stop> {
+    let clock = SystemClock::start();
+    let begin = clock.now();
+    let mut told = false;
+    loop {
+        match client.list().await {
+            Err(stop) if stop.exit == Exit::Unreachable && clock.now().since(begin) < COMING_MAX => {
+                if !told {
+                    say(&format!("{}; it is waited for", stop.message));
+                    told = true;
+                }
+            }
+            answered => return answered.map(drop),
+        }
+        clock.sleep(ASK_EVERY).await;
+    }
+}
+
 /// What became of a document.
 pub(crate) fn said(submitted: &Submitted) -> String {
     let Submitted {
@@ -54,6 +81,7 @@ pub(crate) fn said(submitted: &Submitted) -> String {
         job,
         epoch,
         outcome,
+        operation: _,
     } = submitted;
     match outcome {
         Outcome::Started => format!("{name}: started as {job}"),
@@ -62,6 +90,9 @@ pub(crate) fn said(submitted: &Submitted) -> String {
             format!("{name}: has finished, at epoch {epoch} of {job}; `--fresh` starts it anew")
         }
         Outcome::Off => format!("{name}: is off, as its document says"),
+        Outcome::Changing => format!("{name}: is changed to what its document says"),
+        Outcome::Unchanged => format!("{name}: is what its document says"),
+        Outcome::Stopping => format!("{name}: stops, as its document says"),
     }
 }
 

@@ -7,7 +7,7 @@ use arrow::record_batch::RecordBatch;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use dataflow::Failure;
-use dataflow::contract::sink::Wants;
+use dataflow::contract::sink::{Kinds, Wants};
 use dataflow::contract::{
     Committable, Connector, Cut, Description, Example, Guarantee, InvalidOptions, Prepared, Sink, SinkConnector,
     SinkContext, SinkState, connector,
@@ -75,11 +75,18 @@ impl SinkConnector for Blackhole {
 
     fn plan(&self, options: &Value, input: &SchemaRef) -> Result<Wants, InvalidOptions> {
         read(options)?;
-        let all = [columns::RAW, columns::SPLIT, columns::POSITION, columns::TIME];
+        let all = [
+            columns::RAW,
+            columns::SPLIT,
+            columns::POSITION,
+            columns::TIME,
+            columns::KIND,
+        ];
         Ok(Wants {
             reserved: segments::reserved(input, &all),
             paths: Vec::new(),
             encoded: false,
+            kinds: Kinds::Changes,
         })
     }
 

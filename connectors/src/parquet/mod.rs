@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, SchemaRef};
 use dataflow::Failure;
-use dataflow::contract::sink::Wants;
+use dataflow::contract::sink::{Kinds, Wants};
 use dataflow::contract::{
     Connector, Description, Example, Guarantee, InvalidOptions, Sink, SinkConnector, SinkContext, connector,
 };
@@ -87,6 +87,7 @@ impl SinkConnector for Parquet {
             .map(|path| (path.clone(), DataType::Utf8View))
             .collect();
         Ok(Wants {
+            kinds: Kinds::Inserts,
             reserved: segments::reserved(input, &wanted),
             paths,
             encoded: false,

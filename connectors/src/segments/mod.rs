@@ -21,6 +21,7 @@ pub(crate) use pending::{CHUNK_BYTES, Pending};
 pub(crate) use roll::Roll;
 
 use arrow_schema::SchemaRef;
+use dataflow::contract::sink::{Kinds, Wants};
 use dataflow::contract::{Committable, InvalidOptions, SinkContext, SinkState};
 use dataflow::time::WallTime;
 use dataflow::{Failure, element::columns};
@@ -199,12 +200,41 @@ pub(crate) fn check_prefix(prefix: &str) -> Result<(), InvalidOptions> {
     })
 }
 
+/// What a sink of lines wants of its rows; the changelog of a stream of changes, if it is to be one.
+pub(crate) fn lines(input: &SchemaRef, changelog: Changelog) -> Wants {
+    let (kinds, wanted): (Kinds, &[&str]) = match changelog {
+        Changelog::Refused => (Kinds::Inserts, &[columns::RAW]),
+        Changelog::Taken => (Kinds::Changes, &[columns::RAW, columns::KIND]),
+    };
+    Wants {
+        reserved: reserved(input, wanted),
+        paths: Vec::new(),
+        encoded: true,
+        kinds,
+    }
+}
+
+/// Whether a sink writes changes of earlier rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Changelog {
+    /// New rows only.
+    Refused,
+    /// What a row was, and what it has become.
+    Taken,
+}
+
+impl From<bool> for Changelog {
+    fn from(written: bool) -> Self {
+        if written { Self::Taken } else { Self::Refused }
+    }
+}
+
 /// The reserved columns of `wanted` that the rows have.
 pub(crate) fn reserved(input: &SchemaRef, wanted: &[&str]) -> Vec<String> {
-    let open = input.column_with_name(columns::RAW).is_some();
+    let there = |name: &str| input.column_with_name(name).is_some();
     wanted
         .iter()
-        .filter(|name| **name != columns::RAW || open)
+        .filter(|name| !matches!(**name, columns::RAW | columns::KIND) || there(name))
         .map(|name| (*name).to_owned())
         .collect()
 }

@@ -14,7 +14,6 @@ use dataflow::contract::{
     Committable, Connector, Cut, Description, Example, Guarantee, InvalidOptions, Lines, Prepared, Sink, SinkConnector,
     SinkContext, connector,
 };
-use dataflow::element::columns;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,10 +25,14 @@ use crate::segments;
 #[derive(Clone, Copy, Debug)]
 pub struct Stdout;
 
-/// Writes each record as a line to the standard output of the process that runs the sink. It has no options.
+/// Writes each record as a line to the standard output of the process that runs the sink.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Options {}
+struct Options {
+    /// Whether a stream of changes is taken: each line then says what a row was and what it has become.
+    #[serde(default)]
+    changelog: bool,
+}
 
 const EXAMPLES: &[Example] = &[Example {
     title: "Ten purchases on the terminal",
@@ -65,7 +68,7 @@ impl Connector for Stdout {
 /// `- stdout:` with nothing behind it is as good as `stdout: {}`.
 fn read(options: &Value) -> Result<Options, InvalidOptions> {
     if options.is_null() {
-        Ok(Options {})
+        Ok(Options::default())
     } else {
         connector::options(options)
     }
@@ -77,12 +80,8 @@ impl SinkConnector for Stdout {
     }
 
     fn plan(&self, options: &Value, input: &SchemaRef) -> Result<Wants, InvalidOptions> {
-        read(options)?;
-        Ok(Wants {
-            reserved: segments::reserved(input, &[columns::RAW]),
-            paths: Vec::new(),
-            encoded: true,
-        })
+        let options = read(options)?;
+        Ok(segments::lines(input, options.changelog.into()))
     }
 
     fn sink(&self, _: &Value, context: SinkContext) -> Result<Box<dyn Sink>, Failure> {

@@ -11,7 +11,7 @@ pub mod source;
 
 pub use connector::{Connector, Description, Example, Guarantee, InvalidOptions};
 pub use format::{BadRecord, Decoded, Decoder, Encoder, Format, Framing, Lines, Splicer, Unnested};
-pub use sink::{Committable, Cut, Encoding, Prepared, Sink, SinkConnector, SinkContext, SinkState};
+pub use sink::{Committable, Cut, Encoding, Kinds, Prepared, Sink, SinkConnector, SinkContext, SinkState};
 pub use source::{
     Discovery, Enumerator, EnumeratorContext, Polled, Progress, Reader, ReaderContext, Shape, SourceConnector, Split,
     Waker,

@@ -43,12 +43,25 @@ pub trait SinkConnector: Send + Sync {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wants {
     /// The reserved columns it reads, of those in [`crate::element::columns`]; user columns it always gets all.
+    /// `$kind` is among those of its input where rows are changes.
     pub reserved: Vec<String>,
     /// Paths it reads in a stream without a schema (partition columns), with their types, such as `("eventType", Utf8View)`.
     pub paths: Vec<(crate::expr::Path, arrow_schema::DataType)>,
     /// Whether rows reach it as lines of the `format:` beside it, `json` unless given: one column,
     /// [`crate::element::columns::LINE`], in place of all others. Rows that the format cannot write are dead letters.
     pub encoded: bool,
+    /// Which kinds of rows it takes. Where it takes changes and wants [`crate::element::columns::KIND`], it is told which is which.
+    pub kinds: Kinds,
+}
+
+/// Kinds of rows, as [`crate::element::columns::KIND`] tells them apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Kinds {
+    /// New rows only: what was given stays as it is.
+    #[default]
+    Inserts,
+    /// Also rows that take back or replace earlier ones.
+    Changes,
 }
 
 /// What a sink works with.

@@ -32,6 +32,11 @@ pub trait SourceConnector: Send + Sync {
     /// Options that cannot work.
     fn plan(&self, options: &Value) -> Result<Shape, InvalidOptions>;
 
+    /// Whether its rows' `$time` is their event time, and the rows of a split come in its order: they need no `eventTime`.
+    fn is_timed(&self) -> bool {
+        false
+    }
+
     /// Looks at the world for the schema of a source whose [`Shape`] is [`Shape::Discovered`].
     ///
     /// # Errors

@@ -25,13 +25,13 @@ pub const BEFORE: i8 = 1;
 pub const AFTER: i8 = 2;
 /// Event time, or else arrival time (`Timestamp(ms, UTC)`).
 pub const TIME: &str = "$time";
+/// The bytes of the record that a row was made of, where the row itself is columns or other bytes (`BinaryView`). Only as
+/// far as somebody may have to write them into a dead letter; a sink never sees it.
+pub const ORIGIN: &str = "$origin";
 /// Where the pane of half-folded rows begins, in milliseconds (`Int64`); 0 without windows. Only between the two phases of an aggregate.
 pub const PANE: &str = "$pane";
 /// What rows were half-folded to, in the aggregate's own form (`Binary`). Only between the two phases of an aggregate.
 pub const STATE: &str = "$state";
-/// The bytes of the record that a row was made of, where the row itself is columns or other bytes (`BinaryView`). Only as
-/// far as somebody may have to write them into a dead letter; a sink never sees it.
-pub const ORIGIN: &str = "$origin";
 
 /// The field of [`RAW`].
 #[must_use]
@@ -73,18 +73,6 @@ pub fn kind() -> FieldRef {
     Arc::new(Field::new(KIND, DataType::Int8, false))
 }
 
-/// The field of [`PANE`].
-#[must_use]
-pub fn pane() -> FieldRef {
-    Arc::new(Field::new(PANE, DataType::Int64, false))
-}
-
-/// The field of [`STATE`].
-#[must_use]
-pub fn state() -> FieldRef {
-    Arc::new(Field::new(STATE, DataType::Binary, false))
-}
-
 /// The field of [`ORIGIN`].
 #[must_use]
 pub fn origin() -> FieldRef {
@@ -96,6 +84,18 @@ pub fn origin() -> FieldRef {
 pub fn original(schema: &Schema) -> Option<usize> {
     let place = |name| schema.index_of(name).ok();
     place(ORIGIN).or_else(|| place(RAW))
+}
+
+/// The field of [`PANE`].
+#[must_use]
+pub fn pane() -> FieldRef {
+    Arc::new(Field::new(PANE, DataType::Int64, false))
+}
+
+/// The field of [`STATE`].
+#[must_use]
+pub fn state() -> FieldRef {
+    Arc::new(Field::new(STATE, DataType::Binary, false))
 }
 
 /// How Weir writes an instant: milliseconds since 1970, UTC.

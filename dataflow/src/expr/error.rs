@@ -33,6 +33,8 @@ pub enum Kind {
     Field,
     /// Types that do not go together.
     Type,
+    /// An aggregate that is none, or with what it does not take.
+    Aggregate,
 }
 
 impl Error {

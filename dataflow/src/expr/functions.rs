@@ -119,5 +119,5 @@ pub(super) fn is_aggregate(name: &str) -> bool {
         "string_agg",
         "sum",
     ];
-    AGGREGATES.contains(&name.to_lowercase().as_str())
+    AGGREGATES.contains(&name.to_lowercase().as_str()) || super::aggregate::is_aggregate(name)
 }

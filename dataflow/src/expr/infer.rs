@@ -117,13 +117,25 @@ impl Inference {
     /// # Errors
     /// As for `observe`.
     pub fn observe_predicate(&mut self, parsed: &Parsed, slot: &dyn Fn(&Path) -> Slot) -> Result<(), Error> {
+        self.observe_family(parsed, slot, Family::Boolean)
+    }
+
+    /// As [`Inference::observe`], of an expression whose value must be a number.
+    ///
+    /// # Errors
+    /// As for `observe`.
+    pub fn observe_number(&mut self, parsed: &Parsed, slot: &dyn Fn(&Path) -> Slot) -> Result<(), Error> {
+        self.observe_family(parsed, slot, Family::Number)
+    }
+
+    fn observe_family(&mut self, parsed: &Parsed, slot: &dyn Fn(&Path) -> Slot, family: Family) -> Result<(), Error> {
         let mut observer = Observer {
             inference: self,
             parsed,
             slot,
         };
         let term = observer.term(&parsed.logical)?;
-        observer.require(term, Family::Boolean)
+        observer.require(term, family)
     }
 
     /// Says that the value at `path` is read, and as what if that is known.

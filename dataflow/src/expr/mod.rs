@@ -3,6 +3,7 @@
 //! ```text
 //!   text --parse--> Parsed --infer--> types of open fields      (planner)
 //!                      \-----bind---> Bound: fields, types       (planner)
+//!   text of an aggregate --aggregation--> function, and the places of the expressions in it
 //!   Expression --compile--> Evaluator --evaluate, filter--> rows (task manager)
 //! ```
 //!
@@ -22,9 +23,11 @@ mod bind;
 mod text_in;
 mod physical;
 mod evaluate;
+mod aggregate;
 #[cfg(test)]
 mod tests;
 
+pub use aggregate::{Aggregation, aggregates, aggregation};
 pub use bind::{Bound, Missing, bind, find, missing};
 pub use error::{Error, Kind, nearest};
 pub use evaluate::{Evaluated, Evaluator, FailedRow, Filtered};

@@ -115,7 +115,7 @@ impl Parsed {
     }
 }
 
-fn syntax(sql: &str) -> Result<ast::Expr, Error> {
+pub(super) fn syntax(sql: &str) -> Result<ast::Expr, Error> {
     let dialect = GenericDialect {};
     let tokens = Tokenizer::new(&dialect, sql)
         .tokenize_with_location()

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::window::Window;
 use crate::expr::{Expression, Path};
 
+/// Digits of a decimal.
+const DIGITS_MAX: u8 = 38;
+
 /// One row for each key and window; without windows a stream of changes, whose rows say in `$kind` what they are.
 ///
 /// The output has the keys, `window_start` and `window_end` where there are windows, then the measures; the types are
@@ -85,7 +88,62 @@ pub enum Function {
     ),
 }
 
+impl Function {
+    /// The type of what it gives, of values of a type (none for `count(*)`); none where it does not take them.
+    #[must_use]
+    pub fn gives(self, argument: Option<&DataType>) -> Option<DataType> {
+        let Some(argument) = argument else {
+            return (self == Self::Count).then_some(DataType::Int64);
+        };
+        let single = !argument.is_nested();
+        match self {
+            Self::Count => Some(DataType::Int64),
+            Self::CountDistinct | Self::ApproxDistinct => single.then_some(DataType::Int64),
+            Self::Min | Self::Max | Self::First | Self::Last => single.then(|| argument.clone()),
+            Self::Sum => match argument {
+                DataType::Int32 | DataType::Int64 => Some(DataType::Int64),
+                DataType::Float32 | DataType::Float64 => Some(DataType::Float64),
+                DataType::Decimal128(_, scale) => Some(DataType::Decimal128(DIGITS_MAX, *scale)),
+                _ => None,
+            },
+            Self::Avg => match argument {
+                DataType::Decimal128(_, scale) => Some(DataType::Decimal128(DIGITS_MAX, (*scale).max(6))),
+                other => other.is_numeric().then_some(DataType::Float64),
+            },
+            Self::Stddev | Self::StddevPop | Self::Variance | Self::VariancePop | Self::ApproxPercentile(_) => {
+                argument.is_numeric().then_some(DataType::Float64)
+            }
+        }
+    }
+
+    /// Whether folded parts can be folded together, in any order.
+    #[must_use]
+    pub fn is_mergeable(self) -> bool {
+        match self {
+            Self::Count
+            | Self::Sum
+            | Self::Min
+            | Self::Max
+            | Self::Avg
+            | Self::Stddev
+            | Self::StddevPop
+            | Self::Variance
+            | Self::VariancePop
+            | Self::ApproxDistinct
+            | Self::ApproxPercentile(_) => true,
+            // Parts of these are as large as the rows they were made of, or depend on who came first.
+            Self::CountDistinct | Self::First | Self::Last => false,
+        }
+    }
+}
+
 /// Which half of the work.
+///
+/// Two halves meet in rows of the keys (by output name), `$pane` (where the pane begins, in milliseconds: for sliding and
+/// cumulative windows a pane is a slide or a step; 0 for [`Spans::Global`](super::Spans::Global)) and `$state` (the folded
+/// values of all measures, in a form that only the two halves know). The planner parts an aggregate only where every
+/// function is [`Function::is_mergeable`], where windows are not sessions, and where nobody looks at single late rows:
+/// they are counted by the second half, which judges by its own watermark, and given to nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {

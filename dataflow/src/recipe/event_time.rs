@@ -16,4 +16,7 @@ pub struct EventTime {
     pub max_out_of_orderness_ms: u64,
     /// A split without rows for so long holds nobody up; none: it holds them up for ever.
     pub idle_timeout_ms: Option<u64>,
+    /// A split that is so far ahead of the slowest one waits; none: it does not.
+    #[serde(default)]
+    pub max_drift_ms: Option<u64>,
 }

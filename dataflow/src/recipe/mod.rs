@@ -35,7 +35,7 @@ pub use sample::Sample;
 pub use select::{Projection, Select};
 pub use sink::{Role, Sink};
 pub use source::{Format, Source};
-pub use top_n::{Direction, Emission, Order, TopN};
+pub use top_n::{Direction, Emission, Order, Ties, TopN};
 pub use unnest::Unnest;
 pub use window::{Clocked, Origin, Spans, Window};
 

@@ -22,7 +22,7 @@ pub struct RateLimit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Excess {
-    /// They wait, and the stream with them. Only without keys.
+    /// They wait, and the stream with them. Only without keys. Rows that wait are state.
     Wait,
     /// They are dropped, and counted.
     Drop,

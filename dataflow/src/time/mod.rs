@@ -3,10 +3,12 @@
 mod grid;
 mod manual;
 mod system;
+mod zone;
 
 pub use grid::{Grid, InvalidGrid};
 pub use manual::ManualClock;
 pub use system::SystemClock;
+pub use zone::{is_zone, zones};
 
 use std::fmt;
 use std::ops::{Add, Sub};

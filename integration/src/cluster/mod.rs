@@ -208,6 +208,16 @@ impl Cluster {
         weir(&[arguments, &["--cluster", &cluster]].concat(), &self.folder)
     }
 
+    /// Starts a command of `weir` against this cluster and does not wait for it; dropped, it is killed.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn begin(&self, arguments: &[&str]) -> Result<Process> {
+        let cluster = format!("http://{}", self.rest);
+        let command = command(&[arguments, &["--cluster", &cluster]].concat(), &self.folder);
+        Process::start("weir", command, &self.folder.join("weir.log"))
+    }
+
     /// Runs a command that must succeed, and reads its JSON.
     ///
     /// # Errors

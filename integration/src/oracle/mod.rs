@@ -9,7 +9,7 @@ mod expected;
 mod outside;
 
 pub use compare::{Verdict, compare};
-pub use counts::{Counted, compare_counts, expected_counts, options};
+pub use counts::{Counted, Place, compare_counts, expected_counts, options};
 pub use expected::generated;
 pub use outside::read_folder;
 

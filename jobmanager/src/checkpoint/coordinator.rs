@@ -5,6 +5,7 @@
 //!    ^                 ^ ^                                     │                               │
 //!    │                 │ └──────── deadline: aborted ──────────┘                               │ Recorded
 //!    │                 └────────────── all committed (not after the last one) ── Committing <──┘
+//!    ├── the last one of a graph that is changed is committed
 //!    └── Lost, from everywhere; a record on its way is waited for, because nobody knows whether it exists
 //!                                                               last one committed ──> Over
 //! ```
@@ -21,6 +22,7 @@ use dataflow::element::Roll;
 use dataflow::id::{BarrierId, Epoch, Generation, SubtaskId};
 use dataflow::time::Instant;
 
+use super::Purpose;
 use super::commit::{Commits, Heard};
 
 /// How often, and how long.
@@ -55,28 +57,6 @@ pub struct Members {
     pub sinks: BTreeSet<SubtaskId>,
 }
 
-/// What a checkpoint is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// The next one in the series.
-    Periodic,
-    /// The last one before a stop: open files are closed, the job may go on from it another day.
-    Stop,
-    /// The last one at the end of all input: after it the job is never run again.
-    Final,
-}
-
-impl Purpose {
-    /// What the sinks do with open files.
-    #[must_use]
-    pub fn roll(self) -> Roll {
-        match self {
-            Self::Periodic => Roll::Keep,
-            Self::Stop | Self::Final => Roll::All,
-        }
-    }
-}
-
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -108,6 +88,12 @@ pub enum Event {
     Ended(SubtaskId),
     /// A person wants a last checkpoint.
     StopAsked,
+    /// A person wants a checkpoint to be kept by name. Stays wanted over a restart.
+    SavepointAsked,
+    /// The last checkpoint of this graph is wanted. Forgotten with the deployment.
+    ChangeAsked,
+    /// The record behind the head was made without a barrier, by this job: it holds another document.
+    Amended(Epoch),
     /// The time that [`Coordinator::deadline`] named, or any other.
     Tick,
 }
@@ -253,6 +239,9 @@ pub struct Coordinator {
     members: Members,
     ended: BTreeSet<SubtaskId>,
     stop: bool,
+    savepoint: bool,
+    change: bool,
+    published: bool,
     next_at: Instant,
     phase: Phase,
 }
@@ -269,9 +258,17 @@ impl Coordinator {
             members: Members::default(),
             ended: BTreeSet::new(),
             stop: false,
+            savepoint: false,
+            change: false,
+            published: head == Epoch(0),
             next_at: Instant::default(),
             phase: Phase::Away,
         }
+    }
+
+    /// Follows another document's numbers from now on.
+    pub fn reconfigure(&mut self, config: Config) {
+        self.config = config;
     }
 
     /// The newest epoch known to exist.
@@ -284,6 +281,14 @@ impl Coordinator {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         !matches!(self.phase, Phase::Recording { .. })
+    }
+
+    /// Whether everything in the newest record is known to be published.
+    ///
+    /// After a restart it is, once those run who were restored from it.
+    #[must_use]
+    pub fn is_published(&self) -> bool {
+        self.published
     }
 
     /// Whether a barrier is between its trigger and its record: splits must not move.
@@ -347,6 +352,9 @@ impl Coordinator {
                 }
             }
             Event::StopAsked => self.stop = true,
+            Event::SavepointAsked => self.savepoint = true,
+            Event::ChangeAsked => self.change = true,
+            Event::Amended(epoch) => self.amended(epoch),
             Event::Tick => self.overdue(now, &mut actions),
         }
         self.trigger_if_due(now, &mut actions);
@@ -363,11 +371,20 @@ impl Coordinator {
         self.members = members;
         self.ended.clear();
         self.next_at = now + self.config.interval;
+        self.published = true;
         self.phase = Phase::Idle;
+    }
+
+    /// Another document was put at the head of the chain while nothing ran.
+    fn amended(&mut self, epoch: Epoch) {
+        if matches!(self.phase, Phase::Away) && epoch.0 == self.head.0 + 1 {
+            self.head = epoch;
+        }
     }
 
     fn lost(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.ended.clear();
+        self.change = false;
         match std::mem::replace(&mut self.phase, Phase::Away) {
             Phase::Collecting { flight, .. } => actions.push(aborted(&flight, "its subtasks were lost", now)),
             Phase::Recording { flight, epoch, .. } => {
@@ -421,6 +438,7 @@ impl Coordinator {
         let (mut flight, epoch, lost) = (flight.clone(), *epoch, *lost);
         flight.recorded = Some(now);
         self.head = epoch;
+        self.published = false;
         if lost {
             // Whoever is restored from it commits it before the first row.
             self.phase = Phase::Away;
@@ -463,16 +481,25 @@ impl Coordinator {
 
     fn done(&mut self, flight: &Flight, epoch: Epoch, now: Instant, actions: &mut Vec<Action>) {
         let timing = flight.timing(now);
+        self.published = true;
         actions.push(Action::Done {
             epoch,
             barrier: flight.barrier,
             purpose: flight.purpose,
             timing,
         });
+        if flight.purpose.roll() == Roll::All {
+            // Whatever it was for: all files are closed, all is published.
+            self.savepoint = false;
+        }
         match flight.purpose {
-            Purpose::Periodic => {
+            Purpose::Periodic | Purpose::Savepoint => {
                 self.phase = Phase::Idle;
                 self.next_at = self.next_after(flight.triggered, now);
+            }
+            Purpose::Change => {
+                self.change = false;
+                self.phase = Phase::Away;
             }
             Purpose::Stop | Purpose::Final => self.phase = Phase::Over,
         }
@@ -512,11 +539,18 @@ impl Coordinator {
             return;
         }
         let all_ended = !self.members.all.is_empty() && self.ended == self.members.all;
-        let purpose = match (all_ended, self.stop) {
-            (true, _) => Purpose::Final,
-            (false, true) => Purpose::Stop,
-            (false, false) if now >= self.next_at => Purpose::Periodic,
-            (false, false) => return,
+        let purpose = if all_ended {
+            Purpose::Final
+        } else if self.stop {
+            Purpose::Stop
+        } else if self.change {
+            Purpose::Change
+        } else if self.savepoint {
+            Purpose::Savepoint
+        } else if now >= self.next_at {
+            Purpose::Periodic
+        } else {
+            return;
         };
         self.counter += 1;
         let barrier = BarrierId {

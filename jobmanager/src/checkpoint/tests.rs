@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
+use dataflow::element::Roll;
 use dataflow::id::{BarrierId, Epoch, Generation, SubtaskId, VertexId};
 use dataflow::time::Instant;
 use proptest::prelude::*;
@@ -234,6 +235,67 @@ fn a_stop_takes_its_checkpoint_at_once_and_then_none() {
 }
 
 #[test]
+fn a_savepoint_goes_out_at_once_rolls_and_is_followed_by_others() {
+    let mut coordinator = start();
+    let (barrier, purpose) = triggered(&coordinator.on(Event::SavepointAsked, at(10)));
+    assert_eq!((purpose, purpose.roll()), (Purpose::Savepoint, Roll::All));
+    through(&mut coordinator, barrier, at(12));
+    let due = coordinator.deadline().unwrap();
+    assert!(matches!(
+        triggered(&coordinator.on(Event::Tick, due)),
+        (_, Purpose::Periodic)
+    ));
+}
+
+#[test]
+fn a_savepoint_asked_for_during_a_barrier_waits_for_it_and_outlives_a_restart() {
+    let mut coordinator = start();
+    let (barrier, _) = triggered(&coordinator.on(Event::Tick, at(1000)));
+    assert_eq!(coordinator.on(Event::SavepointAsked, at(1001)), []);
+    let actions = through(&mut coordinator, barrier, at(1002));
+    assert!(matches!(
+        &actions[..],
+        [
+            Action::Done { .. },
+            Action::Trigger {
+                purpose: Purpose::Savepoint,
+                ..
+            }
+        ]
+    ));
+    coordinator.on(Event::Lost, at(1003));
+    assert!(matches!(
+        triggered(&running(&mut coordinator, 2, at(1004))),
+        (_, Purpose::Savepoint)
+    ));
+}
+
+#[test]
+fn nothing_of_a_graph_follows_its_last_checkpoint_and_the_next_one_begins_behind_its_document() {
+    let mut coordinator = start();
+    let (barrier, purpose) = triggered(&coordinator.on(Event::ChangeAsked, at(10)));
+    assert_eq!(purpose, Purpose::Change);
+    through(&mut coordinator, barrier, at(12));
+    assert!(coordinator.is_published());
+    assert_eq!(
+        (coordinator.deadline(), coordinator.on(Event::StopAsked, at(20))),
+        (None, vec![])
+    );
+    coordinator.on(Event::Amended(Epoch(2)), at(21));
+    assert_eq!(coordinator.head(), Epoch(2));
+    let (_, purpose) = triggered(&running(&mut coordinator, 2, at(22)));
+    assert_eq!(purpose, Purpose::Stop);
+}
+
+#[test]
+fn a_change_is_forgotten_with_its_deployment() {
+    let mut coordinator = start();
+    triggered(&coordinator.on(Event::ChangeAsked, at(10)));
+    coordinator.on(Event::Lost, at(11));
+    assert_eq!(running(&mut coordinator, 2, at(12)), []);
+}
+
+#[test]
 fn a_stop_outlives_a_restart() {
     let mut coordinator = start();
     triggered(&coordinator.on(Event::StopAsked, at(10)));
@@ -277,6 +339,8 @@ enum Fate {
     Commit { vertex: u32 },
     End { vertex: u32 },
     Stop,
+    Keep,
+    Change,
     Wait { ms: u64 },
 }
 
@@ -290,6 +354,8 @@ fn fate() -> impl Strategy<Value = Fate> {
         4 => (0..3_u32).prop_map(|vertex| Fate::Commit { vertex }),
         1 => (0..2_u32).prop_map(|vertex| Fate::End { vertex }),
         1 => Just(Fate::Stop),
+        2 => Just(Fate::Keep),
+        1 => Just(Fate::Change),
         6 => (1..700_000_u64).prop_map(|ms| Fate::Wait { ms }),
     ]
 }
@@ -307,6 +373,7 @@ struct World {
     committed: BTreeSet<SubtaskId>,
     answered: BTreeMap<BarrierId, BTreeSet<SubtaskId>>,
     over: bool,
+    parked: bool,
 }
 
 impl World {
@@ -323,6 +390,7 @@ impl World {
             committed: BTreeSet::new(),
             answered: BTreeMap::new(),
             over: false,
+            parked: false,
         }
     }
 
@@ -330,6 +398,8 @@ impl World {
         let actions = match fate {
             Fate::Run => {
                 self.deployment += 1;
+                // Another graph.
+                self.parked = false;
                 // Whoever runs was restored from the head and has committed it.
                 if self.recording.is_none() && self.coordinator.seen().is_none() {
                     self.uncommitted = None;
@@ -372,6 +442,8 @@ impl World {
             }
             Fate::End { vertex } => self.coordinator.on(Event::Ended(sub(vertex)), at(self.now)),
             Fate::Stop => self.coordinator.on(Event::StopAsked, at(self.now)),
+            Fate::Keep => self.coordinator.on(Event::SavepointAsked, at(self.now)),
+            Fate::Change => self.coordinator.on(Event::ChangeAsked, at(self.now)),
             Fate::Wait { ms } => {
                 self.now += ms;
                 self.coordinator.on(Event::Tick, at(self.now))
@@ -397,6 +469,7 @@ impl World {
                     "no barrier before the commits of the last epoch are done"
                 );
                 assert!(!self.over, "nothing after the last checkpoint");
+                assert!(!self.parked, "nothing of this graph after its last checkpoint");
                 assert!(self.barrier.is_none_or(|last| last < barrier), "barrier ids only grow");
                 self.barrier = Some(barrier);
                 self.in_flight = true;
@@ -432,7 +505,8 @@ impl World {
                     "done means committed by all"
                 );
                 self.uncommitted = None;
-                self.over = purpose != Purpose::Periodic;
+                self.over = matches!(purpose, Purpose::Stop | Purpose::Final);
+                self.parked = purpose == Purpose::Change;
             }
             Action::Settled(epoch) => assert_eq!(epoch.0, self.head),
             Action::CommitsOverdue(epoch) => assert_eq!(Some(epoch), self.uncommitted),

@@ -184,6 +184,16 @@ impl Roster {
         })
     }
 
+    /// Whether the slots that are free, and those of the job itself, are enough.
+    pub(super) fn would_fit(&self, job: &JobId, graph: &ExecutionGraph) -> Result<(), TooFewSlots> {
+        let offer = |(name, member): (&String, &Member)| Offer {
+            task_manager: name.clone(),
+            free: member.free() + member.used.get(job).copied().unwrap_or(0),
+        };
+        let offers: Vec<_> = self.members.iter().map(offer).collect();
+        place(graph, &offers).map(drop)
+    }
+
     /// Whether it held any.
     pub(super) fn release(&mut self, job: &JobId) -> bool {
         let mut released = false;

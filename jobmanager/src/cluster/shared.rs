@@ -81,6 +81,14 @@ impl Cluster {
         self.shared.roster.lock().reserve(job, graph)
     }
 
+    /// Whether a graph would find slots if the job gave back those it has.
+    ///
+    /// # Errors
+    /// Where too few are free.
+    pub fn would_fit(&self, job: &JobId, graph: &ExecutionGraph) -> Result<(), TooFewSlots> {
+        self.shared.roster.lock().would_fit(job, graph)
+    }
+
     /// Gives back the slots of a job.
     pub fn release(&self, job: &JobId) {
         if self.shared.roster.lock().release(job) {
@@ -157,7 +165,7 @@ impl Cluster {
     }
 
     /// A task manager is gone: its slots with it, and every job is told.
-    pub(super) async fn bury(&self, name: &str, incarnation: &str, reason: &str) {
+    pub(crate) async fn bury(&self, name: &str, incarnation: &str, reason: &str) {
         if !self.shared.roster.lock().remove(name, incarnation) {
             return;
         }

@@ -1,7 +1,7 @@
 //! What each task manager is told to start: seats and snapshots become messages.
 //!
-//! Enters: an execution graph, its seats, the head of the chain. Leaves: one `Deploy` for each task manager. Who calls:
-//! the job's actor. Must stay true: a subtask is restored from its own part of the head; attempts' tokens never repeat.
+//! Enters: an execution graph, its seats, what was restored. Leaves: one `Deploy` for each task manager. Who calls:
+//! the job's actor. Must stay true: attempts' tokens never repeat.
 
 mod order;
 #[cfg(test)]
@@ -12,13 +12,13 @@ pub use order::Order;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use dataflow::id::{Generation, JobId, SubtaskId};
+use dataflow::id::{Epoch, Generation, JobId, SubtaskId};
 use planner::job::JobGraph;
 use proto::v1;
 
 use crate::cluster::{Seat, Seats};
 use crate::execution::{ExecutionGraph, Subtask};
-use crate::store::Record;
+use crate::restore::Restoration;
 
 /// The token of one try at one subtask. The generation never repeats, so neither does the token within a job.
 #[must_use]
@@ -38,8 +38,10 @@ pub struct Plan<'a> {
     pub execution: &'a ExecutionGraph,
     /// Where they sit.
     pub seats: &'a Seats,
-    /// What they are restored from.
-    pub head: &'a Record,
+    /// The epoch that they are restored from.
+    pub epoch: Epoch,
+    /// What each goes on from.
+    pub restoration: &'a Restoration,
     /// The folder of the job's state files.
     pub state_url: &'a str,
 }
@@ -75,7 +77,7 @@ fn deploys(plan: Plan<'_>, generation: Generation) -> BTreeMap<Seat, v1::Deploy>
             subtasks: Vec::new(),
             memory_bytes: settings.memory_bytes.unwrap_or(0),
             buffer_timeout_ms: u32::try_from(settings.buffer_timeout.as_millis()).unwrap_or(u32::MAX),
-            epoch: plan.head.epoch.0,
+            epoch: plan.epoch.0,
             max_parallelism: settings.max_parallelism,
             state_url: plan.state_url.to_owned(),
         });
@@ -87,10 +89,10 @@ fn deploys(plan: Plan<'_>, generation: Generation) -> BTreeMap<Seat, v1::Deploy>
 fn deployment(plan: Plan<'_>, subtask: &Subtask, generation: Generation) -> v1::SubtaskDeployment {
     let peers = |ids: &[SubtaskId]| ids.iter().filter_map(|id| peer(plan.seats, *id)).collect();
     let chain = plan.graph.vertices.iter().find(|vertex| vertex.id == subtask.id.vertex);
-    let restored = plan.head.subtask(subtask.id).map(|snapshot| v1::Restored {
-        index: subtask.id.index,
-        parallelism: subtask.parallelism,
-        snapshot: Bytes::copy_from_slice(snapshot.get().as_bytes()),
+    let restored = plan.restoration.of(subtask.id).iter().map(|part| v1::Restored {
+        index: part.index,
+        parallelism: part.parallelism,
+        snapshot: part.snapshot.clone(),
     });
     v1::SubtaskDeployment {
         subtask: Some(named(subtask.id)),
@@ -119,8 +121,8 @@ fn deployment(plan: Plan<'_>, subtask: &Subtask, generation: Generation) -> v1::
                 peers: peers(&input.from),
             })
             .collect(),
-        restored: restored.into_iter().collect(),
-        // They stand in the subtask's own snapshot, which is restored whole.
+        restored: restored.collect(),
+        // They stand in the parts that are restored.
         committables: Vec::new(),
     }
 }

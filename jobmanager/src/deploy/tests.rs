@@ -6,7 +6,7 @@ use dataflow::time::WallTime;
 
 use super::*;
 use crate::execution::{expand, tests::two_vertices};
-use crate::store::{Document, SubtaskSnapshot};
+use crate::store::{Document, Record, SubtaskSnapshot};
 
 #[test]
 fn each_task_manager_gets_its_subtasks_with_peers_and_their_own_snapshots() {
@@ -47,7 +47,8 @@ fn each_task_manager_gets_its_subtasks_with_peers_and_their_own_snapshots() {
             graph: &graph,
             execution: &execution,
             seats: &seats,
-            head: &head,
+            epoch: head.epoch,
+            restoration: &Restoration::own(&head, &graph),
         },
         generation,
     );

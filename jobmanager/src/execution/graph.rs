@@ -4,7 +4,7 @@ use dataflow::id::{EdgeId, SubtaskId};
 use dataflow::recipe::Partition;
 
 /// A job as it runs: every parallel instance of every chain.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecutionGraph {
     /// The datastream's name.
     pub name: String,

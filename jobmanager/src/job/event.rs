@@ -4,7 +4,10 @@ use dataflow::Failure;
 use dataflow::id::{Epoch, JobId, SubtaskId};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::changing::{Change, Reply};
+use super::saving::When;
 use crate::cluster::{Gauges, Logged, Reported};
+use crate::gc::{Garbage, Plot};
 use crate::rest::types::{Datastream, LogLine, Summary};
 use crate::store::{Appended, Error, Record};
 
@@ -43,6 +46,22 @@ pub enum Event {
         /// What came of it.
         outcome: Result<Appended, Error>,
     },
+    /// It is known what came of a record with another document.
+    Amended {
+        /// The record that was to be made.
+        record: Box<Record>,
+        /// What came of it.
+        outcome: Result<Appended, Error>,
+    },
+    /// It is known what came of a savepoint.
+    Saved {
+        /// The number of its operation.
+        operation: u64,
+        /// Where it is, or why it is not.
+        outcome: Result<String, Failure>,
+    },
+    /// Garbage was taken away, or could not be.
+    Swept(Result<Garbage, Failure>),
     /// A try at a record failed; it is tried again.
     RecordTrouble(Epoch, Failure),
     /// The end of the job is written down, or cannot be.
@@ -60,6 +79,12 @@ pub enum Ask {
     Stop,
     /// End the input and finish.
     Drain,
+    /// Go on with another document.
+    Change(Box<Change>, Reply),
+    /// Keep a checkpoint by this name.
+    Savepoint(String, When, super::saving::Reply),
+    /// Say what of its folder must stay.
+    Plot(oneshot::Sender<Plot>),
     /// Say everything that is known.
     Describe(oneshot::Sender<Box<Datastream>>),
     /// The lines of its log after this number.

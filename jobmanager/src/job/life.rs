@@ -11,15 +11,20 @@
 //!                     Down(Fail)    <── any other failure                  │ all subtasks gone   │
 //!                     Down(Cancel)  <── CancelAsked, from anywhere         v                     v
 //!                        └────── gone ──> Failed, Cancelled             Stopped               Finished
+//!
+//!   Running ──ChangeAsked──> Changing ── its checkpoint is committed ──> Down(Change) ──gone──> Amending ──Amended──> Scheduling
+//!   nothing runs ──ChangeAsked──> Amending
 //! ```
 //!
 //! Must stay true: what is over stays over; subtasks are placed only when those before them are gone (or their time is
-//! up) and the head of the chain is known; only a person's word cancels; a failure during a stop does not undo the stop.
+//! up) and the head of the chain is known; only a person's word cancels; a failure during a stop does not undo the stop,
+//! nor one during a change the change: then the head is as good as the checkpoint that was to be taken.
 
 use std::time::Duration;
 
 use dataflow::Failure;
 use dataflow::time::Instant;
+use planner::job::Restart;
 
 use crate::checkpoint::Purpose;
 use crate::recover::{Decision, RestartPolicy};
@@ -55,6 +60,10 @@ pub enum Event {
     CancelAsked,
     /// A person wants it stopped with a last checkpoint.
     StopAsked,
+    /// A person wants it to go on with another document; the shell has it.
+    ChangeAsked,
+    /// The record with the other document is made, or it is known that it cannot be.
+    Amended,
     /// The time that [`Life::deadline`] named, or any other.
     Tick,
 }
@@ -70,6 +79,10 @@ pub enum Action {
     Arm,
     /// Ask for the last checkpoint before a stop.
     TakeLastCheckpoint,
+    /// Ask for the checkpoint from which the other document goes on.
+    TakeChangeCheckpoint,
+    /// Make the record with the other document; answer with [`Event::Amended`].
+    Amend,
     /// Ask all subtasks to go, stop the enumerators; answer with [`Event::Gone`].
     TakeDown(String),
     /// Count the subtasks that have not answered as lost.
@@ -96,6 +109,7 @@ pub enum End {
 #[derive(Clone, Debug)]
 enum Then {
     Restart(Instant),
+    Change,
     Finish,
     Stop,
     Cancel,
@@ -110,6 +124,8 @@ enum Phase {
     Running,
     Finishing,
     Stopping,
+    Changing,
+    Amending,
     Down { then: Then, gone: bool, until: Instant },
     Over(End),
 }
@@ -120,6 +136,7 @@ pub struct Life {
     phase: Phase,
     policy: RestartPolicy,
     stop: bool,
+    change: bool,
     waits: Option<Failure>,
     restarts: u64,
 }
@@ -132,9 +149,15 @@ impl Life {
             phase: Phase::Created,
             policy,
             stop: false,
+            change: false,
             waits: None,
             restarts: 0,
         }
+    }
+
+    /// Follows another document's restart policy from now on.
+    pub fn follow(&mut self, policy: Restart) {
+        self.policy.follow(policy);
     }
 
     /// Where it is, for people.
@@ -147,6 +170,7 @@ impl Life {
             Phase::Running => State::Running,
             Phase::Finishing | Phase::Down { then: Then::Finish, .. } => State::Finishing,
             Phase::Stopping | Phase::Down { then: Then::Stop, .. } => State::Stopping,
+            Phase::Changing | Phase::Amending | Phase::Down { then: Then::Change, .. } => State::Changing,
             Phase::Down {
                 then: Then::Restart(_), ..
             } => State::Restarting,
@@ -179,8 +203,10 @@ impl Life {
             | Phase::Running
             | Phase::Finishing
             | Phase::Stopping
+            | Phase::Changing
+            | Phase::Amending
             | Phase::Down {
-                then: Then::Finish | Then::Stop | Then::Cancel,
+                then: Then::Finish | Then::Stop | Then::Change | Then::Cancel,
                 ..
             }
             | Phase::Over(End::Finished | End::Stopped | End::Cancelled) => None,
@@ -216,6 +242,8 @@ impl Life {
             | Phase::Running
             | Phase::Finishing
             | Phase::Stopping
+            | Phase::Changing
+            | Phase::Amending
             | Phase::Over(_) => None,
         }
     }
@@ -235,6 +263,8 @@ impl Life {
             Event::Gone => self.gone(now),
             Event::CancelAsked => self.cancel_asked(now),
             Event::StopAsked => self.stop_asked(now),
+            Event::ChangeAsked => self.change_asked(now),
+            Event::Amended => self.amended(),
             Event::Tick => self.tick(now),
         }
     }
@@ -268,6 +298,8 @@ impl Life {
             | Phase::Running
             | Phase::Finishing
             | Phase::Stopping
+            | Phase::Changing
+            | Phase::Amending
             | Phase::Down { .. }
             | Phase::Over(_) => Vec::new(),
         }
@@ -281,6 +313,8 @@ impl Life {
             | Phase::Running
             | Phase::Finishing
             | Phase::Stopping
+            | Phase::Changing
+            | Phase::Amending
             | Phase::Down { .. }
             | Phase::Over(_) => Vec::new(),
         }
@@ -294,6 +328,8 @@ impl Life {
             | Phase::Running
             | Phase::Finishing
             | Phase::Stopping
+            | Phase::Changing
+            | Phase::Amending
             | Phase::Down { .. }
             | Phase::Over(_) => Vec::new(),
         }
@@ -319,6 +355,9 @@ impl Life {
         if self.stop {
             return self.enter(Phase::Stopping, vec![Action::Arm, Action::TakeLastCheckpoint]);
         }
+        if self.change {
+            return self.enter(Phase::Changing, vec![Action::Arm, Action::TakeChangeCheckpoint]);
+        }
         self.enter(Phase::Running, vec![Action::Arm])
     }
 
@@ -330,6 +369,8 @@ impl Life {
             | Phase::Running
             | Phase::Finishing
             | Phase::Stopping
+            | Phase::Changing
+            | Phase::Amending
             | Phase::Down { .. }
             | Phase::Over(_) => Vec::new(),
         }
@@ -337,37 +378,43 @@ impl Life {
 
     fn all_ended(&mut self) -> Vec<Action> {
         match self.phase {
-            Phase::Running | Phase::Stopping => self.enter(Phase::Finishing, Vec::new()),
+            Phase::Running | Phase::Stopping | Phase::Changing => self.enter(Phase::Finishing, Vec::new()),
             Phase::Created
             | Phase::Scheduling
             | Phase::Deploying
             | Phase::Finishing
+            | Phase::Amending
             | Phase::Down { .. }
             | Phase::Over(_) => Vec::new(),
         }
     }
 
     fn committed(&mut self, purpose: Purpose, now: Instant) -> Vec<Action> {
-        match (&self.phase, purpose) {
-            (Phase::Running | Phase::Finishing | Phase::Stopping, Purpose::Final) => {
-                self.down(Then::Finish, "the job is over", now)
+        match self.phase {
+            Phase::Running | Phase::Finishing | Phase::Stopping | Phase::Changing => {}
+            Phase::Created
+            | Phase::Scheduling
+            | Phase::Deploying
+            | Phase::Amending
+            | Phase::Down { .. }
+            | Phase::Over(_) => return Vec::new(),
+        }
+        match purpose {
+            Purpose::Final => self.down(Then::Finish, "the job is over", now),
+            Purpose::Stop if self.stop => self.down(Then::Stop, "the datastream is stopped", now),
+            // All files are closed and everything is published: a stop wants no more.
+            Purpose::Change if self.stop => self.down(Then::Stop, "the datastream is stopped", now),
+            Purpose::Change if self.change => {
+                self.down(Then::Change, "the datastream goes on with another document", now)
             }
-            (Phase::Stopping | Phase::Finishing, Purpose::Stop) => {
-                self.down(Then::Stop, "the datastream is stopped", now)
-            }
-            (Phase::Running | Phase::Finishing | Phase::Stopping, Purpose::Periodic)
-            | (Phase::Running, Purpose::Stop)
-            | (
-                Phase::Created | Phase::Scheduling | Phase::Deploying | Phase::Down { .. } | Phase::Over(_),
-                Purpose::Periodic | Purpose::Stop | Purpose::Final,
-            ) => Vec::new(),
+            Purpose::Periodic | Purpose::Savepoint | Purpose::Stop | Purpose::Change => Vec::new(),
         }
     }
 
     fn failed(&mut self, failure: Failure, now: Instant) -> Vec<Action> {
         match self.phase {
-            Phase::Deploying | Phase::Running | Phase::Finishing | Phase::Stopping => {}
-            Phase::Created | Phase::Scheduling => return self.failed_at_rest(failure),
+            Phase::Deploying | Phase::Running | Phase::Finishing | Phase::Stopping | Phase::Changing => {}
+            Phase::Created | Phase::Scheduling | Phase::Amending => return self.failed_at_rest(failure),
             Phase::Down { .. } | Phase::Over(_) => return Vec::new(),
         }
         let (then, answer) = match self.policy.on(&failure, now) {
@@ -398,12 +445,12 @@ impl Life {
 
     fn cancel_asked(&mut self, now: Instant) -> Vec<Action> {
         match &mut self.phase {
-            Phase::Created | Phase::Scheduling => self.conclude(End::Cancelled),
-            Phase::Deploying | Phase::Running | Phase::Finishing | Phase::Stopping => {
+            Phase::Created | Phase::Scheduling | Phase::Amending => self.conclude(End::Cancelled),
+            Phase::Deploying | Phase::Running | Phase::Finishing | Phase::Stopping | Phase::Changing => {
                 self.down(Then::Cancel, "the datastream is cancelled", now)
             }
             Phase::Down { then, gone, .. } => {
-                if matches!(then, Then::Restart(_) | Then::Stop) {
+                if matches!(then, Then::Restart(_) | Then::Change | Then::Stop) {
                     *then = Then::Cancel;
                 }
                 if *gone { self.leave() } else { Vec::new() }
@@ -418,15 +465,72 @@ impl Life {
             Phase::Created | Phase::Scheduling => self.conclude(End::Stopped),
             Phase::Running => self.enter(Phase::Stopping, vec![Action::TakeLastCheckpoint]),
             Phase::Down {
-                then: then @ Then::Restart(_),
+                then: then @ (Then::Restart(_) | Then::Change),
                 gone,
                 ..
             } => {
                 *then = Then::Stop;
                 if *gone { self.tick(now) } else { Vec::new() }
             }
-            Phase::Deploying | Phase::Finishing | Phase::Stopping | Phase::Down { .. } | Phase::Over(_) => Vec::new(),
+            Phase::Deploying
+            | Phase::Finishing
+            | Phase::Stopping
+            | Phase::Changing
+            | Phase::Amending
+            | Phase::Down { .. }
+            | Phase::Over(_) => Vec::new(),
         }
+    }
+
+    /// Whether [`Event::ChangeAsked`] leads to a change.
+    #[must_use]
+    pub fn may_change(&self) -> bool {
+        let there = match &self.phase {
+            Phase::Scheduling | Phase::Deploying | Phase::Running => true,
+            Phase::Down { then, .. } => matches!(then, Then::Restart(_)),
+            Phase::Created
+            | Phase::Finishing
+            | Phase::Stopping
+            | Phase::Changing
+            | Phase::Amending
+            | Phase::Over(_) => false,
+        };
+        there && !self.stop && !self.change
+    }
+
+    fn change_asked(&mut self, now: Instant) -> Vec<Action> {
+        if !self.may_change() {
+            return Vec::new();
+        }
+        self.change = true;
+        match &self.phase {
+            Phase::Running => self.enter(Phase::Changing, vec![Action::TakeChangeCheckpoint]),
+            Phase::Scheduling => self.amend(),
+            Phase::Down { gone: true, .. } => self.tick(now),
+            // When they run, or are gone.
+            Phase::Deploying | Phase::Down { .. } => Vec::new(),
+            Phase::Created
+            | Phase::Finishing
+            | Phase::Stopping
+            | Phase::Changing
+            | Phase::Amending
+            | Phase::Over(_) => Vec::new(),
+        }
+    }
+
+    fn amend(&mut self) -> Vec<Action> {
+        self.enter(Phase::Amending, vec![Action::Amend])
+    }
+
+    fn amended(&mut self) -> Vec<Action> {
+        if !matches!(self.phase, Phase::Amending) {
+            return Vec::new();
+        }
+        self.change = false;
+        if self.stop {
+            return self.conclude(End::Stopped);
+        }
+        self.schedule()
     }
 
     fn gone(&mut self, now: Instant) -> Vec<Action> {
@@ -442,6 +546,8 @@ impl Life {
             | Phase::Running
             | Phase::Finishing
             | Phase::Stopping
+            | Phase::Changing
+            | Phase::Amending
             | Phase::Over(_) => Vec::new(),
         }
     }
@@ -466,6 +572,8 @@ impl Life {
             | Phase::Running
             | Phase::Finishing
             | Phase::Stopping
+            | Phase::Changing
+            | Phase::Amending
             | Phase::Over(_) => Vec::new(),
         }
     }
@@ -476,7 +584,8 @@ impl Life {
             return Vec::new();
         };
         match then.clone() {
-            Then::Restart(_) => self.schedule(),
+            Then::Restart(_) | Then::Change if self.change => self.amend(),
+            Then::Restart(_) | Then::Change => self.schedule(),
             Then::Finish => self.conclude(End::Finished),
             Then::Stop => self.conclude(End::Stopped),
             Then::Cancel => self.conclude(End::Cancelled),

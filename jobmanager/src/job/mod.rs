@@ -11,14 +11,21 @@
 pub mod life;
 mod event;
 mod history;
+mod operations;
 mod sources;
 mod deployment;
 mod actor;
 mod performing;
+mod changing;
+mod saving;
+mod sweeping;
 mod view;
+mod times;
 #[cfg(test)]
 mod tests;
 
 pub use actor::{Begin, Context, spawn};
+pub use changing::Change;
 pub use event::{Ask, Event, Handle};
 pub use performing::LAST_FAILURE;
+pub use saving::When;

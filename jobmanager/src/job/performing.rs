@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::actor::Actor;
 use super::deployment::Deployment;
 use super::event::Event;
-use super::history::{Blame, Place};
+use super::history::{Blame, Place, Then};
 use super::life::{self, End};
 use super::sources::Sources;
 use crate::checkpoint::{self, Purpose, Timing};
@@ -22,6 +22,7 @@ use crate::cluster::Logged;
 use crate::deploy::{Order, Plan, dispatch};
 use crate::execution::attempt::Event as AttemptEvent;
 use crate::rest::types::State;
+use crate::restore::{Dropping, restore};
 use crate::source;
 use crate::store::{Error, Kind, Record, Standing, SubtaskSnapshot};
 
@@ -40,6 +41,8 @@ impl Actor {
                 life::Action::Deploy => self.deploy(),
                 life::Action::Arm => self.arm(),
                 life::Action::TakeLastCheckpoint => self.coordinate(checkpoint::Event::StopAsked),
+                life::Action::TakeChangeCheckpoint => self.coordinate(checkpoint::Event::ChangeAsked),
+                life::Action::Amend => self.amend(),
                 life::Action::TakeDown(reason) => self.take_down(&reason),
                 life::Action::Abandon => {
                     self.say(
@@ -82,8 +85,11 @@ impl Actor {
         };
         let generation = self.context.next_generation();
         let scope = self.context.scope.child(generation.to_string());
-        let sources = match Sources::restore(&self.execution, head) {
-            Ok(sources) => sources,
+        // What is left behind was agreed to when the document was taken.
+        let restoration = restore(head, &document.graph, Dropping::Allowed);
+        let restored = restoration.and_then(|all| Ok((Sources::restore(&self.execution, &all)?, all)));
+        let (sources, restoration) = match restored {
+            Ok(restored) => restored,
             Err(failure) => return self.fail(failure, Blame::default()),
         };
         let seats = std::mem::take(&mut self.seats);
@@ -98,7 +104,8 @@ impl Actor {
             graph: &document.graph,
             execution: &self.execution,
             seats: &seats,
-            head,
+            epoch: head.epoch,
+            restoration: &restoration,
         };
         let messages = dispatch(plan, generation);
         let (epoch, places, over) = (head.epoch, messages.len(), head.last);
@@ -190,6 +197,9 @@ impl Actor {
         if let Some(failed_at) = self.failed_at.take() {
             self.history.recovered(self.context.clock.now().since(failed_at));
         }
+        if self.life.state() == State::Running {
+            self.end_change(Ok(()));
+        }
         self.say("INFO", format!("all subtasks run from {head}"));
     }
 
@@ -219,11 +229,18 @@ impl Actor {
             _ => self.say("ERROR", text),
         }
         let blame = std::mem::take(&mut self.blame);
-        self.history
-            .exception(failure, answer, blame, self.context.clock.wall());
+        let then = Then {
+            at: self.context.clock.wall(),
+            epoch: self.coordinator.head(),
+            restarts: self.life.restarts(),
+        };
+        self.history.exception(failure, answer, blame, then);
     }
 
-    fn conclude(&self, end: End) {
+    fn conclude(&mut self, end: End) {
+        let over = Failure::fail(format!("the datastream is {} before it was done", self.life.state()));
+        self.end_change(Err(over.help("submit the changed document when it is to go on")));
+        self.abandon_savepoints();
         self.context.cluster.release(&self.job);
         self.context.cluster.leave(&self.job);
         let standing = match end {
@@ -375,9 +392,11 @@ impl Actor {
             at: self.context.clock.wall(),
             document_in: head.document_in,
             document: None,
+            taken_from: None,
             subtasks: parts.collect::<Result<_, _>>()?,
             sources: deployment.sources.snapshots(),
             reached: self.reached_at(snapshots),
+            exceptions: self.history.recorded(),
         })
     }
 
@@ -396,6 +415,7 @@ impl Actor {
             let chain = self.chain.clone();
             self.context.scope.run(async move { chain.hint(epoch).await });
         }
+        self.save(epoch, purpose);
         self.step(life::Event::Committed(purpose));
     }
 

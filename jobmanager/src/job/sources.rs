@@ -7,8 +7,9 @@ use dataflow::id::SubtaskId;
 use serde_json::Value;
 
 use crate::execution::ExecutionGraph;
+use crate::restore::Restoration;
 use crate::source::{Action, Assign, Event, Found, Restored};
-use crate::store::{Record, SourceSnapshot};
+use crate::store::SourceSnapshot;
 
 /// All sources of a job, by step name.
 #[derive(Debug, Default)]
@@ -25,8 +26,8 @@ struct Source {
 }
 
 impl Sources {
-    /// Goes on from the head of the chain.
-    pub(super) fn restore(graph: &ExecutionGraph, head: &Record) -> Result<Self, Failure> {
+    /// Goes on from what was restored.
+    pub(super) fn restore(graph: &ExecutionGraph, restoration: &Restoration) -> Result<Self, Failure> {
         let mut sources = Self::default();
         let mut readers: BTreeMap<String, BTreeSet<SubtaskId>> = BTreeMap::new();
         for subtask in &graph.subtasks {
@@ -36,17 +37,11 @@ impl Sources {
         }
         for (step, readers) in readers {
             let mut restored = Restored::default();
-            for part in &head.subtasks {
-                let id = SubtaskId {
-                    vertex: part.vertex,
-                    index: part.index,
-                };
-                if readers.contains(&id) {
-                    restored.held.insert(id, part.splits(&step)?.into_iter().collect());
-                }
+            for reader in &readers {
+                restored.held.insert(*reader, restoration.splits(*reader, &step)?);
             }
             let (mut snapshot, mut bytes) = (Value::Null, Some(0));
-            if let Some(source) = head.source(&step) {
+            if let Some(source) = restoration.sources.iter().find(|source| source.step == step) {
                 restored.unassigned.clone_from(&source.unassigned);
                 restored.complete = source.complete;
                 restored.finished = source.finished;

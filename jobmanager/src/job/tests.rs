@@ -118,6 +118,73 @@ fn a_stop_takes_its_checkpoint_even_after_a_failure() {
 }
 
 #[test]
+fn a_change_takes_a_checkpoint_lets_everybody_go_and_then_puts_the_document_in_force() {
+    let mut life = running();
+    assert_eq!(life.on(Event::ChangeAsked, at(0)), [Action::TakeChangeCheckpoint]);
+    assert_eq!(life.state(), State::Changing);
+    assert!(!life.may_change(), "one at a time");
+    assert_eq!(life.on(Event::Committed(Purpose::Periodic), at(1)), [], "not that one");
+    assert!(matches!(
+        life.on(Event::Committed(Purpose::Change), at(2))[..],
+        [Action::TakeDown(_)]
+    ));
+    assert_eq!(life.on(Event::Gone, at(3)), [Action::Amend]);
+    assert_eq!(
+        life.on(Event::SlotsChanged, at(3)),
+        [],
+        "not before the record is there"
+    );
+    assert_eq!(life.on(Event::Amended, at(4)), [Action::Place]);
+    assert_eq!(life.restarts(), 0, "nothing failed");
+}
+
+#[test]
+fn a_failure_during_a_change_does_not_undo_it() {
+    let mut life = running();
+    life.on(Event::ChangeAsked, at(0));
+    life.on(Event::Failed(Failure::retry("timeout")), at(1));
+    assert_eq!(life.state(), State::Restarting);
+    life.on(Event::Gone, at(2));
+    assert_eq!(life.on(Event::Tick, at(500)), [Action::Amend], "the head is as good");
+    assert_eq!(life.on(Event::Amended, at(501)), [Action::Place]);
+}
+
+#[test]
+fn what_waits_for_slots_is_changed_at_once() {
+    let mut life = life();
+    life.on(Event::Start, at(0));
+    life.on(Event::TooFewSlots(Failure::retry("needs 4 slots")), at(0));
+    assert_eq!(life.on(Event::ChangeAsked, at(1)), [Action::Amend]);
+    assert_eq!(life.on(Event::Amended, at(2)), [Action::Place]);
+}
+
+#[test]
+fn a_stop_or_a_cancel_goes_before_a_change() {
+    let mut life = running();
+    life.on(Event::ChangeAsked, at(0));
+    life.on(Event::StopAsked, at(1));
+    life.on(Event::Committed(Purpose::Change), at(2));
+    assert_eq!(life.on(Event::Gone, at(3)), [Action::Conclude(End::Stopped)]);
+    let mut life = running();
+    life.on(Event::ChangeAsked, at(0));
+    life.on(Event::Committed(Purpose::Change), at(2));
+    assert_eq!(life.on(Event::CancelAsked, at(3)), []);
+    assert_eq!(life.on(Event::Gone, at(4)), [Action::Conclude(End::Cancelled)]);
+}
+
+#[test]
+fn input_that_ends_during_a_change_is_finished_by_the_other_document() {
+    let mut life = running();
+    life.on(Event::ChangeAsked, at(0));
+    life.on(Event::AllEnded, at(1));
+    assert!(matches!(
+        life.on(Event::Committed(Purpose::Change), at(2))[..],
+        [Action::TakeDown(_)]
+    ));
+    assert_eq!(life.on(Event::Gone, at(3)), [Action::Amend]);
+}
+
+#[test]
 fn a_job_that_only_owed_commits_finishes_once_they_are_done() {
     let mut life = life();
     life.on(Event::Start, at(0));
@@ -135,11 +202,13 @@ fn event() -> impl Strategy<Value = Event> {
         6 => Just(Event::AllRunning),
         1 => Just(Event::AllRepeated),
         2 => Just(Event::AllEnded),
-        2 => prop::sample::select(vec![Purpose::Periodic, Purpose::Stop, Purpose::Final]).prop_map(Event::Committed),
+        2 => prop::sample::select(vec![Purpose::Periodic, Purpose::Savepoint, Purpose::Change, Purpose::Stop, Purpose::Final]).prop_map(Event::Committed),
         3 => prop::sample::select(vec![Failure::retry("r"), Failure::retry("r"), Failure::fail("f"), Failure::bug("b")]).prop_map(Event::Failed),
         6 => Just(Event::Gone),
         1 => Just(Event::CancelAsked),
         1 => Just(Event::StopAsked),
+        2 => Just(Event::ChangeAsked),
+        4 => Just(Event::Amended),
         6 => Just(Event::Tick),
     ]
 }
@@ -150,23 +219,29 @@ proptest! {
     #[test]
     fn nothing_is_placed_over_living_subtasks_and_what_is_over_stays_over(steps in prop::collection::vec((event(), 0..4_000_u64), 0..80)) {
         let mut life = life();
-        let (mut now, mut deployed, mut cancelled) = (0, false, false);
+        let (mut now, mut deployed, mut cancelled, mut asked) = (0, false, false, false);
         for (event, wait) in steps {
             now += wait;
             // The shell says `Gone` only when it was asked to take the subtasks down.
             cancelled |= event == Event::CancelAsked;
+            asked |= event == Event::ChangeAsked && life.may_change();
             let over = life.state().is_over();
             let gone = event == Event::Gone;
-            if gone && matches!(life.state(), State::Restarting | State::Failing | State::Cancelling | State::Stopping | State::Finishing) {
+            if gone && matches!(life.state(), State::Restarting | State::Changing | State::Failing | State::Cancelling | State::Stopping | State::Finishing) {
                 deployed = false;
             }
             for action in life.on(event, at(now)) {
                 prop_assert!(!over, "what is over stays over");
                 match action {
                     Action::Place => prop_assert!(!deployed, "placed over living subtasks"),
+                    Action::Amend => {
+                        prop_assert!(!deployed, "another document over living subtasks");
+                        prop_assert!(asked, "only a person's word changes a job");
+                        asked = false;
+                    }
                     Action::Deploy => deployed = true,
                     Action::Conclude(End::Cancelled) => prop_assert!(cancelled, "only a person's word cancels"),
-                    Action::Conclude(_) | Action::Arm | Action::TakeLastCheckpoint | Action::TakeDown(_) | Action::Abandon | Action::Answered(..) => {}
+                    Action::Conclude(_) | Action::Arm | Action::TakeLastCheckpoint | Action::TakeChangeCheckpoint | Action::TakeDown(_) | Action::Abandon | Action::Answered(..) => {}
                 }
             }
             prop_assert!(!over || life.state().is_over());

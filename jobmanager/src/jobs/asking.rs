@@ -1,6 +1,7 @@
 //! The handle on all jobs: lists, follows, describes, cancels, stops, submits.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,9 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use super::{Error, Fresh, Planned};
-use crate::job::{Ask, Begin, Context, Event, Handle, spawn};
+use crate::job::{Ask, Begin, Context, Event, Handle, When, spawn};
 use crate::rest::types::{Datastream, LogLine, Progress, State, Stop, Submitted, Summary};
+use crate::restore::Dropping;
 use crate::store::{Entry, Standing};
 
 /// How long a job may take to answer a question: it never waits for the world, so this is a long time.
@@ -127,8 +129,11 @@ impl Jobs {
     /// Stops a datastream with a last checkpoint, or drains it to its end. Returns once the wish is written down.
     ///
     /// # Errors
-    /// When there is none of that name, it is over, or the store fails.
+    /// When there is none of that name, it is over, the label is taken, or the store fails.
     pub async fn stop(&self, name: &str, stop: Stop) -> Result<(), Error> {
+        if let Some(label) = stop.savepoint {
+            self.savepoint(name, Some(label), When::AtStop).await?;
+        }
         match stop.drain {
             true => self.wish(name, Standing::Draining, Ask::Drain).await,
             false => self.wish(name, Standing::Stopping, Ask::Stop).await,
@@ -140,38 +145,66 @@ impl Jobs {
     /// # Errors
     /// When it runs already, has finished, does not fit its own past, or the store fails.
     pub async fn submit(&self, planned: Planned, fresh: Fresh) -> Result<Submitted, Error> {
-        // A task of its own: whoever asked may go away in the middle, the change is made whole.
-        let (reply, answer) = oneshot::channel();
-        let jobs = self.clone();
-        self.inner.context.scope.run(async move {
-            let outcome = jobs.submit_whole(planned, fresh).await;
-            // Whoever asked may have gone.
-            drop(reply.send(outcome));
-        });
-        answer.await.unwrap_or(Err(Error::ShuttingDown))
+        self.submit_dropping(planned, fresh, Dropping::Refused).await
+    }
+
+    /// The same, and says what happens to state that the document has no use for.
+    ///
+    /// # Errors
+    /// As for [`Jobs::submit`].
+    pub async fn submit_dropping(
+        &self,
+        planned: Planned,
+        fresh: Fresh,
+        dropping: Dropping,
+    ) -> Result<Submitted, Error> {
+        let name = planned.graph.name.clone();
+        self.alone(
+            move |jobs, _| async move { jobs.submit_alone(planned, fresh, dropping).await },
+            &name,
+        )
+        .await
     }
 
     async fn wish(&self, name: &str, standing: Standing, ask: Ask) -> Result<(), Error> {
+        let work = |jobs: Self, name: String| async move { jobs.wish_alone(&name, standing, ask).await };
+        self.alone(work, name).await
+    }
+
+    pub(super) async fn wish_alone(&self, name: &str, standing: Standing, ask: Ask) -> Result<(), Error> {
+        let Known::Task(handle) = self.known(name)? else {
+            return Err(self.over(name));
+        };
+        if handle.summary.borrow().state.is_over() {
+            return Err(self.over(name));
+        }
+        self.inner.context.ledger.set(&handle.job, standing).await?;
+        self.ask(&handle, ask).await
+    }
+
+    /// Does something that changes a datastream, while nothing else does. A task of its own: whoever asked may go away
+    /// in the middle, the change is made whole.
+    pub(super) async fn alone<T, W>(
+        &self,
+        work: impl FnOnce(Self, String) -> W + Send + 'static,
+        name: &str,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, Error>> + Send,
+    {
         let (reply, answer) = oneshot::channel();
         let (jobs, name) = (self.clone(), name.to_owned());
         self.inner.context.scope.run(async move {
-            let _one_at_a_time = jobs.inner.gate.lock().await;
-            let outcome = async {
-                let Known::Task(handle) = jobs.known(&name)? else {
-                    return Err(jobs.over(&name));
-                };
-                if handle.summary.borrow().state.is_over() {
-                    return Err(jobs.over(&name));
-                }
-                jobs.inner.context.ledger.set(&handle.job, standing).await?;
-                jobs.ask(&handle, ask).await
-            };
-            drop(reply.send(outcome.await));
+            let gate = jobs.clone();
+            let _one_at_a_time = gate.inner.gate.lock().await;
+            // Whoever asked may have gone.
+            drop(reply.send(work(jobs, name).await));
         });
         answer.await.unwrap_or(Err(Error::ShuttingDown))
     }
 
-    async fn ask(&self, handle: &Handle, ask: Ask) -> Result<(), Error> {
+    pub(super) async fn ask(&self, handle: &Handle, ask: Ask) -> Result<(), Error> {
         let clock = self.inner.context.clock.clone();
         tokio::select! {
             sent = handle.events.send(Event::Asked(ask)) => sent.or(Err(Error::ShuttingDown)),
@@ -179,7 +212,7 @@ impl Jobs {
         }
     }
 
-    async fn answer<T>(&self, name: &str, answer: oneshot::Receiver<T>) -> Result<T, Error> {
+    pub(super) async fn answer<T>(&self, name: &str, answer: oneshot::Receiver<T>) -> Result<T, Error> {
         let clock = self.inner.context.clock.clone();
         tokio::select! {
             answer = answer => answer.map_err(|_gone| Error::Silent { name: name.to_owned() }),
@@ -196,7 +229,7 @@ impl Jobs {
         known.get(name).cloned().ok_or_else(unknown)
     }
 
-    fn over(&self, name: &str) -> Error {
+    pub(super) fn over(&self, name: &str) -> Error {
         let state = self.summary(name).map_or(State::Stopped, |summary| summary.state);
         Error::Over {
             name: name.to_owned(),
@@ -253,6 +286,8 @@ fn from_ledger(summary: Summary) -> Datastream {
         edges: Vec::new(),
         checkpoints: crate::rest::types::Checkpoints::default(),
         exceptions: Vec::new(),
+        watermark: None,
+        operations: Vec::new(),
         dead_letters: Vec::new(),
     }
 }

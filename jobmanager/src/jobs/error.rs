@@ -1,5 +1,7 @@
 //! Why something that was asked about a datastream is not done, and what to do instead.
 
+use dataflow::Failure;
+
 use crate::rest::types::State;
 use crate::store;
 
@@ -37,12 +39,20 @@ pub enum Error {
         name: String,
     },
     /// Its state does not fit the new document.
-    #[error("datastream `{name}` has state of another document: {difference}")]
+    #[error("datastream `{name}` has state that does not fit this document: {}", .failure.message)]
     Incompatible {
         /// The name.
         name: String,
-        /// What differs.
-        difference: String,
+        /// What does not fit, and what to do about it.
+        failure: Failure,
+    },
+    /// It is not changed, for this reason.
+    #[error("datastream `{name}` goes on as it was: {}", .failure.message)]
+    Unchanged {
+        /// The name.
+        name: String,
+        /// Why, and what to do about it.
+        failure: Failure,
     },
     /// The name cannot be one of a datastream.
     #[error("`{name}` cannot name a datastream")]
@@ -50,6 +60,12 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// A savepoint cannot be made, or nothing can be begun from it.
+    #[error("{}", .0.message)]
+    Savepoint(Failure),
+    /// Garbage cannot be found or taken away.
+    #[error("{}", .0.message)]
+    Garbage(Failure),
     /// It does not answer in time.
     #[error("datastream `{name}` is busy and does not answer")]
     Silent {
@@ -74,7 +90,10 @@ impl Error {
             Self::Over { .. } => "over",
             Self::FinishedOther { .. } => "finished",
             Self::Incompatible { .. } => "incompatible",
+            Self::Unchanged { .. } => "not-changed",
             Self::Name { .. } => "invalid-name",
+            Self::Savepoint(_) => "savepoint",
+            Self::Garbage(_) => "state-folder",
             Self::Silent { .. } => "busy",
             Self::ShuttingDown => "shutting-down",
             Self::Store(_) => "state-folder",
@@ -94,10 +113,14 @@ impl Error {
             }
             Self::Over { name, .. } => format!("submit it again to go on; `weir describe {name}` says what became of it"),
             Self::FinishedOther { .. } => "`--fresh` starts it anew with this document".to_owned(),
-            Self::Incompatible { .. } => {
+            Self::Incompatible { failure, .. } | Self::Unchanged { failure, .. } => failure.help.clone().unwrap_or_else(|| {
                 "undo the change to go on where it was, give the new one another `datastreamName`, or start anew with `--fresh`".to_owned()
-            }
+            }),
             Self::Name { .. } => "use up to 100 letters, digits, `-`, `_` and `.`, and begin with a letter or digit".to_owned(),
+            Self::Savepoint(failure) | Self::Garbage(failure) => failure
+                .help
+                .clone()
+                .unwrap_or_else(|| "look at the state folder; `weir describe` shows the savepoints of a datastream".to_owned()),
             Self::Silent { .. } => "try again in a moment; its log says what it is doing".to_owned(),
             Self::ShuttingDown => "start the job manager again".to_owned(),
             Self::Store(error) => {

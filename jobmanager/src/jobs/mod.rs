@@ -5,7 +5,10 @@
 
 mod error;
 mod asking;
+mod changing;
 mod plan;
+mod saving;
+mod sweeping;
 mod start;
 mod submit;
 #[cfg(test)]

@@ -12,6 +12,12 @@ pub trait Plan: Send + Sync {
     /// # Errors
     /// When any of them cannot run; nothing of the text is taken then.
     async fn plan(&self, text: &str) -> Result<Vec<Planned>, Rejected>;
+
+    /// Plans one document anew, as if it said this number at `parallelism`.
+    ///
+    /// # Errors
+    /// When it cannot run any more, or not so wide.
+    async fn rescaled(&self, text: &str, parallelism: u32) -> Result<Vec<Planned>, Rejected>;
 }
 
 /// One planned document.

@@ -1,5 +1,6 @@
 //! What becomes of a submitted document: a new life, more of an old one, or a reason why not.
 
+use dataflow::Failure;
 use dataflow::id::JobId;
 use planner::job::JobGraph;
 
@@ -7,6 +8,8 @@ use super::asking::Known;
 use super::{Desired, Error, Jobs, Planned};
 use crate::job::Begin;
 use crate::rest::types::{Outcome, Submitted};
+use crate::restore::{Dropping, compatible, restore};
+use crate::savepoint::{self, Found};
 use crate::store::{self, Appended, Chain, Document, Entry, Record, Standing};
 
 /// Whether the past of a datastream counts.
@@ -20,29 +23,45 @@ pub enum Fresh {
 }
 
 impl Jobs {
-    pub(super) async fn submit_whole(&self, planned: Planned, fresh: Fresh) -> Result<Submitted, Error> {
+    pub(super) async fn submit_alone(
+        &self,
+        planned: Planned,
+        fresh: Fresh,
+        dropping: Dropping,
+    ) -> Result<Submitted, Error> {
         let name = planned.graph.name.clone();
-        check_name(&name)?;
-        let _one_at_a_time = self.inner.gate.lock().await;
-        let summary = match self.known(&name) {
+        self.check_free(&name)?;
+        match (self.inner.context.ledger.entry(&name).await, fresh) {
+            (None, _) => self.begin(&name, 1, planned, None).await,
+            (Some(entry), Fresh::Anew) => self.begin(&name, entry.life + 1, planned, None).await,
+            (Some(entry), Fresh::Resume) => self.resume(&entry, planned, dropping).await,
+        }
+    }
+
+    /// A datastream of this name may begin.
+    pub(super) fn check_free(&self, name: &str) -> Result<(), Error> {
+        check_name(name)?;
+        let summary = match self.known(name) {
             Ok(Known::Task(handle)) => Some(handle.summary.borrow().clone()),
             Ok(Known::Entry(_)) | Err(_) => None,
         };
-        if let Some(summary) = summary.filter(|summary| !summary.state.is_over()) {
-            return Err(Error::AlreadyThere {
-                name,
+        match summary.filter(|summary| !summary.state.is_over()) {
+            None => Ok(()),
+            Some(summary) => Err(Error::AlreadyThere {
+                name: name.to_owned(),
                 state: summary.state,
-            });
-        }
-        match (self.inner.context.ledger.entry(&name).await, fresh) {
-            (None, _) => self.begin(&name, 1, planned).await,
-            (Some(entry), Fresh::Anew) => self.begin(&name, entry.life + 1, planned).await,
-            (Some(entry), Fresh::Resume) => self.resume(&entry, planned).await,
+            }),
         }
     }
 
     /// A new life, from the given number on: one that was made but never written into the ledger is passed over.
-    async fn begin(&self, name: &str, first: u32, planned: Planned) -> Result<Submitted, Error> {
+    pub(super) async fn begin(
+        &self,
+        name: &str,
+        first: u32,
+        planned: Planned,
+        found: Option<Found>,
+    ) -> Result<Submitted, Error> {
         let context = &self.inner.context;
         let document = Document {
             text: planned.text,
@@ -55,7 +74,14 @@ impl Jobs {
         };
         let record = loop {
             let chain = Chain::new(context.store.clone(), job.clone(), context.clock.clone());
-            let record = Record::start(job.clone(), generation, document.clone(), context.clock.wall());
+            let (world, document) = ((&context.store, context.clock.wall()), document.clone());
+            let record = match &found {
+                None => Record::start(job.clone(), generation, document, context.clock.wall()),
+                // Its state files are there before the record that names them.
+                Some(found) => savepoint::begin(found.clone(), job.clone(), generation, document, world)
+                    .await
+                    .map_err(Error::Savepoint)?,
+            };
             match chain.append(&record).await? {
                 Appended::Ours => break record,
                 Appended::Foreign(_) => job.life += 1,
@@ -66,6 +92,7 @@ impl Jobs {
             job: job.to_string(),
             outcome,
             epoch: 0,
+            operation: None,
         };
         if planned.desired == Desired::Off {
             return self.keep_off(&job, submitted(Outcome::Off)).await;
@@ -75,7 +102,7 @@ impl Jobs {
         Ok(submitted(Outcome::Started))
     }
 
-    async fn resume(&self, entry: &Entry, planned: Planned) -> Result<Submitted, Error> {
+    async fn resume(&self, entry: &Entry, planned: Planned, dropping: Dropping) -> Result<Submitted, Error> {
         let (context, name) = (&self.inner.context, planned.graph.name.clone());
         let job = entry.job(&name);
         let chain = Chain::new(context.store.clone(), job.clone(), context.clock.clone());
@@ -87,17 +114,20 @@ impl Jobs {
             job: job.to_string(),
             outcome,
             epoch: head.epoch.0,
+            operation: None,
         };
-        let difference = difference(&document.graph, &planned.graph);
         if entry.standing == Standing::Finished {
-            return match difference {
-                None => Ok(submitted(Outcome::AlreadyFinished)),
-                Some(_) => Err(Error::FinishedOther { name }),
+            let same =
+                (&document.graph.vertices, &document.graph.edges) == (&planned.graph.vertices, &planned.graph.edges);
+            return match same {
+                true => Ok(submitted(Outcome::AlreadyFinished)),
+                false => Err(Error::FinishedOther { name }),
             };
         }
-        if let Some(difference) = difference {
-            return Err(Error::Incompatible { name, difference });
-        }
+        fits((&head, &document.graph), entry, &planned.graph, dropping).map_err(|failure| Error::Incompatible {
+            name: name.clone(),
+            failure,
+        })?;
         if planned.desired == Desired::Off {
             return self.keep_off(&job, submitted(Outcome::Off)).await;
         }
@@ -107,6 +137,8 @@ impl Jobs {
             graph: planned.graph,
         };
         let amended = Some(Box::new(new)).filter(|new| **new != document);
+        let is_published = amended.is_some() && entry.standing == Standing::Stopped;
+        let head = if is_published { head.published() } else { head };
         context.ledger.set(&job, Standing::Running).await?;
         self.take_up(
             &job,
@@ -129,39 +161,22 @@ impl Jobs {
     }
 }
 
-/// What keeps the state of one graph from being that of the other; settings may differ, but for the key groups.
-fn difference(old: &JobGraph, new: &JobGraph) -> Option<String> {
-    if old.settings.max_parallelism != new.settings.max_parallelism {
-        return Some("`maxParallelism` is fixed for the life of a datastream".to_owned());
-    }
-    let names = |graph: &JobGraph| {
-        graph
-            .vertices
-            .iter()
-            .map(|vertex| vertex.name.clone())
-            .collect::<Vec<_>>()
+/// Whether the state of a job that is over can be that of another graph.
+fn fits((head, old): (&Record, &JobGraph), entry: &Entry, new: &JobGraph, dropping: Dropping) -> Result<(), Failure> {
+    compatible(old, new)?;
+    let mut trial = head.clone();
+    trial.taken_from = Some(Box::new(head.snapshots_of(old).clone()));
+    // Whoever stopped it has waited for its commits.
+    let trial = if entry.standing == Standing::Stopped {
+        trial.published()
+    } else {
+        trial
     };
-    if names(old) != names(new) {
-        return Some(format!(
-            "its steps were {}, and are {}",
-            names(old).join("; "),
-            names(new).join("; ")
-        ));
-    }
-    let changed = old.vertices.iter().zip(&new.vertices).find(|(old, new)| old != new);
-    if let Some((old, new)) = changed {
-        let what = if old.parallelism == new.parallelism {
-            "what it does"
-        } else {
-            "its parallelism"
-        };
-        return Some(format!("{what} has changed in `{}`", new.name));
-    }
-    (old.edges != new.edges).then(|| "its steps are joined in another way".to_owned())
+    restore(&trial, new, dropping).map(drop)
 }
 
 /// A name is part of paths, of file names and of metrics.
-fn check_name(name: &str) -> Result<(), Error> {
+pub(super) fn check_name(name: &str) -> Result<(), Error> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
     let begins = name.chars().next().is_some_and(|first| first.is_ascii_alphanumeric());
     if begins && name.len() <= 100 && name.chars().all(plain) {

@@ -44,6 +44,11 @@ impl RestartPolicy {
         }
     }
 
+    /// Follows another policy; what has failed in a row stays counted.
+    pub fn follow(&mut self, policy: Restart) {
+        self.policy = policy;
+    }
+
     /// Decides about a failure.
     pub fn on(&mut self, failure: &Failure, now: Instant) -> Decision {
         match failure.disposition {

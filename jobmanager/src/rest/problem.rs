@@ -46,9 +46,13 @@ impl From<Error> for Problem {
             Error::AlreadyThere { .. }
             | Error::Over { .. }
             | Error::FinishedOther { .. }
-            | Error::Incompatible { .. } => StatusCode::CONFLICT,
+            | Error::Incompatible { .. }
+            | Error::Unchanged { .. }
+            | Error::Savepoint(_) => StatusCode::CONFLICT,
             Error::Name { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Error::Silent { .. } | Error::ShuttingDown | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Silent { .. } | Error::Garbage(_) | Error::ShuttingDown | Error::Store(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         };
         problem(status, error.code(), error.to_string()).help(error.help())
     }

@@ -27,6 +27,10 @@ impl Plan for OneDocument {
             }),
         }
     }
+
+    async fn rescaled(&self, _text: &str, parallelism: u32) -> Result<Vec<Planned>, Rejected> {
+        Ok(vec![planned(parallelism)])
+    }
 }
 
 async fn serve(bench: &Bench) -> SocketAddr {

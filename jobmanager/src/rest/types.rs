@@ -19,6 +19,8 @@ pub enum State {
     Running,
     /// Waits after a failure, to be started again.
     Restarting,
+    /// Takes a checkpoint, to go on with another document or parallelism.
+    Changing,
     /// Its input has ended; the last checkpoint is under way.
     Finishing,
     /// Its input has ended and everything is committed.
@@ -53,6 +55,7 @@ impl fmt::Display for State {
             Self::Deploying => "deploying",
             Self::Running => "running",
             Self::Restarting => "restarting",
+            Self::Changing => "changing",
             Self::Finishing => "finishing",
             Self::Finished => "finished",
             Self::Stopping => "stopping",
@@ -139,6 +142,12 @@ pub struct Datastream {
     pub checkpoints: Checkpoints,
     /// What went wrong, the newest first, bounded.
     pub exceptions: Vec<Exception>,
+    /// Who holds the watermark: of all that give time, the one that is furthest back.
+    #[serde(default)]
+    pub watermark: Option<Holder>,
+    /// Long work that somebody asked for, the newest first, bounded.
+    #[serde(default)]
+    pub operations: Vec<Operation>,
     /// Dead letters by step, with a few of them.
     pub dead_letters: Vec<DeadLetters>,
 }
@@ -221,6 +230,15 @@ pub struct Step {
     pub dropped: u64,
     /// Rows that went to the dead letters.
     pub dead: u64,
+    /// Rows that came after their time.
+    #[serde(default)]
+    pub late: u64,
+    /// How far event time has come in all its subtasks, in milliseconds since 1970 UTC; none where one of them knows of none.
+    #[serde(default)]
+    pub watermark_ms: Option<i64>,
+    /// The subtask that is furthest back, where time has come further in others.
+    #[serde(default)]
+    pub held_by: Option<String>,
 }
 
 /// The checkpoints of a job.
@@ -281,8 +299,20 @@ pub struct Checkpoint {
 pub struct Exception {
     /// When, in milliseconds since 1970 UTC.
     pub at_ms: i64,
+    /// The newest epoch then.
+    #[serde(default)]
+    pub epoch: u64,
+    /// Restarts since the job manager took the job, this one counted in.
+    #[serde(default)]
+    pub restarts: u64,
     /// `sub-<vertex>.<index>`, where one subtask is to blame.
     pub subtask: Option<String>,
+    /// The steps of that subtask, joined by ` -> `.
+    #[serde(default)]
+    pub vertex: Option<String>,
+    /// The root cause, where the message says more than that.
+    #[serde(default)]
+    pub cause: Option<String>,
     /// The task manager, where one is to blame.
     pub task_manager: Option<String>,
     /// `retry`, `fail` or `bug`.
@@ -295,6 +325,70 @@ pub struct Exception {
     pub answer: String,
     /// From the failure until all subtasks ran again, in milliseconds, once they do.
     pub recovered_ms: Option<u64>,
+}
+
+/// Long work that somebody asked for: a savepoint, a rescale, another document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    /// `op-<n>`.
+    pub id: String,
+    /// What is done, for people: `rescale to 3`.
+    pub what: String,
+    /// Whether it is over.
+    pub state: Outlook,
+    /// When it was asked for, in milliseconds since 1970 UTC.
+    pub since_ms: i64,
+    /// How long it took, in milliseconds, once it is over.
+    pub took_ms: Option<u64>,
+    /// The epoch that it is of.
+    pub epoch: Option<u64>,
+    /// What came of it: the path of a savepoint.
+    pub result: Option<String>,
+    /// Why it could not be done.
+    pub reason: Option<String>,
+    /// What a person can do about it.
+    pub help: Option<String>,
+}
+
+/// What nobody needs any more of one job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Swept {
+    /// The job.
+    pub job: String,
+    /// Records of old epochs.
+    pub records: Vec<u64>,
+    /// State files, by their names in the job's folder of state.
+    pub objects: Vec<String>,
+}
+
+/// Whether an operation is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outlook {
+    /// Not yet.
+    UnderWay,
+    /// Done.
+    Done,
+    /// It could not be done; the datastream goes on as it was.
+    Failed,
+}
+
+/// Who holds the watermark of a datastream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Holder {
+    /// The step that gives rows their time.
+    pub step: String,
+    /// Its subtask that is furthest back.
+    pub subtask: String,
+    /// Where it is.
+    pub task_manager: Option<String>,
+    /// How far it has come, in milliseconds since 1970 UTC; none where it has not said anything yet.
+    pub watermark_ms: Option<i64>,
+    /// How far the others are ahead of it, at most, in milliseconds.
+    pub ahead_ms: i64,
 }
 
 /// The dead letters of one step.
@@ -345,6 +439,9 @@ pub struct Submitted {
     pub outcome: Outcome,
     /// The epoch it goes on from, where it goes on.
     pub epoch: u64,
+    /// The operation that changes it, where one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
 }
 
 /// What was done about a submitted document.
@@ -359,15 +456,41 @@ pub enum Outcome {
     AlreadyFinished,
     /// It is kept, and off as the document says.
     Off,
+    /// It runs, and is being changed to what the document says.
+    Changing,
+    /// It runs, and is what the document says.
+    Unchanged,
+    /// It runs, and is being stopped, as the document says.
+    Stopping,
+}
+
+/// How wide a datastream is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rescale {
+    /// How many subtasks its steps have, but for those that say so themselves.
+    pub parallelism: u32,
 }
 
 /// How a datastream is to be stopped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Stop {
     /// Whether time runs out first: windows fire, and the datastream is finished for good.
     #[serde(default)]
     pub drain: bool,
+    /// The label under which its last checkpoint is kept.
+    #[serde(default)]
+    pub savepoint: Option<String>,
+}
+
+/// Under which name a checkpoint is to be kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SavepointRequest {
+    /// The label; one made of the datastream's name and the time, where there is none.
+    #[serde(default)]
+    pub label: Option<String>,
 }
 
 /// The cluster: its leader and its task managers.

@@ -7,7 +7,9 @@ use dataflow::id::{Epoch, Generation, JobId};
 use dataflow::store::Store;
 use dataflow::time::Clock;
 
-use super::{Created, Document, Error, Numbered, Record, open, seal};
+use super::{Amendment, Created, Document, Error, Numbered, Record, open, seal};
+#[cfg(feature = "testing")]
+use crate::testing::{Mutant, is_planted};
 
 /// A record is read back whole, so it is bounded.
 const RECORD_BYTES_MAX: usize = 64 << 20;
@@ -56,7 +58,15 @@ impl Chain {
         let Some(number) = self.records.head_from(0, hint).await? else {
             return Ok(None);
         };
-        let head = self.read(Epoch(number)).await?;
+        self.at(Epoch(number)).await.map(Some)
+    }
+
+    /// A record and the document that was in force.
+    ///
+    /// # Errors
+    /// When the store fails, or it is damaged or not there.
+    pub async fn at(&self, epoch: Epoch) -> Result<(Record, Document), Error> {
+        let head = self.read(epoch).await?;
         let path = self.records.path(head.document_in.0);
         let holder = if head.document_in == head.epoch {
             head.clone()
@@ -67,7 +77,19 @@ impl Chain {
             path,
             reason: "it holds no document".to_owned(),
         })?;
-        Ok(Some((head, document)))
+        Ok((head, document))
+    }
+
+    /// The folder of the records.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        format!("jobs/{}/epochs", self.job)
+    }
+
+    /// The epoch of the record at a path.
+    #[must_use]
+    pub fn number(&self, path: &str) -> Option<Epoch> {
+        self.records.number(path).map(Epoch)
     }
 
     /// The path of a record.
@@ -76,7 +98,11 @@ impl Chain {
         self.records.path(number)
     }
 
-    async fn read(&self, epoch: Epoch) -> Result<Record, Error> {
+    /// One record.
+    ///
+    /// # Errors
+    /// As for [`Chain::at`].
+    pub async fn read(&self, epoch: Epoch) -> Result<Record, Error> {
         let path = self.records.path(epoch.0);
         let bytes = self
             .records
@@ -132,6 +158,13 @@ impl Chain {
         bytes: Bytes,
         trouble: impl Fn(&Error) + Send,
     ) -> Result<Appended, Error> {
+        #[cfg(feature = "testing")]
+        if is_planted(Mutant::UnknownIsFailure)
+            && let Err(error @ dataflow::store::Error::Unknown { .. }) =
+                self.store.create(&self.path(epoch.0), bytes.clone()).await
+        {
+            return Err(Error::Store(error));
+        }
         let created = self.records.create_until_known(epoch.0, bytes, trouble).await;
         self.judged(epoch, created)
     }
@@ -151,10 +184,19 @@ impl Chain {
         &self,
         mut head: Record,
         generation: Generation,
-        document: Option<Document>,
+        amendment: Option<Amendment>,
         clock: &dyn Clock,
     ) -> Result<Record, Error> {
+        #[cfg(feature = "testing")]
+        if is_planted(Mutant::NoFence) {
+            return Ok(head);
+        }
+        let in_force = head.document_in;
         loop {
+            #[cfg(feature = "testing")]
+            if is_planted(Mutant::NoStepDown) {
+                head.generation = head.generation.min(generation);
+            }
             if head.generation > generation {
                 let (path, term) = (self.records.path(head.epoch.0), head.generation.term);
                 return Err(Error::Deposed { path, term });
@@ -163,7 +205,12 @@ impl Chain {
             if head.last {
                 return Ok(head);
             }
-            let fence = head.fenced(generation, document.clone(), clock.wall());
+            // Whoever changed the document meanwhile was asked to by a person; we do not know what from.
+            if amendment.is_some() && head.document_in != in_force {
+                let (path, term) = (self.records.path(head.epoch.0), head.generation.term);
+                return Err(Error::Deposed { path, term });
+            }
+            let fence = head.fenced(generation, amendment.clone(), clock.wall());
             match self.append(&fence).await? {
                 Appended::Ours => return Ok(fence),
                 Appended::Foreign(found) => head = *found,

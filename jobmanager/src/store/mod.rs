@@ -21,6 +21,6 @@ pub(crate) mod tests;
 pub use chain::{Appended, Chain};
 pub use error::Error;
 pub use ledger::{Entry, Ledger, Standing};
-pub use numbered::{Created, Numbered};
-pub use record::{Document, Kind, Reached, Record, SourceSnapshot, SubtaskSnapshot};
+pub use numbered::{Created, Numbered, search};
+pub use record::{Amendment, Document, Kind, Reached, Record, SourceSnapshot, SubtaskSnapshot, splits_held};
 pub use seal::{open, seal};

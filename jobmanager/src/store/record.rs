@@ -1,5 +1,7 @@
 //! One record of a chain of epochs: the whole snapshot of a job, and whom it is of.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use dataflow::Failure;
 use dataflow::contract::Split;
@@ -9,6 +11,8 @@ use planner::job::JobGraph;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::rest::types::Exception;
 
 /// An epoch: what everybody restores from. Its creation is the moment at which the checkpoint has happened.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,12 +37,19 @@ pub struct Record {
     pub document_in: Epoch,
     /// The document, where it changed with this record.
     pub document: Option<Document>,
+    /// The graph that the snapshots are of, where it is not that of the document in force: nothing has been checkpointed
+    /// since the document was changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_from: Option<Box<JobGraph>>,
     /// One snapshot of each subtask, committables among it.
     pub subtasks: Vec<SubtaskSnapshot>,
     /// The sources' enumerators, and what nobody holds.
     pub sources: Vec<SourceSnapshot>,
     /// How far the job has come, for people.
     pub reached: Reached,
+    /// What failed lately, the newest first, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<Exception>,
 }
 
 /// Why a record was made.
@@ -60,6 +71,15 @@ pub struct Document {
     pub text: String,
     /// What became of it.
     pub graph: JobGraph,
+}
+
+/// Another document for a job with a past.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Amendment {
+    /// What it runs from now on.
+    pub document: Document,
+    /// The graph that was in force before.
+    pub replaces: JobGraph,
 }
 
 /// One subtask's part.
@@ -119,26 +139,86 @@ impl Record {
             at,
             document_in: Epoch(0),
             document: Some(document),
+            taken_from: None,
             subtasks: Vec::new(),
             sources: Vec::new(),
             reached: Reached::default(),
+            exceptions: Vec::new(),
         }
     }
 
-    /// The record after this one that says the same, by another generation.
+    /// The record after this one that says the same, by another generation; with another document, where it is amended.
     #[must_use]
-    pub fn fenced(&self, generation: Generation, document: Option<Document>, at: WallTime) -> Self {
+    pub fn fenced(&self, generation: Generation, amendment: Option<Amendment>, at: WallTime) -> Self {
         let epoch = Epoch(self.epoch.0 + 1);
-        let document_in = if document.is_some() { epoch } else { self.document_in };
-        Self {
+        let fence = Self {
             epoch,
             generation,
             counter: 0,
             kind: Kind::Fence,
             at,
-            document_in,
-            document,
+            document: None,
             ..self.clone()
+        };
+        let Some(Amendment { document, replaces }) = amendment else {
+            return fence;
+        };
+        let taken_from = self.taken_from.clone().unwrap_or_else(|| Box::new(replaces));
+        Self {
+            document_in: epoch,
+            taken_from: Some(taken_from).filter(|old| **old != document.graph),
+            document: Some(document),
+            ..fence
+        }
+    }
+
+    /// The graph that the snapshots are of, given that of the document in force.
+    #[must_use]
+    pub fn snapshots_of<'a>(&'a self, in_force: &'a JobGraph) -> &'a JobGraph {
+        self.taken_from.as_deref().unwrap_or(in_force)
+    }
+
+    /// The same without what the sinks have prepared: it is published, or another job's.
+    #[must_use]
+    pub fn published(mut self) -> Self {
+        self.edit(|_, node| {
+            node.as_object_mut()
+                .is_some_and(|node| node.remove("committables").is_some())
+        });
+        self
+    }
+
+    /// The same without what these nodes left.
+    #[must_use]
+    pub fn without_nodes(mut self, names: &BTreeSet<&str>) -> Self {
+        self.edit(|name, node| {
+            let meant = names.contains(name);
+            if meant {
+                *node = Value::Null;
+            }
+            meant
+        });
+        self
+    }
+
+    /// Changes what nodes left; `change` says whether it did. What is no snapshot is left as it is: its reader says so.
+    fn edit(&mut self, change: impl Fn(&str, &mut Value) -> bool) {
+        for part in &mut self.subtasks {
+            let Ok(mut value) = serde_json::from_str::<Value>(part.snapshot.get()) else {
+                continue;
+            };
+            let mut changed = false;
+            let nodes = value
+                .get_mut("nodes")
+                .and_then(Value::as_object_mut)
+                .into_iter()
+                .flatten();
+            for (name, node) in nodes {
+                changed |= change(name, node);
+            }
+            if changed && let Ok(snapshot) = serde_json::value::to_raw_value(&value) {
+                part.snapshot = snapshot;
+            }
         }
     }
 
@@ -178,33 +258,29 @@ impl SubtaskSnapshot {
             snapshot,
         })
     }
+}
 
-    /// The ids of the splits that the source of this name holds.
-    ///
-    /// # Errors
-    /// Where the snapshot does not hold a list of splits there.
-    pub fn splits(&self, step: &str) -> Result<Vec<String>, Failure> {
-        #[derive(Deserialize)]
-        struct Parts {
-            #[serde(default)]
-            nodes: std::collections::BTreeMap<String, Box<RawValue>>,
-        }
-        #[derive(Deserialize)]
-        struct Held {
-            id: String,
-        }
-        let malformed = |error: serde_json::Error| {
-            Failure::fail(format!(
-                "the snapshot of source {step} in vertex {} cannot be read",
-                self.vertex
-            ))
-            .because(&error)
-        };
-        let parts: Parts = serde_json::from_str(self.snapshot.get()).map_err(malformed)?;
-        let Some(part) = parts.nodes.get(step) else {
-            return Ok(Vec::new());
-        };
-        let held: Vec<Held> = serde_json::from_str(part.get()).map_err(malformed)?;
-        Ok(held.into_iter().map(|held| held.id).collect())
+/// The ids of the splits that the source of this name holds in a subtask's snapshot.
+///
+/// # Errors
+/// Where the snapshot does not hold a list of splits there.
+pub fn splits_held(snapshot: &[u8], step: &str) -> Result<Vec<String>, Failure> {
+    #[derive(Deserialize)]
+    struct Parts {
+        #[serde(default)]
+        nodes: std::collections::BTreeMap<String, Box<RawValue>>,
     }
+    #[derive(Deserialize)]
+    struct Held {
+        id: String,
+    }
+    let malformed = |error: serde_json::Error| {
+        Failure::fail(format!("what a subtask of source {step} left cannot be read")).because(&error)
+    };
+    let parts: Parts = serde_json::from_slice(snapshot).map_err(malformed)?;
+    let Some(part) = parts.nodes.get(step) else {
+        return Ok(Vec::new());
+    };
+    let held: Vec<Held> = serde_json::from_str(part.get()).map_err(malformed)?;
+    Ok(held.into_iter().map(|held| held.id).collect())
 }

@@ -33,6 +33,8 @@ pub(crate) struct Memory {
     pub(crate) reads: Mutex<u64>,
     /// Whether it makes objects that are there, as some old stores do.
     pub(crate) makes_twice: bool,
+    /// Whether it may be listed: only the sweep does.
+    pub(crate) lists: bool,
     /// A folder of this machine, for its lock.
     pub(crate) root: Option<PathBuf>,
 }
@@ -130,8 +132,18 @@ impl Store for Memory {
         self.create(to, bytes).await
     }
 
-    async fn list(&self, _prefix: &str) -> Result<Vec<Object>, StoreError> {
-        panic!("nothing depends on listing");
+    async fn list(&self, prefix: &str) -> Result<Vec<Object>, StoreError> {
+        assert!(self.lists, "nothing depends on listing");
+        let below = format!("{prefix}/");
+        let objects = self.objects.lock();
+        let found = objects.iter().filter(|(path, _)| path.starts_with(&below));
+        Ok(found
+            .map(|(path, bytes)| Object {
+                path: path.clone(),
+                size: bytes.len() as u64,
+                version: String::new(),
+            })
+            .collect())
     }
 
     async fn delete(&self, path: &str) -> Result<(), StoreError> {
@@ -200,8 +212,43 @@ async fn the_head_is_found_from_any_hint_and_a_hint_beyond_it_is_an_error() {
     }
     *store.reads.lock() = 0;
     numbered.head_from(0, Some(68)).await.unwrap();
-    assert_eq!(*store.reads.lock(), 2, "a good hint is cheap");
+    let reads = *store.reads.lock();
+    assert!(reads <= 10, "a good hint is cheap: {reads}");
     assert!(matches!(numbered.head_from(0, Some(69)).await, Err(Error::Gap { .. })));
+    let absurd = numbered.head_from(0, Some(u64::MAX)).await;
+    assert!(matches!(absurd, Err(Error::Gap { .. })));
+}
+
+/// Old objects go in any rhythm; whoever looks for the last one finds it, with any hint or none.
+#[tokio::test]
+async fn the_last_object_is_found_though_old_ones_are_gone() {
+    for (newest, every) in [(1, 1), (3, 2), (10, 7), (10, 64), (2, 33)] {
+        let store = Arc::new(Memory::default());
+        let numbered = Numbered::new(store.clone(), "n/", "", clock());
+        for last in 0..300_u64 {
+            numbered.create(last, Bytes::from("x")).await.unwrap();
+            if last % every == 0 {
+                let staying = crate::gc::retained(Epoch(last), newest, &std::collections::BTreeSet::new());
+                store.objects.lock().retain(|path, _| {
+                    numbered
+                        .number(path)
+                        .is_some_and(|number| staying.contains(&Epoch(number)))
+                });
+            }
+            for hint in [
+                None,
+                Some(1),
+                Some(last / 3),
+                Some(last / 2),
+                Some(last.saturating_sub(30)),
+                Some(last),
+            ] {
+                let found = numbered.head_from(0, hint.filter(|hint| *hint <= last)).await.unwrap();
+                assert_eq!(found, Some(last), "{hint:?} of {last}, {newest} kept");
+            }
+        }
+        assert!(store.paths().len() < 90, "{}", store.paths().len());
+    }
 }
 
 #[tokio::test]
@@ -278,8 +325,12 @@ async fn a_changed_document_is_found_from_any_later_record() {
         text: "# changed".to_owned(),
         ..document()
     };
+    let amendment = Amendment {
+        document: changed.clone(),
+        replaces: document().graph,
+    };
     let fence = chain
-        .fence(head, generation(2, 1), Some(changed.clone()), clock().as_ref())
+        .fence(head, generation(2, 1), Some(amendment), clock().as_ref())
         .await
         .unwrap();
     chain
@@ -289,6 +340,36 @@ async fn a_changed_document_is_found_from_any_later_record() {
     chain.hint(Epoch(1)).await;
     let (head, found) = chain.head().await.unwrap().unwrap();
     assert_eq!((head.epoch, found), (Epoch(2), changed));
+    assert_eq!(head.taken_from, None, "the graph is the same");
+}
+
+#[tokio::test]
+async fn a_record_with_another_graph_says_of_which_its_snapshots_are_until_the_next_checkpoint() {
+    let wider = |parallelism| Document {
+        text: format!("parallelism: {parallelism}"),
+        graph: two_vertices(parallelism, 1, Partition::Rebalance),
+    };
+    let amended = |record: &Record, to: &Document, from: &Document| {
+        let amendment = Amendment {
+            document: to.clone(),
+            replaces: from.graph.clone(),
+        };
+        record.fenced(generation(1, 2), Some(amendment), WallTime(6))
+    };
+    let second = amended(&start(), &wider(2), &document());
+    assert_eq!(second.snapshots_of(&wider(2).graph), &document().graph);
+    let third = amended(&second, &wider(3), &wider(2));
+    assert_eq!(third.snapshots_of(&wider(3).graph), &document().graph);
+    assert_eq!((third.document_in, third.epoch), (Epoch(2), Epoch(2)));
+    let back = amended(&third, &document(), &wider(3));
+    assert_eq!(back.taken_from, None, "back where it was");
+    let store = Arc::new(Memory::default());
+    let chain = chain(&store);
+    for record in [start(), second, third.clone()] {
+        chain.append(&record).await.unwrap();
+    }
+    let (head, _) = chain.head().await.unwrap().unwrap();
+    assert_eq!(head.taken_from, third.taken_from, "it survives");
 }
 
 #[tokio::test]

@@ -197,6 +197,43 @@ codes! {
     E0507,
     /// A format that cannot give these fields.
     E0509,
+    // E06: time, windows and keys
+    /// A window in none of its forms, or in two.
+    E0601,
+    /// Lengths of a window that do not fit each other.
+    E0602,
+    /// A key of a window that means nothing for it.
+    E0603,
+    /// Not a time zone.
+    E0604,
+    /// A window beside a step that has none.
+    E0605,
+    /// Late rows of a part that has none.
+    E0606,
+    /// A step by event time whose rows have none.
+    E0607,
+    /// Changes reach what takes new rows only.
+    E0608,
+    /// An aggregate that is none, or with what it does not take.
+    E0609,
+    /// An aggregate of values that it cannot fold.
+    E0610,
+    /// An aggregate of values of which nothing says what they are.
+    E0611,
+    /// A `topN` of records as bytes.
+    E0612,
+    /// Not an order.
+    E0613,
+    /// A key in two places.
+    E0614,
+    /// Ties are kept only by window.
+    E0615,
+    /// The best rows of windows that give theirs more than once.
+    E0616,
+    /// Rows of a key that would wait.
+    E0617,
+    /// A sample of rows that have no place in a source.
+    E0618,
     // W02: warnings
     /// Nobody is named as contact.
     W0201,
@@ -217,4 +254,9 @@ codes! {
     W0503,
     /// Columns that are not known yet.
     W0504,
+    // W06: time, windows and keys
+    /// A `dedup` by processing time, because its rows have no event time.
+    W0601,
+    /// More subtasks than one, where all rows must meet.
+    W0602,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::Schema;
 use dataflow::contract::dead;
 use dataflow::id::{EdgeId, VertexId};
 use dataflow::recipe::{Chain, Node, Partition, Port, Recipe, Target};
@@ -50,39 +50,35 @@ impl Lowering<'_> {
     fn place(&mut self, index: usize) {
         let node = &self.plan.nodes[index];
         let fused = match node.inputs.as_slice() {
-            [input] if node.key_by.is_empty() && self.plan.nodes[*input].parallelism == node.parallelism => {
+            [input] if node.key_by.is_empty() && self.plan.nodes[input.node].parallelism == node.parallelism => {
                 Some(*input)
             }
             _ => None,
         };
         let made = self.node(node);
         if let Some(input) = fused {
-            let (vertex, before) = self.places[&input];
+            let (vertex, before) = self.places[&input.node];
             let nodes = &mut self.vertices[vertex].chain.nodes;
             let place = nodes.len();
             nodes.push(made);
-            nodes[before].targets.push((Port::Main, Target::Node(place)));
+            nodes[before].targets.push((input.port, Target::Node(place)));
             self.places.insert(index, (vertex, place));
             return;
         }
         let vertex = self.vertex(made, node.parallelism);
         self.places.insert(index, (vertex, 0));
         for input in &node.inputs {
-            let partition = self.partition(*input, node);
-            let from = self.places[input];
-            self.connect(from, Port::Main, (vertex, partition));
+            let partition = self.partition(input.node, node);
+            let from = self.places[&input.node];
+            self.connect(from, input.port, (vertex, partition));
         }
     }
 
     fn node(&self, node: &logical::Node) -> Node {
-        let input: SchemaRef = match node.inputs.first() {
-            Some(input) => Arc::clone(&self.plan.nodes[*input].output),
-            None => Arc::new(Schema::empty()),
-        };
         Node {
             name: node.name.clone(),
             recipe: node.recipe.clone(),
-            input,
+            input: self.plan.input(node),
             output: Arc::clone(&node.output),
             targets: Vec::new(),
         }

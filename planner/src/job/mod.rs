@@ -7,6 +7,7 @@ mod lower;
 
 pub use lower::{DEAD_LETTER, lower};
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dataflow::id::{EdgeId, VertexId};
@@ -67,6 +68,9 @@ pub struct Settings {
     pub buffer_timeout: Duration,
     /// What happens after a failure.
     pub restart: Restart,
+    /// What steps were called before, by their names now: `renamedFrom`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub renamed: BTreeMap<String, String>,
 }
 
 /// What happens after a failure that may pass.
@@ -103,6 +107,7 @@ impl Default for Settings {
             checkpoint_interval: Duration::from_secs(1),
             buffer_timeout: Duration::from_millis(5),
             restart: Restart::default(),
+            renamed: BTreeMap::new(),
         }
     }
 }

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
+use arrow_schema::{DataType, Fields, Schema, SchemaRef};
 use dataflow::element::columns;
-use dataflow::expr::{self, Inference, Path, field_type_name};
-use dataflow::recipe::{self, Recipe};
+use dataflow::expr::{self, Inference, Path};
+use dataflow::recipe::{Port, Recipe};
 
-use super::fields::{begins_with, nested, rows, without};
+use super::fields::{begins_with, nested, without};
+use super::input::{Input, difference};
 use super::outline::{Kind, Stage, outline};
 use super::scope::Scope;
-use super::{Checked, LogicalPlan, Node, Reads};
+use super::{Checked, LogicalPlan, Node, Outlet, Reads};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::job::Settings;
@@ -29,28 +30,6 @@ pub(crate) struct Binder<'a> {
     contradicted: Vec<Span>,
 }
 
-/// What reaches a stage.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Input {
-    /// The columns of the document.
-    pub(crate) fields: Fields,
-    /// How records are read where they are carried as bytes.
-    pub(crate) open: Option<recipe::Format>,
-    /// Where the bytes of the record are that each row was made of.
-    pub(crate) origin: Origin,
-}
-
-/// Where the bytes are that a row came as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Origin {
-    /// Nowhere: it never was bytes, or was made of many rows.
-    None,
-    /// The row is those bytes.
-    Row,
-    /// Beside the row, if somebody wants them.
-    Beside,
-}
-
 /// An operator of a stage, bound.
 pub(crate) struct Bound {
     /// What is appended to the stage's name, where it has several operators.
@@ -58,6 +37,8 @@ pub(crate) struct Bound {
     pub(crate) recipe: Recipe,
     pub(crate) reads: Reads,
     pub(crate) output: Input,
+    /// The key its rows are dealt out by, where that is not the stage's.
+    pub(crate) key_by: Option<Vec<Path>>,
 }
 
 impl Bound {
@@ -67,54 +48,8 @@ impl Bound {
             recipe,
             reads,
             output,
+            key_by: None,
         }
-    }
-}
-
-impl Input {
-    /// Rows of typed columns.
-    pub(crate) fn typed(fields: Fields) -> Self {
-        Self {
-            fields,
-            open: None,
-            origin: Origin::None,
-        }
-    }
-
-    /// Records as they came, of which these fields are read.
-    pub(crate) fn records(fields: Fields, format: recipe::Format) -> Self {
-        Self {
-            fields,
-            open: Some(format),
-            origin: Origin::Row,
-        }
-    }
-
-    /// The same rows, each made of one row of `input`: it has the bytes that one came as.
-    pub(crate) fn made_of(self, input: &Self) -> Self {
-        let origin = match input.origin {
-            Origin::None => Origin::None,
-            Origin::Row | Origin::Beside => Origin::Beside,
-        };
-        Self { origin, ..self }
-    }
-
-    /// The columns of the document, as what expressions are bound to.
-    pub(crate) fn schema(&self) -> Schema {
-        Schema::new(self.fields.clone())
-    }
-
-    /// All columns, reserved ones among them.
-    pub(crate) fn rows(&self) -> SchemaRef {
-        rows(&self.fields, self.reserved())
-    }
-
-    fn reserved(&self) -> &'static [&'static str] {
-        use columns::{ORIGIN, POSITION, RAW, SPLIT, TIME};
-        const ALL: [&str; 5] = [RAW, SPLIT, POSITION, TIME, ORIGIN];
-        let from = usize::from(self.open.is_none());
-        let to = ALL.len() - usize::from(self.origin != Origin::Beside);
-        &ALL[from..to]
     }
 }
 
@@ -168,7 +103,18 @@ fn settings(spec: &Spec) -> Settings {
             .buffer_timeout
             .map_or(default.buffer_timeout, |duration| duration.value),
         restart: written.restart.clone().map_or(default.restart, |restart| restart.value),
+        renamed: renamed(spec),
     }
+}
+
+/// What named items were called before.
+fn renamed(spec: &Spec) -> BTreeMap<String, String> {
+    let sources = spec.sources.iter().map(|item| (&item.name, &item.renamed_from));
+    let steps = spec.steps.iter().map(|item| (&item.name, &item.renamed_from));
+    let sinks = spec.sinks.iter().map(|item| (&item.name, &item.renamed_from));
+    let all = sources.chain(steps).chain(sinks);
+    all.filter_map(|(name, before)| Some((name.as_ref()?.value.clone(), before.as_ref()?.value.clone())))
+        .collect()
 }
 
 impl Binder<'_> {
@@ -182,7 +128,12 @@ impl Binder<'_> {
     fn observe(&mut self, stages: &[Stage<'_>]) -> Vec<Scope> {
         let mut scopes: Vec<Scope> = Vec::with_capacity(stages.len());
         for stage in stages {
-            let input = self.joined(stage.inputs.iter().map(|input| scopes[*input].clone()).collect());
+            // Late rows are as they came: those that the aggregate reads.
+            let inputs = match stage.kind {
+                Kind::Late => &stages[stage.inputs[0]].inputs,
+                _ => &stage.inputs,
+            };
+            let input = self.joined(inputs.iter().map(|input| scopes[*input].clone()).collect());
             for key in stage.key_by {
                 self.read(&input, &key.value, None);
             }
@@ -284,6 +235,14 @@ impl Binder<'_> {
         self.observed(scope, checked, observed);
     }
 
+    /// An expression is folded: it must be a number.
+    pub(crate) fn counts(&mut self, scope: &Scope, checked: &Checked<'_>) {
+        let observed = self
+            .inference
+            .observe_number(&checked.parsed, &|path: &Path| scope.slot(path));
+        self.observed(scope, checked, observed);
+    }
+
     fn observed(&mut self, scope: &Scope, checked: &Checked<'_>, observed: Result<(), expr::Error>) {
         if let Err(error) = observed {
             checked.tell(&error, self.diagnostics);
@@ -326,7 +285,7 @@ impl Binder<'_> {
         for (stage, scope) in stages.iter().zip(scopes) {
             let input = self.input(stage, stages, &made);
             let parallelism = parallelism(spec, stage, &made);
-            let inputs: Vec<usize> = stage
+            let inputs: Vec<Outlet> = stage
                 .inputs
                 .iter()
                 .flat_map(|input| made[*input].nodes.clone())
@@ -335,14 +294,32 @@ impl Binder<'_> {
             if let ([only], true) = (stage.inputs.as_slice(), key_by.is_empty()) {
                 key_by.clone_from(&made[*only].key_by);
             }
-            if let Kind::Union = stage.kind {
-                made.push(Made {
-                    nodes: inputs,
-                    output: input,
-                    parallelism,
-                    key_by,
-                });
-                continue;
+            match stage.kind {
+                Kind::Union => {
+                    made.push(Made {
+                        nodes: inputs,
+                        output: input,
+                        parallelism,
+                        key_by,
+                    });
+                    continue;
+                }
+                // What is late is as it came: the rows of the aggregate's own input.
+                Kind::Late => {
+                    let output = self.input(&stages[stage.inputs[0]], stages, &made);
+                    let late = |outlet: Outlet| Outlet {
+                        port: Port::Late,
+                        ..outlet
+                    };
+                    made.push(Made {
+                        nodes: inputs.into_iter().map(late).collect(),
+                        output,
+                        parallelism: made[stage.inputs[0]].parallelism,
+                        key_by: Vec::new(),
+                    });
+                    continue;
+                }
+                _ => {}
             }
             let begins = matches!(stage.kind, Kind::Source(_));
             let bound = if begins || input.is_some() {
@@ -368,8 +345,7 @@ impl Binder<'_> {
         for other in others {
             let next = made[*other].output.clone()?;
             let Some(difference) = difference(&whole, &next) else {
-                // What only some of the rows have beside them, nobody behind the union can count on.
-                whole.origin = whole.origin.min(next.origin);
+                whole = whole.meet(next);
                 continue;
             };
             let (left, right) = (&stages[*first].name, &stages[*other].name);
@@ -486,13 +462,13 @@ fn place(stage: &Stage<'_>, bound: Option<Vec<Bound>>, taken: Made, nodes: &mut 
     let Made {
         nodes: mut inputs,
         mut output,
-        parallelism,
+        mut parallelism,
         mut key_by,
     } = taken;
     let Some(bound) = bound else {
         nodes.push(None);
         return Made {
-            nodes: vec![nodes.len() - 1],
+            nodes: vec![Outlet::main(nodes.len() - 1)],
             output: None,
             parallelism,
             key_by: Vec::new(),
@@ -504,16 +480,21 @@ fn place(stage: &Stage<'_>, bound: Option<Vec<Bound>>, taken: Made, nodes: &mut 
         } else {
             one.output.rows()
         };
+        let stage_key = std::mem::take(&mut key_by);
+        // Rows of all keys meet in one place where there is no key.
+        if is_keyless(&one.recipe) {
+            parallelism = 1;
+        }
         nodes.push(Some(Node {
             name: format!("{}{}", stage.name, one.suffix),
             recipe: one.recipe,
             inputs,
-            key_by: std::mem::take(&mut key_by),
+            key_by: one.key_by.unwrap_or(stage_key),
             parallelism,
             output: schema,
             reads: one.reads,
         }));
-        inputs = vec![nodes.len() - 1];
+        inputs = vec![Outlet::main(nodes.len() - 1)];
         output = Some(one.output);
     }
     Made {
@@ -524,9 +505,18 @@ fn place(stage: &Stage<'_>, bound: Option<Vec<Bound>>, taken: Made, nodes: &mut 
     }
 }
 
+/// Whether an operator sees the rows of all keys together.
+fn is_keyless(recipe: &Recipe) -> bool {
+    match recipe {
+        Recipe::Aggregate(aggregate) => aggregate.keys.is_empty(),
+        Recipe::TopN(top_n) => top_n.keys.is_empty(),
+        _ => false,
+    }
+}
+
 /// What became of a stage: who gives its rows, and what they are.
 struct Made {
-    nodes: Vec<usize>,
+    nodes: Vec<Outlet>,
     output: Option<Input>,
     parallelism: u32,
     /// Of a union, whose readers deal out in its place.
@@ -544,32 +534,4 @@ fn leaves(fields: &Fields, above: &mut Vec<String>, found: &mut Vec<(Path, Optio
         }
         above.pop();
     }
-}
-
-/// In what rows of two inputs differ; order and names count.
-fn difference(left: &Input, right: &Input) -> Option<String> {
-    match (&left.open, &right.open) {
-        // Open streams of one union were joined: they have the same fields but for those that one side removed.
-        (Some(one), Some(other)) if one == other => return None,
-        (Some(_), Some(_)) => return Some("they are in different formats".to_owned()),
-        (None, None) => {}
-        _ => return Some("one has a schema, the other has none".to_owned()),
-    }
-    for (index, field) in left.fields.iter().enumerate() {
-        let differs =
-            |other: &Field| field.data_type() != other.data_type() || columns::is_any(field) != columns::is_any(other);
-        match right.fields.iter().position(|other| other.name() == field.name()) {
-            None => return Some(format!("only one has `{}`", field.name())),
-            Some(place) if differs(&right.fields[place]) => {
-                let (one, other) = (field_type_name(field), field_type_name(&right.fields[place]));
-                return Some(format!("`{}` is {one} here and {other} there", field.name()));
-            }
-            Some(place) if place != index => return Some(format!("`{}` stands in another place", field.name())),
-            Some(_) => {}
-        }
-    }
-    right
-        .fields
-        .get(left.fields.len())
-        .map(|field| format!("only one has `{}`", field.name()))
 }

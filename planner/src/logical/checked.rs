@@ -1,6 +1,10 @@
 //! Expressions of a document: parsed, and their mistakes told at their places in the file.
 
-use dataflow::expr::{self, Expression, Kind, Parsed};
+use std::borrow::Cow;
+use std::ops::Range;
+
+use dataflow::expr::{self, Expression, Kind, Parsed, aggregation};
+use dataflow::recipe::Function;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, codes};
 use crate::spec::{Span, Text};
@@ -8,17 +12,54 @@ use crate::spec::{Span, Text};
 /// An expression that could be parsed, and where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Checked<'a> {
-    pub(crate) text: &'a Text,
+    pub(crate) text: Cow<'a, Text>,
     pub(crate) parsed: Parsed,
+}
+
+/// An aggregate that could be parsed: how rows are folded, of what, and which of them count.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckedAggregate<'a> {
+    pub(crate) text: &'a Text,
+    pub(crate) function: Function,
+    pub(crate) argument: Option<Checked<'a>>,
+    pub(crate) filter: Option<Checked<'a>>,
+}
+
+impl<'a> CheckedAggregate<'a> {
+    /// Parses; every mistake is told.
+    pub(crate) fn parse(text: &'a Text, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let found = match aggregation(&text.value) {
+            Ok(found) => found,
+            Err(error) => {
+                diagnostics.push(diagnostic(text, &error));
+                return None;
+            }
+        };
+        let mut part = |range: Option<Range<usize>>| match range {
+            Some(range) => Checked::of(Cow::Owned(text.part(range)), diagnostics).map(Some),
+            None => Some(None),
+        };
+        let (argument, filter) = (part(found.argument), part(found.filter));
+        Some(Self {
+            text,
+            function: found.function,
+            argument: argument?,
+            filter: filter?,
+        })
+    }
 }
 
 impl<'a> Checked<'a> {
     /// Parses; a mistake is told.
     pub(crate) fn parse(text: &'a Text, diagnostics: &mut Diagnostics) -> Option<Self> {
+        Self::of(Cow::Borrowed(text), diagnostics)
+    }
+
+    fn of(text: Cow<'a, Text>, diagnostics: &mut Diagnostics) -> Option<Self> {
         match Parsed::parse(&text.value) {
             Ok(parsed) => Some(Self { text, parsed }),
             Err(error) => {
-                diagnostics.push(diagnostic(text, &error));
+                diagnostics.push(diagnostic(&text, &error));
                 None
             }
         }
@@ -31,7 +72,7 @@ impl<'a> Checked<'a> {
 
     /// Tells a mistake of this expression.
     pub(crate) fn tell(&self, error: &expr::Error, diagnostics: &mut Diagnostics) {
-        diagnostics.push(diagnostic(self.text, error));
+        diagnostics.push(diagnostic(&self.text, error));
     }
 
     /// The whole expression.
@@ -61,5 +102,6 @@ fn code(kind: Kind) -> Code {
         Kind::Function => codes::E0407,
         Kind::Field => codes::E0408,
         Kind::Type => codes::E0409,
+        Kind::Aggregate => codes::E0609,
     }
 }

@@ -140,6 +140,7 @@ pub(crate) fn rows(user: &Fields, reserved: &[&str]) -> SchemaRef {
         columns::split(),
         columns::position(),
         columns::time(),
+        columns::kind(),
         columns::origin(),
     ];
     let kept = known

@@ -11,19 +11,23 @@
 mod outline;
 mod scope;
 mod fields;
+mod input;
 mod checked;
 mod bind;
 
 pub use bind::bind;
-pub(crate) use bind::{Binder, Bound, Input};
-pub(crate) use checked::Checked;
-pub(crate) use fields::{begins_with, holds, prune, replace, user, without};
-pub(crate) use outline::{Kind, SinkItem, Stage};
+pub(crate) use bind::{Binder, Bound};
+pub(crate) use checked::{Checked, CheckedAggregate};
+pub(crate) use fields::{begins_with, holds, prune, replace, rows, user, without};
+pub(crate) use input::{Changing, Input, Origin, Stream, Untimed};
+pub(crate) use outline::{Column, Kind, Measure, SinkItem, Stage};
 pub(crate) use scope::Scope;
 
-use arrow_schema::SchemaRef;
+use std::sync::Arc;
+
+use arrow_schema::{Schema, SchemaRef};
 use dataflow::expr::Path;
-use dataflow::recipe::{Recipe, Sink};
+use dataflow::recipe::{Phase, Port, Recipe, Sink};
 
 use crate::job::Settings;
 
@@ -49,8 +53,8 @@ pub struct Node {
     pub name: String,
     /// What it does.
     pub recipe: Recipe,
-    /// The nodes it reads, by index.
-    pub inputs: Vec<usize>,
+    /// What it reads.
+    pub inputs: Vec<Outlet>,
     /// The key that its rows are dealt out by, if they are.
     pub key_by: Vec<Path>,
     /// How many subtasks.
@@ -59,6 +63,45 @@ pub struct Node {
     pub output: SchemaRef,
     /// What it reads of its input.
     pub reads: Reads,
+}
+
+/// One output of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Outlet {
+    /// The node, by index.
+    pub node: usize,
+    /// Which of its outputs.
+    pub port: Port,
+}
+
+impl Outlet {
+    /// The rows of a node.
+    #[must_use]
+    pub fn main(node: usize) -> Self {
+        let port = Port::Main;
+        Self { node, port }
+    }
+}
+
+impl LogicalPlan {
+    /// The schema of what leaves by an output: late rows are as they came.
+    #[must_use]
+    pub fn schema(&self, outlet: Outlet) -> SchemaRef {
+        let node = &self.nodes[outlet.node];
+        match outlet.port {
+            Port::Late => self.input(node),
+            Port::Main | Port::Dead => Arc::clone(&node.output),
+        }
+    }
+
+    /// The schema of what reaches a node: all its inputs are alike.
+    #[must_use]
+    pub fn input(&self, node: &Node) -> SchemaRef {
+        match node.inputs.first() {
+            Some(input) => self.schema(*input),
+            None => Arc::new(Schema::empty()),
+        }
+    }
 }
 
 /// What an operator reads of its rows.
@@ -100,7 +143,8 @@ impl Node {
         match &self.recipe {
             Recipe::Decode(_) | Recipe::Filter(_) | Recipe::Select(_) | Recipe::Unnest(_) => true,
             Recipe::Sink(sink) => sink.format.is_some(),
-            Recipe::Aggregate(_) => true,
+            // An argument can fail, and a row can come too late; the second half sees no rows.
+            Recipe::Aggregate(aggregate) => aggregate.phase != Phase::Final,
             Recipe::Source(_)
             | Recipe::EventTime(_)
             | Recipe::Drop(_)

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use dataflow::expr::Path;
-use dataflow::recipe::Role;
+use dataflow::recipe::{Clocked, Role, Spans};
 
-use super::checked::Checked;
+use super::checked::{Checked, CheckedAggregate};
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::spec::{self, Component, EventTypes, Format, Operation, Span, Spanned, Spec};
 
@@ -26,7 +26,7 @@ pub(crate) enum Kind<'a> {
     Source(&'a spec::Source),
     EventTypes(&'a EventTypes),
     Filter(Option<Checked<'a>>),
-    Select(Vec<(&'a Spanned<String>, Option<Checked<'a>>)>),
+    Select(Vec<Column<'a>>),
     Drop(&'a [Spanned<Path>]),
     Unnest(&'a Spanned<Path>),
     /// One branch of a route: its own condition, unless it takes the rest, and those tried before it.
@@ -40,10 +40,26 @@ pub(crate) enum Kind<'a> {
         by: Option<&'a Spanned<Path>>,
         seed: u64,
     },
+    Dedup(&'a spec::Dedup),
+    Aggregate {
+        written: &'a spec::Aggregate,
+        measures: Vec<Measure<'a>>,
+    },
+    /// The late rows of the aggregate that it reads. It has no runtime: they are another output of the aggregate.
+    Late,
+    TopN(&'a spec::TopN),
+    Delay(&'a spec::Delay),
+    RateLimit(&'a spec::RateLimit),
     Sink(SinkItem<'a>),
     /// Told already.
     Broken,
 }
+
+/// A column of a `select`: its name, and how it is computed if that could be parsed.
+pub(crate) type Column<'a> = (&'a Spanned<String>, Option<Checked<'a>>);
+
+/// A column of an `aggregate`: its name, and how it is folded if that could be parsed.
+pub(crate) type Measure<'a> = (&'a Spanned<String>, Option<CheckedAggregate<'a>>);
 
 /// A sink, whichever key of the document asked for it.
 #[derive(Clone, Copy)]
@@ -60,6 +76,9 @@ enum Port {
     Route(Vec<String>),
     Sink,
 }
+
+/// What stands behind the name of an aggregate for its late rows.
+const LATE: &str = "late";
 
 struct Outline<'a, 'd> {
     diagnostics: &'d mut Diagnostics,
@@ -160,6 +179,10 @@ impl<'a> Outline<'a, '_> {
         let name = given(step.name.as_ref(), word(&step.operation), index);
         let span = step.name.as_ref().map_or(step.key, |name| name.span);
         let kinds = self.kinds(&step.operation);
+        let key_by = match &step.operation {
+            Operation::Dedup(dedup) => &dedup.keys,
+            _ => &step.key_by,
+        };
         let mut branches = Vec::new();
         let mut only = Vec::new();
         for (branch, kind) in kinds {
@@ -170,7 +193,7 @@ impl<'a> Outline<'a, '_> {
                 name: name.clone(),
                 span,
                 inputs: Vec::new(),
-                key_by: &step.key_by,
+                key_by,
                 parallelism,
                 kind,
             };
@@ -181,6 +204,9 @@ impl<'a> Outline<'a, '_> {
             }
             only.push(stage);
         }
+        if let ([aggregate], true) = (only.as_slice(), has_late_rows(&step.operation)) {
+            self.late(*aggregate, &name, span);
+        }
         let port = if branches.is_empty() {
             Port::Stages(only)
         } else {
@@ -188,6 +214,21 @@ impl<'a> Outline<'a, '_> {
         };
         self.name(name, span, port.clone());
         Spanned::new(port, span)
+    }
+
+    /// The second output of an aggregate.
+    fn late(&mut self, aggregate: usize, name: &str, span: Span) {
+        let name = format!("{name}.{LATE}");
+        let stage = Stage {
+            name: name.clone(),
+            span,
+            inputs: vec![aggregate],
+            key_by: &[],
+            parallelism: None,
+            kind: Kind::Late,
+        };
+        let stage = self.add(stage, &[], None);
+        self.name(name, span, Port::Stages(vec![stage]));
     }
 
     fn kinds(&mut self, operation: &'a Operation) -> Vec<(Option<&'a Spanned<String>>, Kind<'a>)> {
@@ -208,6 +249,18 @@ impl<'a> Outline<'a, '_> {
                 by: by.as_ref(),
                 seed: *seed,
             },
+            Operation::Dedup(dedup) => Kind::Dedup(dedup),
+            Operation::Aggregate(written) => Kind::Aggregate {
+                written,
+                measures: written
+                    .measures
+                    .iter()
+                    .map(|measure| (&measure.name, CheckedAggregate::parse(&measure.aggregate, diagnostics)))
+                    .collect(),
+            },
+            Operation::TopN(top_n) => Kind::TopN(top_n),
+            Operation::Delay(delay) => Kind::Delay(delay),
+            Operation::RateLimit(limit) => Kind::RateLimit(limit),
             Operation::Broken => Kind::Broken,
             Operation::Route { branches, otherwise } => {
                 let mut earlier: Vec<Checked<'a>> = Vec::new();
@@ -338,6 +391,13 @@ impl<'a> Outline<'a, '_> {
                     .push(found.help("name the step or source that the sink reads"));
                 Vec::new()
             }
+            None if self.is_never_late(&name.value) => {
+                let message = format!("`{}` has no rows: nothing comes late there", name.value);
+                let found = Diagnostic::new(codes::E0606, name.span, message);
+                self.diagnostics
+                    .push(found.help("only an aggregate with a window by event time has late rows"));
+                Vec::new()
+            }
             None => {
                 let own = &self.stages[reader].name;
                 let known: Vec<&str> = self
@@ -359,6 +419,12 @@ impl<'a> Outline<'a, '_> {
         }
     }
 
+    /// Whether a name asks for the late rows of a part that has none.
+    fn is_never_late(&self, name: &str) -> bool {
+        let of = name.strip_suffix(LATE).and_then(|name| name.strip_suffix('.'));
+        of.is_some_and(|of| self.ports.contains_key(of))
+    }
+
     fn branch_wanted(&mut self, span: Span, branches: &[String]) {
         let known: Vec<&str> = branches.iter().map(String::as_str).collect();
         let found = Diagnostic::new(
@@ -373,8 +439,9 @@ impl<'a> Outline<'a, '_> {
     /// Warns of what nobody reads.
     fn unread(&mut self) {
         for (index, stage) in self.stages.iter().enumerate() {
-            let read = self.stages.iter().any(|reader| reader.inputs.contains(&index));
-            if !read && !matches!(stage.kind, Kind::Sink(_) | Kind::Broken) {
+            let reads = |reader: &Stage<'_>| reader.inputs.contains(&index) && !matches!(reader.kind, Kind::Late);
+            let read = self.stages.iter().any(reads);
+            if !read && !matches!(stage.kind, Kind::Sink(_) | Kind::Late | Kind::Broken) {
                 let found = Diagnostic::new(codes::W0501, stage.span, format!("nobody reads `{}`", stage.name));
                 self.diagnostics
                     .push(found.help("it is left out; read it in an `input:`, or remove it"));
@@ -435,6 +502,15 @@ fn given(name: Option<&Spanned<String>>, kind: &str, index: usize) -> String {
     name.map_or_else(|| format!("{kind}-{}", index + 1), |name| name.value.clone())
 }
 
+/// Whether rows can come too late for it.
+fn has_late_rows(operation: &Operation) -> bool {
+    let window = match operation {
+        Operation::Aggregate(aggregate) => aggregate.window.as_ref(),
+        _ => None,
+    };
+    window.is_some_and(|window| window.value.clock == Clocked::Event && window.value.spans != Spans::Global)
+}
+
 fn word(operation: &Operation) -> &'static str {
     match operation {
         Operation::Filter(_) => "filter",
@@ -444,6 +520,11 @@ fn word(operation: &Operation) -> &'static str {
         Operation::Route { .. } => "route",
         Operation::Union => "union",
         Operation::Sample { .. } => "sample",
+        Operation::Dedup(_) => "dedup",
+        Operation::Aggregate(_) => "aggregate",
+        Operation::TopN(_) => "topN",
+        Operation::Delay(_) => "delay",
+        Operation::RateLimit(_) => "rateLimit",
         Operation::Broken => "step",
     }
 }

@@ -16,5 +16,6 @@ pub(crate) fn bound(format: recipe::Format, output: Input) -> Bound {
         recipe,
         reads: Reads::default().and(&[columns::RAW]),
         output,
+        key_by: None,
     }
 }

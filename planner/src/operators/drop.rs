@@ -46,13 +46,9 @@ pub(crate) fn bind(binder: &mut Binder<'_>, paths: &[Spanned<Path>], input: &Inp
     } else {
         Reads::default()
     };
-    let output = Input {
-        fields,
-        ..input.clone()
-    };
     Some(Bound::new(
         Recipe::Drop(Drop { paths: dropped }),
         reads,
-        output.made_of(input),
+        input.with(fields),
     ))
 }

@@ -8,7 +8,7 @@ use dataflow::recipe::{EventTime, Recipe};
 
 use crate::diagnostic::{Diagnostic, codes};
 use crate::logical::{Binder, Bound, Input, Reads, Scope};
-use crate::spec;
+use crate::spec::{self, milliseconds};
 
 pub(crate) fn observe(binder: &mut Binder<'_>, event_time: &spec::EventTime, input: &Scope) {
     binder.read(input, &event_time.field.value, Some(&columns::timestamp()));
@@ -24,14 +24,33 @@ pub(crate) fn bind(binder: &mut Binder<'_>, event_time: &spec::EventTime, input:
         );
         return None;
     }
-    let milliseconds = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let recipe = Recipe::EventTime(EventTime {
-        field: Some(field.value.clone()),
-        max_out_of_orderness_ms: milliseconds(event_time.out_of_orderness_max),
-        idle_timeout_ms: event_time.idle_timeout.map(milliseconds),
-    });
-    let reads = Reads::of([field.value.clone()]).and(&[columns::SPLIT, columns::TIME]);
-    let mut bound = Bound::new(recipe, reads, input.clone());
+    Some(bound(
+        EventTime {
+            field: Some(field.value.clone()),
+            max_out_of_orderness_ms: milliseconds(event_time.out_of_orderness_max),
+            idle_timeout_ms: event_time.idle_timeout.map(milliseconds),
+            max_drift_ms: event_time.drift_max.map(milliseconds),
+        },
+        input,
+    ))
+}
+
+/// Of a source that knows the time of its rows, and gives them in its order.
+pub(crate) fn of_source(input: &Input) -> Bound {
+    bound(
+        EventTime {
+            field: None,
+            max_out_of_orderness_ms: 0,
+            idle_timeout_ms: None,
+            max_drift_ms: None,
+        },
+        input,
+    )
+}
+
+fn bound(event_time: EventTime, input: &Input) -> Bound {
+    let reads = Reads::of(event_time.field.clone()).and(&[columns::SPLIT, columns::TIME]);
+    let mut bound = Bound::new(Recipe::EventTime(event_time), reads, input.clone());
     bound.suffix = ".eventTime";
-    Some(bound)
+    bound
 }

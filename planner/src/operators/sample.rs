@@ -6,7 +6,7 @@ use dataflow::expr::{Path, type_name};
 use dataflow::recipe::{Recipe, Sample};
 
 use crate::diagnostic::{Diagnostic, codes};
-use crate::logical::{Binder, Bound, Input, Reads, Scope};
+use crate::logical::{Binder, Bound, Input, Reads, Scope, Stage, Stream};
 use crate::spec::Spanned;
 
 pub(crate) fn observe(binder: &mut Binder<'_>, by: Option<&Spanned<Path>>, input: &Scope) -> Scope {
@@ -18,6 +18,7 @@ pub(crate) fn observe(binder: &mut Binder<'_>, by: Option<&Spanned<Path>>, input
 
 pub(crate) fn bind(
     binder: &mut Binder<'_>,
+    stage: &Stage<'_>,
     (share, by, seed): (f64, Option<&Spanned<Path>>, u64),
     input: &Input,
 ) -> Option<Bound> {
@@ -33,6 +34,13 @@ pub(crate) fn bind(
         binder
             .diagnostics
             .push(Diagnostic::new(codes::E0412, by.span, message).help("a key is one value, such as `payload.id`"));
+        return None;
+    }
+    if by.is_none() && input.stream != Stream::Records {
+        let message = "rows that were made of many have no place in a source to be chosen by";
+        binder
+            .diagnostics
+            .push(Diagnostic::new(codes::E0618, stage.span, message).help("write `sample: { share: 0.1, by: field }`"));
         return None;
     }
     let by = by.map(|by| by.value.clone());

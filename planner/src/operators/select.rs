@@ -6,11 +6,7 @@ use dataflow::expr::Slot;
 use dataflow::recipe::{Projection, Recipe, Select};
 
 use crate::diagnostic::{Diagnostic, codes};
-use crate::logical::{Binder, Bound, Checked, Input, Reads, Scope};
-use crate::spec::Spanned;
-
-/// A column: its name, and how it is computed if that could be parsed.
-type Column<'a> = (&'a Spanned<String>, Option<Checked<'a>>);
+use crate::logical::{Binder, Bound, Column, Input, Reads, Scope};
 
 pub(crate) fn observe(binder: &mut Binder<'_>, columns: &[Column<'_>], input: &Scope) -> Scope {
     let slots = columns.iter().map(|(name, checked)| {
@@ -59,7 +55,7 @@ pub(crate) fn bind(binder: &mut Binder<'_>, columns: &[Column<'_>], input: &Inpu
         Bound::new(
             Recipe::Select(Select { projections }),
             Reads::of(paths),
-            Input::typed(Fields::from(fields)).made_of(input),
+            input.made(Fields::from(fields)),
         )
     })
 }

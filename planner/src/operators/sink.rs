@@ -1,15 +1,18 @@
 //! `sinks`, `archive` and `deadLetter`: who takes rows, what it wants of them, and how they become bytes.
 
 use arrow_schema::{Fields, SchemaRef};
-use dataflow::contract::sink::Wants;
+use dataflow::contract::sink::{Kinds, Wants};
 use dataflow::contract::{InvalidOptions, dead};
 use dataflow::element::columns;
 use dataflow::recipe::{self, Recipe, Role};
 
 use super::source;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::logical::{Binder, Bound, Input, Reads, Scope, SinkItem};
+use crate::logical::{Binder, Bound, Input, Origin, Reads, Scope, SinkItem, rows};
 use crate::spec::{Component, DeadLetter};
+
+/// The option by which a sink says that it writes changes as such.
+const CHANGELOG: &str = "changelog";
 
 /// What is carried behind a sink: nothing.
 fn nothing() -> Input {
@@ -41,9 +44,13 @@ pub(crate) fn bind(binder: &mut Binder<'_>, item: SinkItem<'_>, input: &Input) -
     // What an open stream's records hold is not known: a sink must not rely on the fields that others happen to read.
     let seen = match &input.open {
         Some(format) => Input::records(Fields::empty(), format.clone()),
-        None => Input::typed(input.fields.clone()),
+        None => Input {
+            origin: Origin::None,
+            ..input.clone()
+        },
     };
     let wants = wants(binder, component, &seen.rows())?;
+    takes(binder, component, wants.kinds, input)?;
     let format = wants.encoded.then(|| source::format(item.format));
     if let (None, Some(written)) = (&format, item.format) {
         let message = format!(
@@ -61,24 +68,68 @@ pub(crate) fn bind(binder: &mut Binder<'_>, item: SinkItem<'_>, input: &Input) -
     };
     let raw = wants.encoded && input.open.is_some();
     let wanted = |name: &str| wants.reserved.iter().any(|reserved| reserved == name) || (raw && name == columns::RAW);
-    reads.reserved = [columns::RAW, columns::SPLIT, columns::POSITION, columns::TIME]
-        .into_iter()
-        .filter(|name| wanted(name))
-        .collect();
+    let all = [
+        columns::RAW,
+        columns::SPLIT,
+        columns::POSITION,
+        columns::TIME,
+        columns::KIND,
+    ];
+    reads.reserved = all.into_iter().filter(|name| wanted(name)).collect();
     if let Some(format) = &format {
-        encoder(binder, &item, format, &seen)?;
+        encoder(binder, &item, format, (&seen, &reads.reserved))?;
     }
     let recipe = sink(component, format, item.role);
     Some(Bound::new(Recipe::Sink(recipe), reads, nothing()))
 }
 
-/// Whether the format can write rows of these types.
-fn encoder(binder: &mut Binder<'_>, item: &SinkItem<'_>, format: &recipe::Format, input: &Input) -> Option<()> {
-    let rows = if input.open.is_some() {
-        arrow_schema::Schema::new(vec![columns::raw()]).into()
-    } else {
-        SchemaRef::new(input.schema())
+/// Whether a sink takes the kinds of rows that reach it.
+fn takes(binder: &mut Binder<'_>, component: &Component, kinds: Kinds, input: &Input) -> Option<()> {
+    let Some(changed) = input.changes().filter(|_| kinds == Kinds::Inserts) else {
+        return Some(());
     };
+    let connector = &component.connector;
+    let message = format!(
+        "`{}` takes new rows only, and `{}` changes rows that it gave before",
+        connector.value, changed.step.value
+    );
+    let found =
+        Diagnostic::new(codes::E0608, connector.span, message).also(changed.step.span, "these rows are changes");
+    let writes_changes = |name: &str| {
+        let sinks = binder.catalog.sinks();
+        sinks
+            .iter()
+            .any(|sink| sink.name == name && sink.keys().any(|key| key == CHANGELOG))
+    };
+    let once = &changed.instead;
+    let found = if writes_changes(&connector.value) {
+        found.help(format!("{once}, or write the changes: `{CHANGELOG}: true`"))
+    } else {
+        let others: Vec<&str> = binder.catalog.sinks().iter().map(|sink| sink.name).collect();
+        let others = others.into_iter().filter(|name| writes_changes(name));
+        let others: Vec<String> = others.map(|name| format!("`{name}`")).collect();
+        match others.as_slice() {
+            [] => found.help(once),
+            others => found.help(format!(
+                "{once}, or take a sink that writes changes: {} with `{CHANGELOG}: true`",
+                others.join(", ")
+            )),
+        }
+    };
+    binder.diagnostics.push(found);
+    None
+}
+
+/// Whether the format can write rows of these types.
+fn encoder(
+    binder: &mut Binder<'_>,
+    item: &SinkItem<'_>,
+    format: &recipe::Format,
+    (input, reserved): (&Input, &[&str]),
+) -> Option<()> {
+    let told = |name: &&str| [columns::RAW, columns::KIND].contains(name);
+    let reserved: Vec<&str> = reserved.iter().copied().filter(told).collect();
+    let rows = rows(&input.fields, &reserved);
     let Err(invalid) = binder.catalog.format(&format.name)?.encoder(&format.options, rows) else {
         return Some(());
     };

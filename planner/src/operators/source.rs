@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::{decode, event_time};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::logical::{Binder, Bound, Input, Reads, Scope, Stage, holds, user};
-use crate::spec;
+use crate::logical::{Binder, Bound, Input, Reads, Scope, Stage, Untimed, holds, user};
+use crate::spec::{self, Spanned};
 
 /// The format of records where a document names none.
 pub(crate) const FORMAT: &str = "json";
@@ -53,7 +53,7 @@ pub(crate) fn bind(
             let names = schema.fields().iter().map(|field| field.name().clone()).collect();
             let output = Input::typed(schema.fields().clone());
             let first = Bound::new(recipe(None, Some(names)), Reads::default(), output.clone());
-            return timed(binder, source, vec![first], &output);
+            return timed(binder, (stage, source), vec![first], &output);
         }
         Yields::Open(format) => (format.clone(), binder.fields(scope), Some(format)),
         Yields::Decoded(format, schema) => (format, schema.fields().clone(), None),
@@ -90,20 +90,28 @@ pub(crate) fn bind(
         });
         return None;
     }
-    let first = Bound::new(recipe(Some(format.clone()), None), Reads::default(), bytes);
+    let first = recipe(Some(format.clone()), None);
+    let first = Bound::new(first, Reads::default(), bytes);
     let operators = vec![first, decode::bound(format, decoded.clone())];
-    timed(binder, source, operators, &decoded)
+    timed(binder, (stage, source), operators, &decoded)
 }
 
-/// The operators of a source, and behind them the one that gives rows their time, where the document says what that is.
+/// The operators of a source, and behind them the one that gives rows their time, where the document or the connector
+/// says what that is.
 fn timed(
     binder: &mut Binder<'_>,
-    source: &spec::Source,
+    (stage, source): (&Stage<'_>, &spec::Source),
     mut operators: Vec<Bound>,
     output: &Input,
 ) -> Option<Vec<Bound>> {
+    let component = source.component.as_ref()?;
+    let connector = binder.catalog.connector(&component.connector.value)?.source()?;
     if let Some(event_time) = &source.event_time {
         operators.push(event_time::bind(binder, event_time, output)?);
+    } else if connector.is_timed() {
+        operators.push(event_time::of_source(output));
+    } else if let Some(last) = operators.last_mut() {
+        last.output.untimed = vec![Untimed::Source(Spanned::new(stage.name.clone(), stage.span))];
     }
     Some(operators)
 }

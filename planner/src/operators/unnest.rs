@@ -51,9 +51,9 @@ pub(crate) fn bind(binder: &mut Binder<'_>, path: &Spanned<Path>, input: &Input,
         path: path.value.clone(),
     });
     if let Some(format) = &input.open {
+        let bytes = input.with(Fields::empty());
         let reads = Reads::default().and(&[columns::RAW]);
-        let bytes = Input::records(Fields::empty(), format.clone()).made_of(input);
-        let read = Input::records(binder.fields(scope), format.clone()).made_of(input);
+        let read = input.with(binder.fields(scope));
         return Some(vec![
             Bound::new(recipe, reads, bytes),
             decode::bound(format.clone(), read),
@@ -71,6 +71,6 @@ pub(crate) fn bind(binder: &mut Binder<'_>, path: &Spanned<Path>, input: &Input,
     Some(vec![Bound::new(
         recipe,
         Reads::of([path.value.clone()]),
-        Input::typed(fields).made_of(input),
+        input.made(fields),
     )])
 }

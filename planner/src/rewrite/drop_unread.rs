@@ -10,7 +10,7 @@ pub(super) fn apply(plan: LogicalPlan) -> LogicalPlan {
     for (index, node) in plan.nodes.iter().enumerate().rev() {
         if read[index] || matches!(node.recipe, Recipe::Sink(_)) {
             read[index] = true;
-            node.inputs.iter().for_each(|input| read[*input] = true);
+            node.inputs.iter().for_each(|input| read[input.node] = true);
         }
     }
     let gone: Vec<bool> = read.into_iter().map(|read| !read).collect();

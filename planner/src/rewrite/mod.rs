@@ -26,8 +26,8 @@ fn remove(mut plan: LogicalPlan, gone: &[bool]) -> LogicalPlan {
         plan.nodes[index].inputs = inputs
             .into_iter()
             .flat_map(|input| {
-                if gone[input] {
-                    plan.nodes[input].inputs.clone()
+                if gone[input.node] {
+                    plan.nodes[input.node].inputs.clone()
                 } else {
                     vec![input]
                 }
@@ -48,7 +48,7 @@ fn remove(mut plan: LogicalPlan, gone: &[bool]) -> LogicalPlan {
         .map(|(node, _)| node);
     plan.nodes = kept
         .map(|mut node| {
-            node.inputs.iter_mut().for_each(|input| *input = places[*input]);
+            node.inputs.iter_mut().for_each(|input| input.node = places[input.node]);
             node
         })
         .collect();

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use arrow_schema::{Fields, Schema};
 use dataflow::element::columns;
 use dataflow::expr::Path;
-use dataflow::recipe::Recipe;
+use dataflow::recipe::{Port, Recipe};
 
-use crate::logical::{LogicalPlan, Node, begins_with, holds, prune, user};
+use crate::logical::{LogicalPlan, Node, Outlet, begins_with, holds, prune, user};
 
 /// What a node must give.
 #[derive(Clone, Default, PartialEq)]
@@ -37,8 +37,11 @@ pub(super) fn apply(mut plan: LogicalPlan) -> LogicalPlan {
         for index in (0..plan.nodes.len()).rev() {
             let node = &plan.nodes[index];
             let mut of_input = reads(&plan, node, &wanted[index]);
-            node.inputs.iter().for_each(|input| of_input.add(&wanted[*input]));
-            node.inputs.iter().for_each(|input| wanted[*input].add(&of_input));
+            // Late rows are as they came: what is wanted of them is wanted of what the aggregate reads.
+            let givers: Vec<usize> = node.inputs.iter().flat_map(|input| givers(&plan, *input)).collect();
+            givers.iter().for_each(|giver| of_input.add(&wanted[*giver]));
+            of_input.reserved.retain(|name| all_have(&plan, &givers, name));
+            givers.iter().for_each(|giver| wanted[*giver].add(&of_input));
         }
         if before == wanted {
             break;
@@ -56,11 +59,12 @@ fn agree(plan: &mut LogicalPlan) {
         let has = |index: &usize| holds(&plan.nodes[*index].output, columns::ORIGIN);
         let mut without = BTreeSet::new();
         for (index, node) in plan.nodes.iter().enumerate() {
-            if !node.inputs.iter().all(has) {
-                without.extend(node.inputs.iter().copied().filter(|input| has(input)));
+            let givers: Vec<usize> = node.inputs.iter().flat_map(|input| givers(plan, *input)).collect();
+            if !givers.iter().all(has) {
+                without.extend(givers.iter().copied().filter(|giver| has(giver)));
             }
-            let from_nothing = |input: &usize| columns::original(&plan.nodes[*input].output).is_none();
-            if has(&index) && node.inputs.iter().any(from_nothing) {
+            let from_nothing = |giver: &usize| columns::original(&plan.nodes[*giver].output).is_none();
+            if has(&index) && givers.iter().any(from_nothing) {
                 without.insert(index);
             }
         }
@@ -75,6 +79,24 @@ fn agree(plan: &mut LogicalPlan) {
     }
 }
 
+/// The nodes whose rows leave by an output.
+fn givers(plan: &LogicalPlan, outlet: Outlet) -> Vec<usize> {
+    match outlet.port {
+        Port::Late => {
+            let inputs = plan.nodes[outlet.node].inputs.iter();
+            inputs.flat_map(|input| givers(plan, *input)).collect()
+        }
+        Port::Main | Port::Dead => vec![outlet.node],
+    }
+}
+
+/// Rows that meet are alike: what only some of them carry is carried by none. Bytes are always there, or never wanted.
+fn all_have(plan: &LogicalPlan, givers: &[usize], name: &str) -> bool {
+    let schemas = givers.iter().map(|giver| &plan.nodes[*giver].output);
+    let have = schemas.filter(|schema| holds(schema, name)).count();
+    have == 0 || have == givers.len()
+}
+
 /// What a node must be given, so that it can do its work and give what is wanted of it.
 fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
     let mut reads = Wanted::default();
@@ -84,7 +106,7 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
         let schemas = node
             .inputs
             .iter()
-            .flat_map(|input| user(&plan.nodes[*input].output).iter().cloned().collect::<Vec<_>>());
+            .flat_map(|input| user(&plan.schema(*input)).iter().cloned().collect::<Vec<_>>());
         reads
             .paths
             .extend(schemas.filter_map(|field| Path::new(vec![field.name().clone()]).ok()));
@@ -94,7 +116,7 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
             .reserved
             .extend([columns::ORIGIN, columns::SPLIT, columns::POSITION]);
     }
-    let given = |name: &&str| node.inputs.iter().all(|input| holds(&plan.nodes[*input].output, name));
+    let given = |name: &&str| node.inputs.iter().all(|input| holds(&plan.schema(*input), name));
     match &node.recipe {
         Recipe::Source(_) => {}
         // Records that are written as they are cannot fail.
@@ -107,10 +129,19 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
         | Recipe::Drop(_)
         | Recipe::Delay(_)
         | Recipe::RateLimit(_)
-        | Recipe::Dedup(_)
-        | Recipe::TopN(_) => reads.add(wanted),
-        // What it gives is made anew.
+        | Recipe::Dedup(_) => reads.add(wanted),
+        // What it gives is made anew; the time of a result follows from its window.
         Recipe::Aggregate(_) => {}
+        Recipe::TopN(top_n) => {
+            let kept = wanted
+                .paths
+                .iter()
+                .filter(|path| Some(path.column()) != top_n.rank.as_deref());
+            reads.paths.extend(kept.cloned());
+            reads
+                .reserved
+                .extend(wanted.reserved.iter().filter(|name| **name == columns::TIME));
+        }
         Recipe::Decode(_) => reads.reserved.extend(&wanted.reserved),
         // Without anybody who wants to know the time it is left out, and reads nothing of its own.
         Recipe::EventTime(_) if !wanted.reserved.contains(columns::TIME) => return wanted.clone(),
@@ -145,13 +176,9 @@ fn narrow(node: &mut Node, wanted: &Wanted) {
             }
         }
         // Every projection is computed: a step does what it says.
-        Recipe::Select(select) => {
-            paths = select
-                .projections
-                .iter()
-                .filter_map(|one| Path::new(vec![one.name.clone()]).ok())
-                .collect();
-        }
+        Recipe::Select(_) => paths = columns_of(node),
+        Recipe::Aggregate(_) => paths = columns_of(node),
+        Recipe::TopN(top_n) => paths.extend(top_n.rank.iter().filter_map(|rank| Path::new(vec![rank.clone()]).ok())),
         Recipe::Decode(_)
         | Recipe::EventTime(_)
         | Recipe::Filter(_)
@@ -159,8 +186,6 @@ fn narrow(node: &mut Node, wanted: &Wanted) {
         | Recipe::Drop(_)
         | Recipe::Unnest(_)
         | Recipe::Dedup(_)
-        | Recipe::Aggregate(_)
-        | Recipe::TopN(_)
         | Recipe::Delay(_)
         | Recipe::RateLimit(_)
         | Recipe::Sink(_) => {}
@@ -170,11 +195,21 @@ fn narrow(node: &mut Node, wanted: &Wanted) {
         .output
         .fields()
         .iter()
-        .filter(|field| wanted.reserved.contains(field.name().as_str()));
+        // Changes without their kind would be other rows.
+        .filter(|field| field.name() == columns::KIND || wanted.reserved.contains(field.name().as_str()));
     let fields: Fields = kept
         .iter()
         .chain(reserved.filter(|field| columns::is_reserved(field.name())))
         .cloned()
         .collect();
     node.output = Arc::new(Schema::new(fields));
+}
+
+/// Every column that a node gives.
+fn columns_of(node: &Node) -> Vec<Path> {
+    let names = user(&node.output);
+    let paths = names
+        .iter()
+        .filter_map(|field| Path::new(vec![field.name().clone()]).ok());
+    paths.collect()
 }

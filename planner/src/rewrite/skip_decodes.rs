@@ -17,7 +17,7 @@ pub(super) fn apply(plan: LogicalPlan) -> LogicalPlan {
             let checked = node
                 .inputs
                 .iter()
-                .all(|input| matches!(plan.nodes[*input].recipe, Recipe::Unnest(_)));
+                .all(|input| matches!(plan.nodes[input.node].recipe, Recipe::Unnest(_)));
             let idle = user(&node.output).is_empty();
             idle && (checked || decode.format.name == UNCHECKED)
         })

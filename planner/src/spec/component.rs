@@ -97,12 +97,20 @@ impl<'a> Reader<'a> {
     }
 
     fn event_time(&mut self, node: &Node) -> Option<EventTime> {
-        self.map(node, "`eventTime`", &["field", "maxOutOfOrderness", "idleTimeout"])?;
+        self.map(
+            node,
+            "`eventTime`",
+            &["field", "maxOutOfOrderness", "idleTimeout", "maxDrift"],
+        )?;
         let out_of_orderness = node
             .get("maxOutOfOrderness")
             .map(|node| self.duration(node).map(|one| one.value));
         let idle_timeout = node
             .get("idleTimeout")
+            .and_then(|node| self.interval(node))
+            .map(|one| one.value);
+        let drift_max = node
+            .get("maxDrift")
             .and_then(|node| self.interval(node))
             .map(|one| one.value);
         let Some(field) = node.get("field") else {
@@ -119,6 +127,7 @@ impl<'a> Reader<'a> {
             field,
             out_of_orderness_max: out_of_orderness.flatten().unwrap_or_default(),
             idle_timeout,
+            drift_max,
         })
     }
 

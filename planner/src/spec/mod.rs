@@ -19,6 +19,8 @@ mod document;
 mod component;
 mod format;
 mod step;
+mod stateful;
+mod window;
 mod parse;
 
 pub use document::{KEYS, STEPS_MAX};
@@ -27,11 +29,13 @@ pub use parse::{Parsed, parse};
 pub use reader::{EXPRESSION_BYTES_MAX, KEY_GROUPS_MAX, NAME_LENGTH_MAX, PARALLELISM_MAX};
 pub use span::{Span, Spanned, Text};
 pub use tree::{BYTES_MAX, DEPTH_MAX, DOCUMENTS_MAX, NODES_MAX};
+pub(crate) use window::milliseconds;
 
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
 use dataflow::expr::Path;
+use dataflow::recipe::{self, Clocked, Direction, Excess, Ties};
 use serde_json::Value as Json;
 
 use crate::job::Restart;
@@ -142,6 +146,8 @@ pub struct EventTime {
     pub out_of_orderness_max: Duration,
     /// After this long without a record a split no longer holds time back.
     pub idle_timeout: Option<Duration>,
+    /// A split that is so far ahead of the slowest one waits.
+    pub drift_max: Option<Duration>,
 }
 
 /// An item of `steps`.
@@ -194,8 +200,80 @@ pub enum Operation {
         /// Another seed keeps other rows; 0 unless given.
         seed: u64,
     },
+    /// `dedup: { key, within }`.
+    Dedup(Dedup),
+    /// `aggregate: { name: "function(argument)" }`, with `window` beside it.
+    Aggregate(Aggregate),
+    /// `topN: { orderBy, limit, rank }`; its key is the step's.
+    TopN(TopN),
+    /// `delay: 10m` or `delay: { by: 10m, time: processing }`.
+    Delay(Delay),
+    /// `rateLimit: 1000` or `rateLimit: { perSecond, burst, excess }`; its key is the step's.
+    RateLimit(RateLimit),
     /// Something was wrong with it, and a diagnostic says so: whoever reads it can't be judged.
     Broken,
+}
+
+/// A `dedup`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dedup {
+    /// `key`; never empty.
+    pub keys: Vec<Spanned<Path>>,
+    /// `within`.
+    pub within: Spanned<Duration>,
+    /// `time`.
+    pub time: Option<Spanned<Clocked>>,
+}
+
+/// An `aggregate`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregate {
+    /// The columns that are folded, in order; never empty.
+    pub measures: Vec<Measure>,
+    /// `window`, and the place of that key.
+    pub window: Option<Spanned<recipe::Window>>,
+}
+
+/// One column of an `aggregate`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measure {
+    /// Its name, unique in the aggregate.
+    pub name: Spanned<String>,
+    /// How rows are folded: `sum(payload.total)`.
+    pub aggregate: Text,
+}
+
+/// A `topN`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopN {
+    /// `orderBy`; never empty.
+    pub order: Vec<Spanned<(Path, Direction)>>,
+    /// `limit`.
+    pub limit: u64,
+    /// `rank`: the column of a row's place.
+    pub rank: Option<Spanned<String>>,
+    /// `ties`.
+    pub ties: Spanned<Ties>,
+}
+
+/// A `delay`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delay {
+    /// `by`.
+    pub by: Spanned<Duration>,
+    /// `time`.
+    pub time: Option<Spanned<Clocked>>,
+}
+
+/// A `rateLimit`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RateLimit {
+    /// `perSecond`.
+    pub per_second: f64,
+    /// `burst`; a second's worth unless given.
+    pub burst: u64,
+    /// `excess`.
+    pub excess: Option<Spanned<Excess>>,
 }
 
 /// One column of a `select`.

@@ -90,6 +90,25 @@ impl Text {
         }
     }
 
+    /// A part of it, which knows its places too.
+    #[must_use]
+    pub fn part(&self, bytes: Range<usize>) -> Self {
+        let first = self
+            .runs
+            .partition_point(|(value, _)| *value <= bytes.start)
+            .saturating_sub(1);
+        let runs = self.runs[first.min(self.runs.len())..].iter();
+        let runs = runs.map(|(value, file)| match bytes.start.checked_sub(*value) {
+            Some(inside) => (0, file + inside),
+            None => (value - bytes.start, *file),
+        });
+        Self {
+            value: self.value[bytes.clone()].to_owned(),
+            span: self.place(bytes.clone()),
+            runs: runs.collect(),
+        }
+    }
+
     /// Where these bytes of the value stand in the file.
     #[must_use]
     pub fn place(&self, bytes: Range<usize>) -> Span {

@@ -9,21 +9,32 @@ use super::span::Spanned;
 use super::{Branch, Operation, Projection, Step};
 use crate::diagnostic::{Diagnostic, codes};
 
-const SIBLINGS: &[&str] = &["name", "renamedFrom", "input", "inputs", "keyBy", "parallelism"];
+const SIBLINGS: &[&str] = &[
+    "name",
+    "renamedFrom",
+    "input",
+    "inputs",
+    "keyBy",
+    "parallelism",
+    "window",
+];
 /// The steps of this version.
-pub(crate) const STEPS: &[&str] = &["filter", "select", "drop", "unnest", "route", "union", "sample"];
-/// Steps and siblings that later versions bring.
-const PLANNED: &[&str] = &[
-    "aggregate",
+pub(crate) const STEPS: &[&str] = &[
+    "filter",
+    "select",
+    "drop",
+    "unnest",
+    "route",
+    "union",
+    "sample",
     "dedup",
-    "join",
+    "aggregate",
     "topN",
     "delay",
     "rateLimit",
-    "enrich",
-    "parse",
-    "window",
 ];
+/// Steps that later versions bring.
+const PLANNED: &[&str] = &["join", "enrich", "parse"];
 
 /// What an unknown key of an item stands beside.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,8 +62,12 @@ impl Reader<'_> {
             span: item.span,
         };
         if let Some(entry) = entry {
-            step.operation = self.operation(entry, &mut step.inputs).unwrap_or(Operation::Broken);
+            step.operation = self
+                .operation(item, entry, &mut step.inputs)
+                .unwrap_or(Operation::Broken);
         }
+        self.window_beside(item, entry);
+        self.key_beside(item, entry, &step.operation);
         step
     }
 
@@ -144,7 +159,7 @@ impl Reader<'_> {
         );
     }
 
-    fn operation(&mut self, entry: &Entry, inputs: &mut Vec<Spanned<String>>) -> Option<Operation> {
+    fn operation(&mut self, item: &Node, entry: &Entry, inputs: &mut Vec<Spanned<String>>) -> Option<Operation> {
         let node = &entry.value;
         match entry.key.value.as_str() {
             "filter" => self.expression(node).map(Operation::Filter),
@@ -156,6 +171,11 @@ impl Reader<'_> {
             "route" => self.route(node),
             "union" => self.union(entry, inputs),
             "sample" => self.sample(node),
+            "dedup" => self.dedup(node).map(Operation::Dedup),
+            "aggregate" => self.aggregate(item, node).map(Operation::Aggregate),
+            "topN" => self.top_n(node).map(Operation::TopN),
+            "delay" => self.delay(node).map(Operation::Delay),
+            "rateLimit" => self.rate_limit(node).map(Operation::RateLimit),
             _ => None,
         }
     }
@@ -199,11 +219,19 @@ impl Reader<'_> {
         (fine && !projections.is_empty()).then_some(Operation::Select(projections))
     }
 
-    fn take_column(&mut self, projection: Projection, taken: &mut Vec<Projection>) -> bool {
-        let name = &projection.name;
-        if name.value.is_empty() || name.value.starts_with('$') {
+    /// Whether a column may have this name.
+    pub(crate) fn column_name(&mut self, name: &Spanned<String>) -> bool {
+        let fits = !name.value.is_empty() && !name.value.starts_with('$');
+        if !fits {
             let message = format!("a column can't be called `{}`", name.value);
             self.error(codes::E0215, name.span, message, "names with `$` are reserved");
+        }
+        fits
+    }
+
+    fn take_column(&mut self, projection: Projection, taken: &mut Vec<Projection>) -> bool {
+        let name = &projection.name;
+        if !self.column_name(name) {
             return false;
         }
         if let Some(first) = taken.iter().find(|other| other.name.value == name.value) {

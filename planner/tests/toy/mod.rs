@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
-use dataflow::contract::sink::Wants;
+use dataflow::contract::sink::{Kinds, Wants};
 use dataflow::contract::{
     Connector, Decoder, Description, Encoder, Enumerator, EnumeratorContext, Format, Framing, Guarantee,
     InvalidOptions, Reader, ReaderContext, Shape, Sink, SinkConnector, SinkContext, SourceConnector,
@@ -36,6 +36,11 @@ pub(crate) fn registry() -> Registry {
         connector("file", Some(files()), Some(files())),
         connector("generator", Some(generator()), None),
         connector("table", Some(options(json!({}), &[])), None),
+        connector(
+            "archive",
+            Some(options(json!({"path": {"type": "string"}}), &["path"])),
+            None,
+        ),
         connector("stdout", None, Some(options(json!({}), &[]))),
         connector("blackhole", None, Some(options(json!({}), &[]))),
         connector("parquet", None, Some(parquet())),
@@ -81,6 +86,7 @@ fn files() -> Value {
         "compression": {"type": "string", "enum": ["none", "gzip", "zstd"]},
         "watch": {"type": "boolean"},
         "roll": roll,
+        "changelog": {"type": "boolean"},
     });
     options(properties, &["path"])
 }
@@ -149,10 +155,14 @@ impl SourceConnector for Side {
         refuse_missing(options)?;
         let path = options["path"].as_str().unwrap_or_default();
         Ok(match self.name {
-            "table" => Shape::Columns(table()),
+            "table" | "archive" => Shape::Columns(table()),
             _ if path.ends_with(".parquet") => Shape::Discovered,
             _ => Shape::Bytes,
         })
+    }
+
+    fn is_timed(&self) -> bool {
+        self.name == "archive"
     }
 
     fn enumerator(&self, _: &Value, _: EnumeratorContext, _: Option<Value>) -> Result<Box<dyn Enumerator>, Failure> {
@@ -172,14 +182,24 @@ impl SinkConnector for Side {
     fn plan(&self, options: &Value, input: &SchemaRef) -> Result<Wants, InvalidOptions> {
         refuse_missing(options)?;
         let encoded = !matches!(self.name, "blackhole" | "parquet");
+        let changelog = options["changelog"] == true;
+        let kinds = if changelog || self.name == "blackhole" {
+            Kinds::Changes
+        } else {
+            Kinds::Inserts
+        };
         let reserved = input.fields().iter().map(|field| field.name().clone());
-        let reserved = reserved.filter(|name| columns::is_reserved(name) && !encoded).collect();
+        let wanted = |name: &str| !encoded || (changelog && name == columns::KIND);
+        let reserved = reserved
+            .filter(|name| columns::is_reserved(name) && wanted(name))
+            .collect();
         let partitions = options["partitionBy"].as_array().cloned().unwrap_or_default();
         let partitions = partitions.iter().filter_map(|path| path.as_str()?.parse().ok());
         Ok(Wants {
             encoded,
             reserved,
             paths: partitions.map(|path| (path, DataType::Utf8View)).collect(),
+            kinds,
         })
     }
 

@@ -2,6 +2,10 @@
 //!
 //! A watermark goes the way of the rows and stays behind them: a node is told of it, gives what that makes it give, and
 //! only then do the nodes behind it hear of it. So the nodes under way are a stack, each with what it passes on at its end.
+//! A node that holds rows back says itself when time has come to where: it gives watermarks of its own, behind its rows.
+//!
+//! Rows that wait in a node are its state, and not under way. Only one that can hold no more stays on the stack, so that
+//! nothing before it is pulled, until the time it is told lets it give some.
 
 use std::sync::Arc;
 
@@ -10,7 +14,7 @@ use dataflow::recipe::Port;
 use dataflow::time::Instant;
 use dataflow::{Failure, contract::Committable};
 
-use crate::operators::{Emitted, Moment, Operator, SplitChange};
+use crate::operators::{Emitted, Moment, Operator, Room, SplitChange};
 use crate::partition::Output;
 use crate::state::Keeper;
 use crate::task::gauges::{Gauges, NodeGauges, Wait};
@@ -33,6 +37,17 @@ struct UnderWay {
     node: usize,
     /// What goes on behind its output.
     then: Option<Signal>,
+}
+
+/// What a step came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Something moved.
+    Moved,
+    /// Nothing is under way.
+    Through,
+    /// Something is, and a node can hold no more of it before it is told the time.
+    Held,
 }
 
 /// What is said about time, behind the rows it is about.
@@ -121,13 +136,14 @@ impl Chain {
         self.nodes.iter().any(|node| node.operator.is_clocked())
     }
 
-    /// Tells them; what that makes them give is under way then. Only when what came before is through.
+    /// Tells them; what that makes them give is under way then. Where a node holds up what is under way, only it is told,
+    /// and those that neither are under way themselves nor give rows to one that is.
     pub(crate) fn tick(&mut self, now: Moment) -> Result<(), Failure> {
-        debug_assert!(self.under_way.is_empty(), "time moves while rows are under way");
+        let top = self.under_way.last().map(|under_way| under_way.node);
         // The last node is pulled first, so that none is handed rows before it has given its own.
-        for (index, node) in self.nodes.iter_mut().enumerate() {
-            if node.operator.is_clocked() {
-                node.operator.tick(now)?;
+        for index in self.told_the_time() {
+            self.nodes[index].operator.tick(now)?;
+            if top != Some(index) {
                 self.under_way.push(UnderWay {
                     node: index,
                     then: None,
@@ -137,9 +153,37 @@ impl Chain {
         Ok(())
     }
 
+    fn told_the_time(&self) -> Vec<usize> {
+        let top = self.under_way.last().map(|under_way| under_way.node);
+        let told =
+            |index: &usize| self.nodes[*index].operator.is_clocked() && (top == Some(*index) || self.is_quiet(*index));
+        (0..self.nodes.len()).filter(told).collect()
+    }
+
+    /// Whether neither a node nor any behind it is under way.
+    fn is_quiet(&self, index: usize) -> bool {
+        if self.under_way.is_empty() {
+            return true;
+        }
+        let node = &self.nodes[index];
+        let mut behind = node.main.iter().chain(&node.late).chain(&node.dead);
+        let is_quiet = |next: &Next| match next {
+            Next::Node(next) => self.is_quiet(*next),
+            Next::Output(_) => true,
+        };
+        self.under_way.iter().all(|under_way| under_way.node != index) && behind.all(is_quiet)
+    }
+
     /// When the next operator wants to be told the time.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
-        self.nodes.iter().filter_map(|node| node.operator.wake_at()).min()
+        let told = self.told_the_time().into_iter();
+        told.filter_map(|index| self.nodes[index].operator.wake_at()).min()
+    }
+
+    /// The node that holds rows back and wants no more of them, if there is one: nothing is to enter meanwhile.
+    pub(crate) fn held(&self) -> Option<Wait> {
+        let held = self.nodes.iter().find(|node| node.operator.room() != Room::Open)?;
+        Some(Wait::Held(held.gauges.step.as_str().into()))
     }
 
     /// The splits of the source at node 0 have changed.
@@ -147,12 +191,13 @@ impl Chain {
         self.nodes.iter_mut().for_each(|node| node.operator.splits(change));
     }
 
-    /// Pulls once; `false` when nothing is under way.
-    pub(crate) fn step(&mut self, now: Instant) -> Result<bool, Failure> {
+    /// Pulls once.
+    pub(crate) fn step(&mut self, now: Instant) -> Result<Progress, Failure> {
         let Some(UnderWay { node: index, then }) = self.under_way.last().copied() else {
-            return Ok(false);
+            return Ok(Progress::Through);
         };
         match self.nodes[index].operator.pull()? {
+            None if self.nodes[index].operator.room() == Room::Full => return Ok(Progress::Held),
             None => {
                 self.under_way.pop();
                 if let Some(signal) = then {
@@ -163,7 +208,7 @@ impl Chain {
             Some(Emitted::Watermark(watermark)) => self.pass_on(index, Signal::Watermark(watermark), now)?,
             Some(Emitted::Idle) => self.pass_on(index, Signal::Idle, now)?,
         }
-        Ok(true)
+        Ok(Progress::Moved)
     }
 
     fn emit(&mut self, index: usize, port: Port, batch: Batch, now: Instant) -> Result<(), Failure> {
@@ -193,14 +238,15 @@ impl Chain {
 
     fn hear(&mut self, index: usize, signal: Signal) -> Result<(), Failure> {
         let node = &mut self.nodes[index];
-        if let Signal::Watermark(watermark) = signal {
-            node.gauges.watermark.set(watermark);
-            node.operator.advance(watermark)?;
+        match signal {
+            Signal::Watermark(watermark) => {
+                node.gauges.watermark.set(watermark);
+                node.operator.advance(watermark)?;
+            }
+            Signal::Idle => node.operator.idle()?,
         }
-        self.under_way.push(UnderWay {
-            node: index,
-            then: Some(signal),
-        });
+        let then = Some(signal).filter(|_| !node.operator.holds_time());
+        self.under_way.push(UnderWay { node: index, then });
         Ok(())
     }
 

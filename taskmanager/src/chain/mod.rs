@@ -9,4 +9,4 @@ pub(crate) mod columns;
 pub(crate) mod dead;
 mod driver;
 
-pub(crate) use driver::{Chain, Next, Node, Signal};
+pub(crate) use driver::{Chain, Next, Node, Progress, Signal};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dataflow::element::{Batch, Element};
+use dataflow::element::{Barrier, Batch, Element};
 use dataflow::error::Failure;
 
 use super::{ChannelId, Intake, Item};
@@ -49,6 +49,14 @@ impl Inlet {
                 }
             },
         }
+    }
+
+    /// Takes what is next if it is a barrier. After `None` the waker is called once only where nothing has come at all.
+    ///
+    /// # Errors
+    /// As [`Inlet::take`].
+    pub fn take_barrier(&mut self) -> Result<Option<Barrier>, Failure> {
+        self.intake.take_barrier()
     }
 
     /// Bytes that came and were not yet taken.

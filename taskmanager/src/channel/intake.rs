@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use dataflow::element::{Batch, Element};
+use dataflow::element::{Barrier, Batch, Element};
 use dataflow::error::Failure;
 use parking_lot::Mutex;
 
@@ -134,6 +134,24 @@ impl Intake {
         drop(state);
         announce(upstream);
         Ok(Some(item))
+    }
+
+    /// Takes what is next if it is a barrier; rows and what is behind them stay.
+    pub(super) fn take_barrier(&self) -> Result<Option<Barrier>, Failure> {
+        let mut state = self.state.lock();
+        if let Some(failure) = &state.failure {
+            return Err(failure.clone());
+        }
+        match state.queue.front() {
+            None => state.starving = true,
+            Some((Item::Element(Element::Barrier(barrier)), _)) => {
+                let barrier = *barrier;
+                state.queue.pop_front();
+                return Ok(Some(barrier));
+            }
+            Some(_) => {}
+        }
+        Ok(None)
     }
 
     pub(super) fn close(&self) {

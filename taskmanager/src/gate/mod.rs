@@ -107,6 +107,36 @@ impl Gate {
         Ok(None)
     }
 
+    /// The barrier that all channels have come to, if nothing but barriers is next on them. Rows, watermarks and ends stay
+    /// where they are: for a subtask that can take no rows, but need not hold up a checkpoint that stands in front of them.
+    ///
+    /// # Errors
+    /// As [`Gate::next`].
+    pub fn next_barrier(&mut self, now: Instant) -> Result<Option<Aligned>, Failure> {
+        if let Some(Input::Barrier(aligned)) = self.then {
+            self.then = None;
+            return Ok(Some(aligned));
+        }
+        let mut channel = 0;
+        while channel < self.inlets.len() && self.then.is_none() && !self.ended {
+            let open = !self.alignment.is_blocked(channel) && !self.alignment.has_ended(channel);
+            let barrier = if open {
+                self.inlets[channel].take_barrier()?
+            } else {
+                None
+            };
+            match barrier {
+                // A newer barrier lets those go on that waited for an older one.
+                Some(barrier) => match self.align(AlignEvent::Barrier { channel, barrier }, now) {
+                    Some(Input::Barrier(aligned)) => return Ok(Some(aligned)),
+                    Some(_) | None => channel = 0,
+                },
+                None => channel += 1,
+            }
+        }
+        Ok(None)
+    }
+
     fn on(&mut self, channel: usize, element: Element, now: Instant) -> Option<Input> {
         match element {
             Element::Batch(batch) => {

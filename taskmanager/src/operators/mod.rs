@@ -17,6 +17,10 @@ mod sample;
 mod late;
 mod dedup;
 mod aggregate;
+mod row;
+mod held;
+mod delay;
+mod rate_limit;
 mod sink;
 #[cfg(test)]
 mod tests;
@@ -32,7 +36,7 @@ use arrow::array::RecordBatch;
 use arrow_schema::SchemaRef;
 use dataflow::contract::BadRecord;
 use dataflow::element::{Batch, Watermark, columns};
-use dataflow::recipe::{Node, Phase, Port, Recipe};
+use dataflow::recipe::{Excess, Node, Phase, Port, Recipe};
 use dataflow::time::{Instant, WallTime};
 use dataflow::{Failure, Registry};
 
@@ -49,11 +53,27 @@ pub(crate) trait Operator: Send {
     /// The next part of its output, if there is one.
     fn pull(&mut self) -> Result<Option<Emitted>, Failure>;
 
-    /// Event time has come to here: what fires by it comes by `pull`. The driver sends the watermark on behind that.
-    /// Never falls; the last one, at the end of all input, is [`Watermark::MAX`].
+    /// Event time has come to here: what fires by it comes by `pull`. The driver sends the watermark on behind that, unless
+    /// it [`holds_time`](Operator::holds_time). Never falls; the last one, at the end of all input, is [`Watermark::MAX`].
     fn advance(&mut self, watermark: Watermark) -> Result<(), Failure> {
         let _ = watermark;
         Ok(())
+    }
+
+    /// Its input has nothing to say about time until its next rows or watermark. The driver sends this on, too.
+    fn idle(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Whether rows wait in it, so that it must say itself how far time has come in what it gives: it emits watermarks and
+    /// idleness, and the driver sends none on.
+    fn holds_time(&self) -> bool {
+        false
+    }
+
+    /// Whether it takes more rows, after `pull` has given all it could.
+    fn room(&self) -> Room {
+        Room::Open
     }
 
     /// Whether it wants to know the time of the clock: then `tick` is called before each batch, and when `wake_at` is due.
@@ -85,6 +105,18 @@ pub(crate) trait Operator: Send {
     }
 }
 
+/// Whether an operator takes rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// Any.
+    Open,
+    /// Rows wait in it: nothing is to enter the chain. What is in the chain may still come, and barriers may pass: what waits
+    /// is written by [`Operator::freeze`].
+    Closed,
+    /// Nothing, until it was told the time.
+    Full,
+}
+
 /// What time it is: for time-outs, and for people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Moment {
@@ -110,9 +142,9 @@ pub(crate) enum SplitChange {
 pub(crate) enum Emitted {
     /// Rows, by one of its outputs.
     Rows(Port, Batch),
-    /// Time has come to here in what it has given; only of the operator that knows the splits.
+    /// Time has come to here in what it has given; only of an operator that knows the splits, or that holds rows back.
     Watermark(Watermark),
-    /// Nobody is to wait for it until its next rows or watermark; only of the operator that knows the splits.
+    /// Nobody is to wait for it until its next rows or watermark; only of such an operator.
     Idle,
 }
 
@@ -148,7 +180,9 @@ pub(crate) fn build(node: &Node, ground: &Ground<'_>) -> Result<Box<dyn Operator
         Recipe::Sink(recipe) => Box::new(sink::Sink::build(recipe, node, ground)?),
         Recipe::Dedup(recipe) => Box::new(dedup::Dedup::build(recipe, node, ground)?),
         Recipe::Aggregate(recipe) => Box::new(aggregate::Aggregate::build(recipe, node, ground)?),
-        Recipe::TopN(_) | Recipe::Delay(_) | Recipe::RateLimit(_) => {
+        Recipe::Delay(recipe) => delay::build(recipe, node, ground)?,
+        Recipe::RateLimit(recipe) => rate_limit::build(recipe, node, ground)?,
+        Recipe::TopN(_) => {
             return Err(Failure::fail(format!("`{}` has no runtime in this build", node.name)));
         }
     })
@@ -159,9 +193,9 @@ pub(crate) fn has_state(recipe: &Recipe) -> bool {
     match recipe {
         Recipe::EventTime(_) | Recipe::Dedup(_) | Recipe::TopN(_) | Recipe::Delay(_) => true,
         Recipe::Aggregate(aggregate) => aggregate.phase != Phase::Partial,
-        // The tokens of a rate limit are not worth keeping: a restart begins with a full bucket.
-        Recipe::RateLimit(_)
-        | Recipe::Source(_)
+        // Rows that wait for their turn. Tokens are not worth keeping: a restart begins with a full bucket.
+        Recipe::RateLimit(limit) => limit.excess == Excess::Wait,
+        Recipe::Source(_)
         | Recipe::Decode(_)
         | Recipe::Filter(_)
         | Recipe::Select(_)

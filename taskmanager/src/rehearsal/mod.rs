@@ -18,7 +18,7 @@ use dataflow::{Failure, Registry};
 use serde_json::Value;
 
 use crate::chain::dead::Origin;
-use crate::chain::{Chain, Next, Node, Signal};
+use crate::chain::{Chain, Next, Node, Progress, Signal};
 use crate::operators::{self, Ground, Moment};
 use crate::state::{KeyGroups, Restored};
 use crate::task::gauges::{Gauges, NodeGauges};
@@ -174,7 +174,7 @@ impl Rehearsal {
 
     fn settle(&mut self) -> Result<(), Failure> {
         let now = self.now();
-        while self.chain.step(now)? {}
+        while self.chain.step(now)? == Progress::Moved {}
         Ok(())
     }
 }

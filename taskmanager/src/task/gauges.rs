@@ -72,6 +72,8 @@ pub(crate) enum Wait {
     Sink(Arc<str>),
     /// Room for what has changed in the state of a step, while earlier changes are written.
     State(Arc<str>),
+    /// The time at which a step gives rows that it holds back, by its name.
+    Held(Arc<str>),
     /// The sinks' repeated commits.
     Restore,
     /// The record that ends the job.
@@ -85,13 +87,19 @@ impl Wait {
             Self::Input(name) | Self::Credit(name) => name.clone(),
             Self::Sink(step) => format!("sink {step}"),
             Self::State(step) => format!("state of {step}"),
+            Self::Held(step) => format!("rows held back by {step}"),
             Self::Restore => "restored commits".to_owned(),
             Self::LastRecord => "last record".to_owned(),
         }
     }
 
-    /// Whether somebody downstream holds it up.
+    /// Whether its input is held up: that is nobody's idleness.
     pub(crate) fn is_backpressure(&self) -> bool {
+        self.is_elsewhere() || matches!(self, Self::Held(_))
+    }
+
+    /// Whether others hold it up, and not the time.
+    pub(crate) fn is_elsewhere(&self) -> bool {
         matches!(self, Self::Credit(_) | Self::Sink(_) | Self::State(_))
     }
 }

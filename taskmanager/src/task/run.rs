@@ -15,7 +15,7 @@ use super::gauges::{Gauges, Wait};
 use super::life::{Happened, Life};
 use super::mailbox::{Control, Mailbox};
 use super::report::{Identity, Report, Reports, moved};
-use crate::chain::{Chain, Signal};
+use crate::chain::{Chain, Progress, Signal};
 use crate::checkpoint::{Acknowledgements, Snapshot};
 use crate::gate::{self, Gate};
 use crate::operators::{self, Moment, Source, SplitChange};
@@ -173,7 +173,7 @@ impl Task {
         self.account(None);
         self.parts.gauges.wait(wait, self.accounted);
         // Held up, nobody is told the time: what is due would only wait for the same.
-        let wake_at = self.parts.chain.wake_at().filter(|_| !wait.is_backpressure());
+        let wake_at = self.parts.chain.wake_at().filter(|_| !wait.is_elsewhere());
         let limit = wake_at.map(|at| at.since(self.accounted).max(TICK));
         self.parts.mailbox.sleep(limit);
         self.account(Some(wait));
@@ -195,10 +195,11 @@ impl Task {
         if let Some(wait) = self.parts.chain.blocked()? {
             return Ok(Some(wait));
         }
-        if self.parts.chain.step(now)? {
+        if self.parts.chain.step(now)? == Progress::Moved {
             return Ok(None);
         }
-        if self.ending == Ending::TimeRunsOut {
+        let held = self.parts.chain.held();
+        if self.ending == Ending::TimeRunsOut && held.is_none() {
             self.ending = Ending::Sent;
             self.parts.chain.broadcast(&Element::End, now)?;
             return Ok(None);
@@ -207,12 +208,35 @@ impl Task {
         if now.since(self.ticked) >= TICK && self.parts.chain.is_clocked() {
             return self.tick(now).map(|()| None);
         }
+        if let Some(wait) = held {
+            let passed = self.pass_barrier(now)?;
+            return Ok(Some(wait).filter(|_| !passed));
+        }
         match &mut self.parts.input {
             Input::Source(_) => self.read(),
             Input::Gate(gate) => match gate.next(now)? {
                 Some(input) => self.take(input).map(|()| None),
                 None => Ok(Some(Wait::Input(gate.waits_for()))),
             },
+        }
+    }
+
+    /// Lets a barrier pass while rows wait in the chain: they are state. Not where some could not even come to wait.
+    fn pass_barrier(&mut self, now: Instant) -> Result<bool, Failure> {
+        if !self.parts.chain.is_through() {
+            return Ok(false);
+        }
+        let next = match &mut self.parts.input {
+            // No barrier comes with the input when that has ended.
+            _ if self.ending != Ending::Open => self.triggered.take().map(|barrier| (barrier, Duration::ZERO)),
+            Input::Source(_) => self.triggered.take().map(|barrier| (barrier, Duration::ZERO)),
+            Input::Gate(gate) => gate
+                .next_barrier(now)?
+                .map(|aligned| (aligned.barrier, aligned.duration)),
+        };
+        match next {
+            Some((barrier, alignment)) => self.checkpoint(barrier, alignment).map(|()| true),
+            None => Ok(false),
         }
     }
 

@@ -12,7 +12,7 @@ use dataflow::Failure;
 use dataflow::contract::format::Lines as Encoded;
 use dataflow::contract::sink::Wants;
 use dataflow::contract::{Committable, Cut, InvalidOptions, Prepared, Sink, SinkConnector, SinkContext, connector};
-use dataflow::element::{Roll as Closing, columns};
+use dataflow::element::Roll as Closing;
 use dataflow::store::Store;
 use serde_json::Value;
 
@@ -31,12 +31,9 @@ impl SinkConnector for FileSink {
     }
 
     fn plan(&self, options: &Value, input: &SchemaRef) -> Result<Wants, InvalidOptions> {
-        connector::options::<Options>(options)?.check()?;
-        Ok(Wants {
-            reserved: segments::reserved(input, &[columns::RAW]),
-            paths: Vec::new(),
-            encoded: true,
-        })
+        let options = connector::options::<Options>(options)?;
+        options.check()?;
+        Ok(segments::lines(input, options.changelog.into()))
     }
 
     fn sink(&self, options: &Value, context: SinkContext) -> Result<Box<dyn Sink>, Failure> {

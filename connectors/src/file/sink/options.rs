@@ -18,6 +18,9 @@ pub(crate) struct Options {
     /// How files are compressed.
     #[serde(default)]
     pub(crate) compression: Compression,
+    /// Whether a stream of changes is taken: each line then says what a row was and what it has become.
+    #[serde(default)]
+    pub(crate) changelog: bool,
     /// How the names of files begin.
     #[serde(default = "prefix")]
     pub(crate) prefix: String,

@@ -176,6 +176,13 @@ impl Format for Csv {
 
     fn encoder(&self, value: &Value, columns: SchemaRef) -> Result<Box<dyn Encoder>, InvalidOptions> {
         let options: CsvOptions = options(value)?;
+        if columns.column_with_name(dataflow::element::columns::KIND).is_some() {
+            return Err(InvalidOptions {
+                pointer: String::new(),
+                message: "changes of earlier rows cannot be written as CSV".to_owned(),
+                help: Some("write `format: json` at the sink".to_owned()),
+            });
+        }
         Ok(Box::new(encode::CsvEncoder::new(
             Dialect::new(&options)?,
             &options,

@@ -10,6 +10,7 @@ use dataflow::contract::InvalidOptions;
 use dataflow::contract::format::{BadRecord, Encoder, Lines};
 use dataflow::element::columns;
 
+use super::changes::ChangeEncoder;
 use super::write::{self, Member};
 use crate::format::lines;
 
@@ -35,6 +36,9 @@ struct Column {
 pub(super) fn encoder(schema: &SchemaRef) -> Result<Box<dyn Encoder>, InvalidOptions> {
     if let Some(raw) = lines::RawEncoder::new(schema) {
         return Ok(Box::new(raw));
+    }
+    if let Some(changes) = ChangeEncoder::new(schema)? {
+        return Ok(Box::new(changes));
     }
     Ok(Box::new(RowEncoder {
         written: Written::new(schema)?,

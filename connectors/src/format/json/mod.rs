@@ -12,6 +12,7 @@
 //! A record is good if it is one whole value of RFC 8259 in UTF-8, at most 127 deep, whose `\u` escapes are characters. A
 //! number that nobody reads may be of any size. Of members with one name the first counts; absent and null are NULL.
 
+mod changes;
 mod decode;
 mod encode;
 mod fault;
