@@ -195,7 +195,10 @@ fn a_node_that_is_full_stops_those_before_it_until_it_was_told_the_time() {
 #[test]
 fn a_watermark_stays_behind_the_rows_that_a_node_holds_back() {
     let log = Log::default();
-    let nodes = vec![(Box::new(Slow::default()) as Box<dyn Operator>, vec![1]), (many("last", 0, &log), vec![])];
+    let nodes = vec![
+        (Box::new(Slow::default()) as Box<dyn Operator>, vec![1]),
+        (many("last", 0, &log), vec![]),
+    ];
     let mut chain = chain(nodes);
     chain.enter(row(0)).unwrap();
     assert_eq!(settle(&mut chain), Progress::Through);

@@ -102,7 +102,11 @@ fn nothing_passes_a_barrier_until_every_channel_has_come_to_it() {
 #[test]
 fn barriers_that_stand_in_front_pass_though_rows_cannot() {
     let (mut outlets, mut gate) = gate(3);
-    let next = |gate: &mut Gate, millis| gate.next_barrier(at(millis)).unwrap().map(|aligned| aligned.barrier.id.counter);
+    let next = |gate: &mut Gate, millis| {
+        gate.next_barrier(at(millis))
+            .unwrap()
+            .map(|aligned| aligned.barrier.id.counter)
+    };
     outlets[0].send(Element::Barrier(barrier(1))).unwrap();
     outlets[0].send(row(0)).unwrap();
     outlets[1].send(row(10)).unwrap();

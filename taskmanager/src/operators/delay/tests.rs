@@ -134,7 +134,10 @@ impl Rig {
     }
 
     fn push(&mut self, rows: &[(i64, i64)]) -> Vec<String> {
-        let lines: Vec<String> = rows.iter().map(|(id, time)| format!(r#"{{"id":{id},"$time":{time}}}"#)).collect();
+        let lines: Vec<String> = rows
+            .iter()
+            .map(|(id, time)| format!(r#"{{"id":{id},"$time":{time}}}"#))
+            .collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         self.0.push(Batch::new(typed(&schema(true), &lines))).unwrap();
         self.pull()
@@ -199,7 +202,10 @@ fn by_the_clock_time_stays_behind_the_rows_it_is_about() {
     assert_eq!(rig.idle(), ["idle"]);
     assert_eq!(rig.0.wake_at(), None);
     rig.push(&[(3, 12)]);
-    assert_eq!(rig.watermark(i64::MAX), ["row 3", format!("watermark {}", i64::MAX).as_str()]);
+    assert_eq!(
+        rig.watermark(i64::MAX),
+        ["row 3", format!("watermark {}", i64::MAX).as_str()]
+    );
 }
 
 #[test]
@@ -209,7 +215,10 @@ fn by_event_time_it_is_said_to_be_as_much_lower() {
     rig.push(&[(1, 10), (2, 20)]);
     assert_eq!(rig.watermark(50), ["watermark -50"]);
     assert_eq!(rig.watermark(110), ["row 1", "watermark 10"]);
-    assert_eq!(rig.watermark(i64::MAX), ["row 2", format!("watermark {}", i64::MAX).as_str()]);
+    assert_eq!(
+        rig.watermark(i64::MAX),
+        ["row 2", format!("watermark {}", i64::MAX).as_str()]
+    );
     assert_eq!(rig.idle(), ["idle"]);
 }
 
@@ -222,7 +231,11 @@ fn a_clock_that_was_set_holds_rows_no_longer_than_they_would_have_waited() {
         rig.push(&[(1, 10)]);
         // The next process' monotonic clock begins anew.
         let mut rig = rig.restart(&node);
-        assert_eq!(rig.0.wake_at(), Some(Instant::default()), "it asks for the time at once");
+        assert_eq!(
+            rig.0.wake_at(),
+            Some(Instant::default()),
+            "it asks for the time at once"
+        );
         if due > 0 {
             assert_eq!(rig.tick(7, wall), NOTHING);
             assert_eq!(rig.tick(7 + due - 1, wall), NOTHING);

@@ -82,7 +82,13 @@ impl Changes {
         }
         let given = |list: &[Entry], kind| -> Vec<Given> {
             let ranks = lists.ranks(list).into_iter().zip(list);
-            ranks.map(|(rank, entry)| Given { entry: *entry, rank, kind }).collect()
+            ranks
+                .map(|(rank, entry)| Given {
+                    entry: *entry,
+                    rank,
+                    kind,
+                })
+                .collect()
         };
         let (old, new) = (given(before.entries(), BEFORE), given(after, INSERT));
         match self.placed {

@@ -77,7 +77,9 @@ impl List {
 
     fn truncate(&mut self, length: usize) {
         match self {
-            Self::Many(entries) if length == 1 => *self = entries.first().map_or(Self::Empty, |first| Self::One(*first)),
+            Self::Many(entries) if length == 1 => {
+                *self = entries.first().map_or(Self::Empty, |first| Self::One(*first))
+            }
             Self::Many(entries) => entries.truncate(length),
             Self::Empty | Self::One(_) => {}
         }

@@ -92,9 +92,10 @@ impl Input {
     fn contenders(&self, table: &mut Table<Lists>, rows: Vec<u32>, slots: &mut Vec<u32>) -> Result<Vec<u32>, Failure> {
         table.find_all(rows.iter().map(|row| self.keys.row(*row as usize)), slots)?;
         let lists = table.values();
-        let rows = rows.into_iter().zip(&*slots).filter(|(row, slot)| {
-            **slot == NONE || !lists.is_beaten(**slot, self.sorts.row(*row as usize))
-        });
+        let rows = rows
+            .into_iter()
+            .zip(&*slots)
+            .filter(|(row, slot)| **slot == NONE || !lists.is_beaten(**slot, self.sorts.row(*row as usize)));
         let rows: Vec<u32> = rows.map(|(row, _)| row).collect();
         table.slots(&self.keys, &rows, slots)?;
         Ok(rows)
@@ -146,8 +147,12 @@ impl Frame {
 
     /// The end of each row's window. No time is NULL.
     fn ends(&self, input: &RecordBatch) -> Result<Vec<i64>, Failure> {
-        let times = input.column(self.column()).as_primitive_opt::<TimestampMillisecondType>();
-        let times = times.ok_or_else(|| Failure::bug("a window's end, or a row's time, is no time"))?.values();
+        let times = input
+            .column(self.column())
+            .as_primitive_opt::<TimestampMillisecondType>();
+        let times = times
+            .ok_or_else(|| Failure::bug("a window's end, or a row's time, is no time"))?
+            .values();
         let Self::Grid(_, grid) = self else {
             return Ok(times.to_vec());
         };
@@ -186,7 +191,11 @@ impl TopN {
         let unreadable = |error: serde_json::Error| {
             Failure::fail(format!("the state of `{}` cannot be read", node.name)).because(&error)
         };
-        let notes = ground.restored.notes.iter().map(|note| Note::deserialize(note).map_err(unreadable));
+        let notes = ground
+            .restored
+            .notes
+            .iter()
+            .map(|note| Note::deserialize(note).map_err(unreadable));
         let notes = notes.collect::<Result<Vec<_>, Failure>>()?;
         let (layouts, reached): (Vec<_>, Vec<_>) = notes.into_iter().map(|note| (note.layouts, note.reached)).unzip();
         let output = Output::new(recipe, node, layouts)?;

@@ -57,12 +57,22 @@ fn node(recipe: recipe::TopN, input: Vec<Field>, output: Vec<Field>) -> Node {
 
 /// Rows of an aggregate: `k`, `n` and the end of their window.
 fn results() -> Vec<Field> {
-    vec![Field::new("k", DataType::Utf8View, true), number("n"), instant("window_end"), time()]
+    vec![
+        Field::new("k", DataType::Utf8View, true),
+        number("n"),
+        instant("window_end"),
+        time(),
+    ]
 }
 
 /// Rows as they come: `k`, `n`, `id`.
 fn raw() -> Vec<Field> {
-    vec![Field::new("k", DataType::Utf8View, true), number("n"), number("id"), time()]
+    vec![
+        Field::new("k", DataType::Utf8View, true),
+        number("n"),
+        number("id"),
+        time(),
+    ]
 }
 
 fn and(mut fields: Vec<Field>, more: Field) -> Vec<Field> {
@@ -124,7 +134,13 @@ fn of_equal_rows_the_first_is_kept_or_all_of_them() {
         {"k": "a", "n": 4, "id": 5, "$time": 15}
         watermark 99
     "#;
-    let output = vec![number("id"), number("rank"), instant("window_start"), instant("window_end"), time()];
+    let output = vec![
+        number("id"),
+        number("rank"),
+        instant("window_start"),
+        instant("window_end"),
+        time(),
+    ];
     let with = |ties, limit| {
         let recipe = recipe::TopN {
             rank: Some("rank".to_owned()),
@@ -271,7 +287,9 @@ fn every_row_whose_place_changed_says_so_where_places_are_told() {
 fn many_changes_come_in_batches_that_are_not_too_large() {
     let rows = (0..20_000).map(|row| Step::Row(format!(r#"{{"k":"k{row}","n":1,"id":{row}}}"#)));
     // The harness checks the size of each batch.
-    let shown = Trial::of(&changes(1, None), rows.collect()).compare(Compare::Changes).run();
+    let shown = Trial::of(&changes(1, None), rows.collect())
+        .compare(Compare::Changes)
+        .run();
     assert_eq!(shown.lines().len(), 20_000);
 }
 
@@ -279,11 +297,28 @@ fn many_changes_come_in_batches_that_are_not_too_large() {
 #[test]
 fn a_list_that_changes_for_long_keeps_the_right_rows() {
     let text = "x".repeat(2000);
-    let fields = vec![Field::new("k", DataType::Utf8View, true), number("n"), Field::new("t", DataType::Utf8View, true)];
+    let fields = vec![
+        Field::new("k", DataType::Utf8View, true),
+        number("n"),
+        Field::new("t", DataType::Utf8View, true),
+    ];
     let recipe = best(&["k"], 2, Emission::Changes);
-    let node = node(recipe, fields.clone(), and(vec![kind()], fields[1].clone()).into_iter().chain([fields[2].clone()]).collect());
+    let node = node(
+        recipe,
+        fields.clone(),
+        and(vec![kind()], fields[1].clone())
+            .into_iter()
+            .chain([fields[2].clone()])
+            .collect(),
+    );
     let row = |n: i64| Step::Row(format!(r#"{{"k":"k{}","n":{n},"t":"{n}-{text}"}}"#, n % 3));
-    let steps = (0..1500).flat_map(|n| if n % 100 == 0 { vec![row(n), Step::Barrier] } else { vec![row(n)] });
+    let steps = (0..1500).flat_map(|n| {
+        if n % 100 == 0 {
+            vec![row(n), Step::Barrier]
+        } else {
+            vec![row(n)]
+        }
+    });
     let shown = Trial::of(&node, steps.collect()).run();
     let mut rows: BTreeMap<String, i64> = BTreeMap::new();
     for line in shown.lines() {
@@ -291,9 +326,14 @@ fn a_list_that_changes_for_long_keeps_the_right_rows() {
         *rows.entry(row.to_owned()).or_default() += if kind == "before" { -1 } else { 1 };
     }
     rows.retain(|_, count| *count != 0);
-    let mut left: Vec<String> = (1494..1500).map(|n| format!(r#"{{"n":{n},"t":"{n}-{text}"}}"#)).collect();
+    let mut left: Vec<String> = (1494..1500)
+        .map(|n| format!(r#"{{"n":{n},"t":"{n}-{text}"}}"#))
+        .collect();
     left.sort();
-    assert_eq!(rows.into_iter().collect::<Vec<_>>(), left.into_iter().map(|row| (row, 1)).collect::<Vec<_>>());
+    assert_eq!(
+        rows.into_iter().collect::<Vec<_>>(),
+        left.into_iter().map(|row| (row, 1)).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -310,14 +350,22 @@ fn recipes_that_cannot_be_are_refused() {
     let changed = best(&["k"], 2, Emission::Changes);
     assert!(!build(&node(changed, and(raw(), kind()), vec![kind(), number("id")])));
     let late = recipe::TopN {
-        window: tumbling(100).map(|window| Window { allowed_lateness_ms: 5, ..window }),
+        window: tumbling(100).map(|window| Window {
+            allowed_lateness_ms: 5,
+            ..window
+        }),
         ..best(&["k"], 2, Emission::Window)
     };
     assert!(!build(&node(late, raw(), vec![number("id")])));
 }
 
 fn rows() -> impl Strategy<Value = Vec<(u8, Option<i64>, i64, bool)>> {
-    let row = (0..3_u8, prop::option::of(0..6_i64), 0..400_i64, prop::bool::weighted(0.2));
+    let row = (
+        0..3_u8,
+        prop::option::of(0..6_i64),
+        0..400_i64,
+        prop::bool::weighted(0.2),
+    );
     prop::collection::vec(row, 1..25)
 }
 

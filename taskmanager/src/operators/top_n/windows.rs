@@ -156,7 +156,9 @@ impl Windows {
     pub(super) fn freeze(&mut self, cut: &mut Cut) {
         self.cut = cut.number() + 1;
         self.dropped.drain(..).for_each(|end| cut.clear(LISTS, end));
-        self.windows.values_mut().for_each(|table| table.freeze(cut, &self.groups));
+        self.windows
+            .values_mut()
+            .for_each(|table| table.freeze(cut, &self.groups));
     }
 
     /// How far time has come.
