@@ -1,6 +1,6 @@
 //! What can be typed: verbs, files and flags.
 
-use std::net::SocketAddr;
+use std::net::{AddrParseError, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -21,6 +21,18 @@ pub(crate) struct Arguments {
     /// Log lines on standard error: error, warn, info, debug, trace, or `target=level` pairs.
     #[arg(long, global = true, env = "WEIR_LOG", default_value = "warn")]
     pub(crate) log: String,
+}
+
+/// An address of this machine's, or of the job manager's.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let numbers = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    let parsed = numbers.parse();
+    parsed.map_err(|error: AddrParseError| {
+        format!("{error}; it is written as numbers with a port, such as 127.0.0.1:7080")
+    })
 }
 
 /// How results are printed.
@@ -111,7 +123,7 @@ pub(crate) struct Run {
     pub(crate) memory: ByteCount,
 
     /// Serves metrics and the REST API there while the job runs, such as `127.0.0.1:7080`.
-    #[arg(long)]
+    #[arg(long, value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
 }
 
@@ -218,7 +230,7 @@ pub(crate) struct Submit {
     #[arg(long)]
     pub(crate) allow_dropped_state: bool,
 
-    /// Waits until the datastream has ended, and shows its progress.
+    /// Waits until the datastream has ended, and shows its progress; before that, a few seconds for the job manager.
     #[arg(long)]
     pub(crate) wait: bool,
 }
@@ -328,12 +340,17 @@ pub(crate) struct JobManager {
     pub(crate) state: String,
 
     /// Where people connect: REST and metrics. Port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:7080")]
+    #[arg(long, default_value = "127.0.0.1:7080", value_parser = address)]
     pub(crate) listen: SocketAddr,
 
     /// Where task managers connect. Port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:7081")]
+    #[arg(long, default_value = "127.0.0.1:7081", value_parser = address)]
     pub(crate) control: SocketAddr,
+
+    /// Waits where another job manager leads, and takes over when that one is gone. It listens only then, so it may be given
+    /// the same addresses; both need fixed ports.
+    #[arg(long)]
+    pub(crate) standby: bool,
 
     #[command(flatten)]
     pub(crate) paths: Paths,
@@ -346,9 +363,9 @@ pub(crate) struct JobManager {
 /// `weir taskmanager`.
 #[derive(Args, Debug)]
 pub(crate) struct TaskManager {
-    /// The job manager's control address.
-    #[arg(long, env = "WEIR_CONTROL", default_value = "127.0.0.1:7081")]
-    pub(crate) jobmanager: SocketAddr,
+    /// The job manager's control address; where there are standbys elsewhere, theirs too, separated by commas.
+    #[arg(long, env = "WEIR_CONTROL", default_value = "127.0.0.1:7081", value_delimiter = ',', value_parser = address)]
+    pub(crate) jobmanager: Vec<SocketAddr>,
 
     /// Its name, unique in the cluster; without it, one made of the host and process.
     #[arg(long)]
@@ -368,11 +385,11 @@ pub(crate) struct TaskManager {
     pub(crate) state_dir: Option<PathBuf>,
 
     /// Where other task managers connect. Port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:0")]
+    #[arg(long, default_value = "127.0.0.1:0", value_parser = address)]
     pub(crate) listen: SocketAddr,
 
     /// Where metrics are served. Port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:0")]
+    #[arg(long, default_value = "127.0.0.1:0", value_parser = address)]
     pub(crate) metrics: SocketAddr,
 
     #[command(flatten)]

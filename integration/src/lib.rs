@@ -1,4 +1,5 @@
-//! Clusters under test: real processes, real servers, and the oracles that look at them from outside.
+//! Clusters under test: real processes, real servers, the simulated cluster, and the oracles that look at them from outside.
 
 pub mod cluster;
 pub mod oracle;
+pub mod sim;

@@ -26,7 +26,7 @@ pub mod gc;
 pub mod rest;
 pub mod metrics;
 
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use jobs::{Desired, JobManager, Jobs, Options, Plan, Planned, Rejected, World};

@@ -53,7 +53,7 @@ sources:
   - name: events
     kafka: { brokers: "localhost:9092", topic: enriched, from: earliest }
     format: { json: { schema: { eventId: string, eventTime: timestamp, payload: { total: double, tags: [string], price: "decimal(10,2)" } } } }
-    eventTime: { field: eventTime, maxOutOfOrderness: 5s, idleTimeout: 30s }
+    eventTime: { field: eventTime, maxOutOfOrderness: 5s, idleTimeout: 30s, maxDrift: 1m }
     parallelism: 2
   - name: more
     file: { path: in.json, compression: gzip }
@@ -80,6 +80,24 @@ steps:
   - sample: { share: 1, by: userId, seed: 7 }
     inputs: [some, bySize.small]
     parallelism: 4
+  - dedup: { key: [eventId], within: 24h, time: processing }
+  - delay: 10m
+  - delay: { by: 1h, time: event }
+  - rateLimit: 0.5
+  - keyBy: userId
+    rateLimit: { perSecond: 1000, burst: 2000, excess: drop }
+  - name: perMinute
+    keyBy: [companyId, payload.kind]
+    window: { tumbling: 1m, allowedLateness: 30s, offset: 15s, timeZone: Europe/Berlin, time: event, emitEvery: 10s }
+    aggregate: { orders: count(*), revenue: "sum(payload.total) FILTER (WHERE payload.total > 0)" }
+  - { window: { sliding: { size: 10m, every: 1m } }, aggregate: { n: count(*) } }
+  - { window: { session: 30s }, aggregate: { n: count(*) } }
+  - { window: { session: { gap: 30s }, emitEvery: 1s }, aggregate: { n: count(*) } }
+  - { window: { cumulative: { size: 1d, step: 1h } }, aggregate: { n: count(*) } }
+  - { window: global, aggregate: { n: count(*) } }
+  - { window: { global: , emitEvery: 10s }, aggregate: { n: count(*) } }
+  - keyBy: [auction]
+    topN: { orderBy: ["price DESC", dateTime], limit: 10, rank: rank, ties: keep }
 sinks:
   - name: out
     file: { path: out, roll: { rows: 5 } }
@@ -131,7 +149,7 @@ fn every_key_of_the_language_is_read() {
     assert_eq!(spec.settings.checkpoint_interval.unwrap().value.as_secs(), 90);
     let schema = spec.sources[0].format.as_ref().unwrap().schema.as_ref().unwrap();
     assert_eq!(schema.value.fields().len(), 3);
-    assert_eq!(spec.steps.len(), 9);
+    assert_eq!(spec.steps.len(), 22);
     assert_eq!(spec.steps[0].inputs.len(), 2);
     let Operation::Select(projections) = &spec.steps[3].operation else {
         panic!("{:?}", spec.steps[3])

@@ -11,7 +11,7 @@
 
 pub(crate) mod service;
 pub(crate) mod deploy;
-pub(crate) mod task;
+pub mod task;
 pub(crate) mod chain;
 pub(crate) mod operators;
 pub mod partition;
@@ -27,5 +27,5 @@ pub mod rehearsal;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use service::{Line, Lines, Options, Surroundings, TaskManager};
+pub use service::{Fences, Line, Lines, Options, Surroundings, TaskManager};
 pub use task::FAILURE;

@@ -72,7 +72,7 @@ const OF_SUBTASKS: [OfSubtask; 9] = [
 ];
 
 /// Counters by job, vertex and step.
-const OF_NODES: [OfNode; 4] = [
+const OF_NODES: [OfNode; 5] = [
     OfNode("weir_step_records_in", "Rows that reached a step", |node| {
         node.records_in.get()
     }),
@@ -81,6 +81,9 @@ const OF_NODES: [OfNode; 4] = [
     }),
     OfNode("weir_step_dropped", "Rows that a step left out on purpose", |node| {
         node.dropped.get()
+    }),
+    OfNode("weir_late_records", "Rows that came after their time", |node| {
+        node.late.get()
     }),
     OfNode("weir_step_dead_letters", "Rows that a step could not take", |node| {
         node.dead.get()
@@ -144,6 +147,31 @@ impl Page {
     }
 }
 
+/// How far event time has come, by job, vertex and step: in the subtask here that is furthest back.
+fn watermarks(tasks: &Tasks, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let mut lowest: BTreeMap<Step, i64> = BTreeMap::new();
+    for running in tasks.running() {
+        let handle = &running.handle;
+        for node in &handle.gauges.nodes {
+            let Some(watermark) = node.watermark.get() else {
+                continue;
+            };
+            let place = (handle.identity.job.name.clone(), handle.name.clone(), node.step.clone());
+            let known = lowest.entry(place).or_insert(watermark.0);
+            *known = (*known).min(watermark.0);
+        }
+    }
+    let help = "How far event time has come, in seconds since 1970 UTC";
+    let mut metric = encoder.encode_descriptor("weir_watermark_seconds", help, None, MetricType::Gauge)?;
+    for ((job, vertex, step), watermark) in &lowest {
+        let labels: Labels<'_> = vec![("job", job), ("vertex", vertex), ("step", step)];
+        #[expect(clippy::cast_precision_loss, reason = "Prometheus' numbers are doubles")]
+        let seconds = *watermark as f64 / 1e3;
+        metric.encode_family(&labels)?.encode_gauge(&seconds)?;
+    }
+    Ok(())
+}
+
 struct Source(Arc<Mutex<Tasks>>);
 
 impl fmt::Debug for Source {
@@ -176,6 +204,7 @@ impl Collector for Source {
                     .encode_counter::<NoLabelSet, _, u64>(&sums[index], None)?;
             }
         }
+        watermarks(&tasks, &mut encoder)?;
         encoder
             .encode_descriptor(
                 "weir_control_messages_dropped",

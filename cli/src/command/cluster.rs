@@ -3,19 +3,23 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Uri;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use dataflow::Scope;
+use hyper_util::rt::TokioIo;
 use jobmanager::jobs::{self, World};
 use serde_json::json;
 use taskmanager::{Lines, Surroundings, TaskManager};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
+use tower::service_fn;
 
 use crate::args;
 use crate::exit::{Exit, Stop};
@@ -37,12 +41,6 @@ pub(crate) fn jobmanager(arguments: &args::JobManager) -> Result<Exit, Stop> {
     let runtime = wiring::io_runtime()?;
     runtime.block_on(async {
         let scope = Scope::root("jobmanager", runtime.handle().clone());
-        let (rest, rest_address) = listen("--listen", arguments.listen).await?;
-        let (control, control_address) = listen("--control", arguments.control).await?;
-        let options = jobs::Options {
-            address: rest_address.to_string(),
-            ..jobmanager_options()
-        };
         let world = World {
             registry: Arc::new(parts.catalog.registry().clone()),
             store: wiring::state_store(&arguments.state)?,
@@ -50,7 +48,18 @@ pub(crate) fn jobmanager(arguments: &args::JobManager) -> Result<Exit, Stop> {
             clock: parts.clock.clone(),
             scope: scope.clone(),
         };
-        let leader = jobs::JobManager::start(options, world).await.map_err(refused)?;
+        let (leader, [rest, control]) = match arguments.standby {
+            true => tokio::select! {
+                led = lead_after_others(arguments, world) => led?,
+                told = until_told() => {
+                    told?;
+                    scope.shut_down().await;
+                    return Ok(Exit::Success);
+                }
+            },
+            false => lead(arguments, world).await?,
+        };
+        let ((rest, rest_address), (control, control_address)) = (rest, control);
         leader.serve_control(TcpListenerStream::new(control));
         leader.serve_rest(rest, Arc::new(Planner::new(parts.catalog, parts.stores)));
         ready(arguments.ready_file.as_deref(), rest_address, control_address)?;
@@ -74,12 +83,9 @@ pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines) -> Result<
         let (exchange, data_address) = listen("--listen", arguments.listen).await?;
         let (metrics, metrics_address) = listen("--metrics", arguments.metrics).await?;
         let name = arguments.name.unwrap_or_else(|| format!("tm-{}", std::process::id()));
-        let control = Endpoint::from_shared(format!("http://{}", arguments.jobmanager))
-            .map_err(|error| Stop::new(Exit::Failed, format!("--jobmanager {}: {error}", arguments.jobmanager)))?
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-            .keep_alive_while_idle(true)
-            .connect_lazy();
+        let jobmanagers: Vec<String> = arguments.jobmanager.iter().map(ToString::to_string).collect();
+        let jobmanagers = jobmanagers.join(", ");
+        let control = control_channel(arguments.jobmanager);
         let options = taskmanager::Options {
             name: name.clone(),
             data_address: data_address.to_string(),
@@ -103,8 +109,7 @@ pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines) -> Result<
         let taskmanager = Arc::new(TaskManager::start(options, surroundings)?);
         serve_metrics(&scope, metrics, &taskmanager);
         say(&format!(
-            "task manager {name}: metrics at http://{metrics_address}/metrics, job manager at {}",
-            arguments.jobmanager
+            "task manager {name}: metrics at http://{metrics_address}/metrics, job manager at {jobmanagers}"
         ));
         until_told().await?;
         taskmanager.shut_down().await;
@@ -112,6 +117,49 @@ pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines) -> Result<
     });
     wiring::leave([control_runtime, data_runtime]);
     outcome
+}
+
+type Listening = (TcpListener, SocketAddr);
+
+/// Leads at once, or says who does.
+async fn lead(arguments: &args::JobManager, world: World) -> Result<(jobs::JobManager, [Listening; 2]), Stop> {
+    let rest = listen("--listen", arguments.listen).await?;
+    let control = listen("--control", arguments.control).await?;
+    let options = jobs::Options {
+        address: rest.1.to_string(),
+        ..jobmanager_options()
+    };
+    let leader = jobs::JobManager::start(options, world).await.map_err(refused)?;
+    Ok((leader, [rest, control]))
+}
+
+/// Leads when nobody else does. It listens only then: whoever connects to a process that listens and does not serve waits.
+async fn lead_after_others(
+    arguments: &args::JobManager,
+    world: World,
+) -> Result<(jobs::JobManager, [Listening; 2]), Stop> {
+    for (flag, address) in [("--listen", arguments.listen), ("--control", arguments.control)] {
+        if address.port() == 0 {
+            let text = format!("{flag} {address}: a standby needs a fixed port, which others know before it listens");
+            return Err(Stop::new(Exit::Refused, text).help(format!("name a port with {flag}")));
+        }
+    }
+    let options = jobs::Options {
+        address: arguments.listen.to_string(),
+        ..jobmanager_options()
+    };
+    let said = AtomicBool::new(false);
+    let waiting = |who: &str| {
+        if !said.swap(true, Ordering::Relaxed) {
+            say(&format!("standby: {who}; this one takes over when it is gone"));
+        }
+    };
+    let leader = jobs::JobManager::start_standby(options, world, waiting)
+        .await
+        .map_err(refused)?;
+    let rest = listen("--listen", arguments.listen).await?;
+    let control = listen("--control", arguments.control).await?;
+    Ok((leader, [rest, control]))
 }
 
 /// What a job manager of this process is told.
@@ -122,6 +170,31 @@ pub(crate) fn jobmanager_options() -> jobs::Options {
         process: format!("process {}", std::process::id()),
         address: String::new(),
     }
+}
+
+/// A way to whichever of these job managers listens: of a leader and its standbys only the leader does.
+fn control_channel(addresses: Vec<SocketAddr>) -> Channel {
+    let connector = service_fn(move |_: Uri| {
+        let addresses = addresses.clone();
+        async move {
+            let mut last = std::io::Error::other("no address of a job manager");
+            for address in addresses {
+                match TcpStream::connect(address).await {
+                    Ok(stream) => {
+                        stream.set_nodelay(true)?;
+                        return Ok(TokioIo::new(stream));
+                    }
+                    Err(error) => last = error,
+                }
+            }
+            Err(last)
+        }
+    });
+    Endpoint::from_static("http://jobmanager")
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .connect_with_connector_lazy(connector)
 }
 
 /// What keeps a job manager from leading is a refusal: another one leads, or the folder is not to be had.

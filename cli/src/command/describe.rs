@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 
 use dataflow::time::{Clock, SystemClock, WallTime};
-use jobmanager::rest::types::{Checkpoints, Datastream, DeadLetters, Exception, Summary, Vertex};
+use jobmanager::rest::types::{
+    Checkpoints, Datastream, DeadLetters, Exception, Holder, Operation, Outlook, Summary, Vertex,
+};
 
 use crate::args::{Named, OutputForm};
 use crate::client::Client;
 use crate::exit::Stop;
-use crate::output::{Table, age, ago, bytes, count, plain, rate, show};
+use crate::output::{Table, age, ago, bytes, count, plain, rate, show, stamp};
 
 /// How many checkpoints and failures are shown to people; JSON has all of them.
 const SHOWN: usize = 5;
@@ -27,12 +29,14 @@ pub(crate) fn text(datastream: &Datastream, now: WallTime) -> String {
         return page;
     }
     page.push_str(&progress(&datastream.summary));
+    page.push_str(&watermark(datastream.watermark.as_ref(), now));
     for vertex in &datastream.vertices {
         page.push('\n');
         page.push_str(&vertex_text(vertex));
     }
     page.push_str(&checkpoints(&datastream.checkpoints));
-    page.push_str(&exceptions(&datastream.exceptions));
+    page.push_str(&exceptions(&datastream.exceptions, now));
+    page.push_str(&operations(&datastream.operations, now));
     page.push_str(&dead_letters(&datastream.dead_letters));
     page
 }
@@ -123,14 +127,26 @@ fn vertex_text(vertex: &Vertex) -> String {
             waits,
         ]);
     }
-    let mut steps = Table::new(&["step", "#in", "#out", "#dropped", "#dead"]);
+    let mut steps = Table::new(&[
+        "step",
+        "#in",
+        "#out",
+        "#dropped",
+        "#late",
+        "#dead",
+        "watermark",
+        "held by",
+    ]);
     for step in &vertex.steps {
         steps.row(vec![
             step.name.clone(),
             count(step.records_in),
             count(step.records_out),
             count(step.dropped),
+            count(step.late),
             count(step.dead),
+            step.watermark_ms.map_or_else(|| "-".to_owned(), stamp),
+            step.held_by.clone().unwrap_or_default(),
         ]);
     }
     format!(
@@ -182,7 +198,66 @@ fn checkpoints(checkpoints: &Checkpoints) -> String {
     text + &indent(&table.to_string())
 }
 
-fn exceptions(exceptions: &[Exception]) -> String {
+/// Who holds time back.
+fn watermark(holder: Option<&Holder>, now: WallTime) -> String {
+    let Some(holder) = holder else { return String::new() };
+    let place = holder
+        .task_manager
+        .as_deref()
+        .map_or_else(String::new, |on| format!(" on {on}"));
+    let who = format!("{} of {}{place}", holder.subtask, holder.step);
+    match holder.watermark_ms {
+        None => format!("watermark: none yet; {who} has not said how far time has come\n"),
+        Some(at) => {
+            let ahead = match u64::try_from(holder.ahead_ms) {
+                Ok(ahead) if ahead > 0 => format!(", others are up to {} ahead", age(ahead)),
+                Ok(_) | Err(_) => String::new(),
+            };
+            format!(
+                "watermark: {} ({} ago), held by {who}{ahead}\n",
+                stamp(at),
+                ago(at, now)
+            )
+        }
+    }
+}
+
+/// Long work that is under way, and the last that was done.
+fn operations(operations: &[Operation], now: WallTime) -> String {
+    let mut text = String::new();
+    for operation in operations.iter().take(SHOWN) {
+        let since = ago(operation.since_ms, now);
+        let _ = match operation.state {
+            Outlook::UnderWay => writeln!(text, "\n{}: under way for {since}", operation.what),
+            Outlook::Done => {
+                let (epoch, took) = (
+                    operation.epoch.unwrap_or_default(),
+                    operation.took_ms.unwrap_or_default(),
+                );
+                let result = operation
+                    .result
+                    .as_deref()
+                    .map_or_else(String::new, |place| format!(", {place}"));
+                writeln!(
+                    text,
+                    "\n{}: done {since} ago at epoch {epoch}, took {}{result}",
+                    operation.what,
+                    age(took)
+                )
+            }
+            Outlook::Failed => {
+                let reason = operation.reason.as_deref().unwrap_or_default();
+                writeln!(text, "\n{}: failed {since} ago: {}", operation.what, plain(reason))
+            }
+        };
+        if let Some(help) = &operation.help {
+            let _ = writeln!(text, "  help: {help}");
+        }
+    }
+    text
+}
+
+fn exceptions(exceptions: &[Exception], now: WallTime) -> String {
     let mut text = String::new();
     for exception in exceptions.iter().take(SHOWN) {
         let places = [&exception.subtask, &exception.task_manager];
@@ -194,7 +269,9 @@ fn exceptions(exceptions: &[Exception]) -> String {
         };
         let _ = write!(
             text,
-            "\nfailure: {place}{}\n  answer: {}",
+            "\nfailure {} ago at epoch {}: {place}{}\n  answer: {}",
+            ago(exception.at_ms, now),
+            exception.epoch,
             plain(
                 exception
                     .message
@@ -207,6 +284,12 @@ fn exceptions(exceptions: &[Exception]) -> String {
             let _ = write!(text, ", all running again after {}", age(recovered));
         }
         text.push('\n');
+        if let Some(vertex) = &exception.vertex {
+            let _ = writeln!(text, "  steps: {vertex}");
+        }
+        if let Some(cause) = &exception.cause {
+            let _ = writeln!(text, "  root cause: {}", plain(cause));
+        }
         if let Some(help) = &exception.help {
             let _ = writeln!(text, "  help: {help}");
         }

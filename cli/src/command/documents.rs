@@ -84,6 +84,7 @@ pub(super) fn read(file: &Path) -> Result<String, Stop> {
                 error.utf8_error().valid_up_to()
             ),
         )
+        .help("a document is a text: save it as UTF-8")
     })
 }
 

@@ -14,11 +14,17 @@ use crate::output::{Progress, Reading, count, say, show};
 /// How often a waiting command asks.
 const ASK_EVERY: Duration = Duration::from_millis(250);
 
+/// A job manager that was started a moment ago is waited for so long.
+const COMING_MAX: Duration = Duration::from_secs(10);
+
 /// A job manager that is being restarted is waited for so long.
 const AWAY_MAX: Duration = Duration::from_secs(60);
 
 pub(crate) async fn submit(submit: &Submit, form: OutputForm) -> Result<Exit, Stop> {
     let client = Client::new(&submit.cluster.cluster)?;
+    if submit.wait {
+        come(&client).await?;
+    }
     let (fresh, dropping) = (submit.fresh.to_string(), submit.allow_dropped_state.to_string());
     let mut options = vec![("fresh", fresh.as_str()), ("allowDroppedState", dropping.as_str())];
     options.extend(submit.from_savepoint.as_deref().map(|place| ("fromSavepoint", place)));
@@ -47,6 +53,25 @@ pub(crate) async fn submit(submit: &Submit, form: OutputForm) -> Result<Exit, St
         all.iter().map(|summary| end(summary) + "\n").collect()
     })?;
     Ok(exit)
+}
+
+/// Waits for a job manager that is about to answer.
+async fn come(client: &Client) -> Result<(), Stop> {
+    let clock = SystemClock::start();
+    let begin = clock.now();
+    let mut told = false;
+    loop {
+        match client.list().await {
+            Err(stop) if stop.exit == Exit::Unreachable && clock.now().since(begin) < COMING_MAX => {
+                if !told {
+                    say(&format!("{}; it is waited for", stop.message));
+                    told = true;
+                }
+            }
+            answered => return answered.map(drop),
+        }
+        clock.sleep(ASK_EVERY).await;
+    }
 }
 
 /// What became of a document.

@@ -38,11 +38,11 @@ pub struct Options {
     pub throughput: Option<f64>,
     /// `shop`: share of the records, from 0 to 1, that are cut off or are no JSON.
     #[serde(default)]
-    #[schemars(range(min = 0.0, max = 1.0))]
+    #[schemars(range(min = 0, max = 1))]
     pub malformed: Option<f64>,
     /// `shop`: share of the events, from 0 to 1, that repeat an earlier one byte for byte.
     #[serde(default)]
-    #[schemars(range(min = 0.0, max = 1.0))]
+    #[schemars(range(min = 0, max = 1))]
     pub duplicates: Option<f64>,
     /// `shop`: how many events back a duplicate repeats one at most; 5000 unless given.
     #[serde(default)]
@@ -50,7 +50,7 @@ pub struct Options {
     pub duplicate_window: Option<u64>,
     /// `shop`: share of the events, from 0 to 1, whose event time is 1 to 10 minutes behind.
     #[serde(default)]
-    #[schemars(range(min = 0.0, max = 1.0))]
+    #[schemars(range(min = 0, max = 1))]
     pub late: Option<f64>,
     /// `shop`: how `eventTime` is written; `ms` unless given.
     #[serde(default)]

@@ -31,7 +31,7 @@ deadLetter: { path: ./dead }
 
 /// A line for each way to fail, with the step that it fails in, between many that are good.
 const BAD: [(&str, &str); 4] = [
-    ("orders", r#"{"id": 1000001, "by": 1, "kind": "cut of"#),
+    ("orders.decode", r#"{"id": 1000001, "by": 1, "kind": "cut of"#),
     (
         "share",
         r#"{ "by":0 , "id":1000002,"kind":"nothing \u0064ivides by zero", "more": [1.50, {"a":null}],"prices":["1"]}"#,

@@ -9,4 +9,5 @@ mod rescale;
 mod resume;
 mod savepoint;
 mod schema;
+mod standby;
 mod unread;

@@ -22,6 +22,7 @@ use dataflow::element::Roll;
 use dataflow::id::{BarrierId, Epoch, Generation, SubtaskId};
 use dataflow::time::Instant;
 
+use super::Purpose;
 use super::commit::{Commits, Heard};
 
 /// How often, and how long.
@@ -54,32 +55,6 @@ pub struct Members {
     pub all: BTreeSet<SubtaskId>,
     /// Those with a sink; each must commit.
     pub sinks: BTreeSet<SubtaskId>,
-}
-
-/// What a checkpoint is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// The next one in the series.
-    Periodic,
-    /// One that somebody asked for, to be kept by name: open files are closed, so that it is complete by itself.
-    Savepoint,
-    /// The last one of a graph that another one takes over from: nothing follows until those have gone who run now.
-    Change,
-    /// The last one before a stop: open files are closed, the job may go on from it another day.
-    Stop,
-    /// The last one at the end of all input: after it the job is never run again.
-    Final,
-}
-
-impl Purpose {
-    /// What the sinks do with open files.
-    #[must_use]
-    pub fn roll(self) -> Roll {
-        match self {
-            Self::Periodic => Roll::Keep,
-            Self::Savepoint | Self::Change | Self::Stop | Self::Final => Roll::All,
-        }
-    }
 }
 
 /// What happened.

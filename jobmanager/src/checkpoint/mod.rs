@@ -6,8 +6,10 @@
 
 mod commit;
 mod coordinator;
+mod purpose;
 #[cfg(test)]
 mod tests;
 
 pub use commit::{Commits, Heard};
-pub use coordinator::{Acknowledgement, Action, Config, Coordinator, Event, Members, Purpose, Seen, Timing};
+pub use coordinator::{Acknowledgement, Action, Config, Coordinator, Event, Members, Seen, Timing};
+pub use purpose::Purpose;

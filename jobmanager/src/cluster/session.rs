@@ -79,7 +79,7 @@ impl Session {
             return;
         };
         let (name, incarnation) = (register.name.clone(), register.incarnation.clone());
-        let evicted = match self.join(register, &outbox) {
+        let evicted = match self.cluster.join(register, &outbox) {
             Ok(evicted) => evicted,
             Err(Refusal { reason, help }) => {
                 tracing::warn!(task_manager = name, reason, "task manager refused");
@@ -110,8 +110,34 @@ impl Session {
         }
     }
 
-    fn join(&self, register: Register, outbox: &mpsc::Sender<ToTaskManager>) -> Result<CancellationToken, Refusal> {
-        let shared = &self.cluster.shared;
+    /// Hands on what it says, until it is gone; says why.
+    async fn listen(&mut self, name: &str, evicted: &CancellationToken) -> String {
+        let clock = self.cluster.shared.clock.clone();
+        loop {
+            let message = tokio::select! {
+                message = self.incoming.message() => message,
+                () = evicted.cancelled() => return "it did not read what it was sent".to_owned(),
+                () = clock.sleep(HEARTBEAT_TIMEOUT) => {
+                    return format!("it was not heard for {} s", HEARTBEAT_TIMEOUT.as_secs());
+                }
+            };
+            match message {
+                Ok(Some(message)) => self.cluster.hear(name, message).await,
+                Ok(None) => return "it closed its connection".to_owned(),
+                Err(_) => return "its connection broke".to_owned(),
+            }
+        }
+    }
+}
+
+impl Cluster {
+    /// Takes a task manager in, if it fits. Cancelled once it is not to be listened to any more.
+    pub(crate) fn join(
+        &self,
+        register: Register,
+        outbox: &mpsc::Sender<ToTaskManager>,
+    ) -> Result<CancellationToken, Refusal> {
+        let shared = &self.shared;
         let evicted = CancellationToken::new();
         let heartbeat_ms = u64::try_from(HEARTBEAT.as_millis()).unwrap_or(u64::MAX);
         let welcome = Registered {
@@ -134,52 +160,33 @@ impl Session {
             let times = (shared.clock.wall(), shared.clock.now());
             roster.add(register, outbox.clone(), evicted.clone(), times);
         }
-        self.cluster.announce();
+        self.announce();
         Ok(evicted)
     }
 
-    /// Hands on what it says, until it is gone; says why.
-    async fn listen(&mut self, name: &str, evicted: &CancellationToken) -> String {
-        let clock = self.cluster.shared.clock.clone();
-        loop {
-            let message = tokio::select! {
-                message = self.incoming.message() => message,
-                () = evicted.cancelled() => return "it did not read what it was sent".to_owned(),
-                () = clock.sleep(HEARTBEAT_TIMEOUT) => {
-                    return format!("it was not heard for {} s", HEARTBEAT_TIMEOUT.as_secs());
-                }
-            };
-            match message {
-                Ok(Some(message)) => self.hand_on(name, message).await,
-                Ok(None) => return "it closed its connection".to_owned(),
-                Err(_) => return "its connection broke".to_owned(),
-            }
-        }
-    }
-
-    async fn hand_on(&self, name: &str, message: FromTaskManager) {
-        let cluster = &self.cluster;
-        let now = cluster.shared.clock.now();
+    /// Hands on what a task manager says.
+    pub(crate) async fn hear(&self, name: &str, message: FromTaskManager) {
+        let now = self.shared.clock.now();
         let task_manager = name.to_owned();
         match route(message) {
             Routed::Report(job, reported) => {
-                cluster.shared.roster.lock().heard(name, now, None);
-                cluster.deliver(&job, Event::Reported { task_manager, reported }).await;
+                self.shared.roster.lock().heard(name, now, None);
+                self.deliver(&job, Event::Reported { task_manager, reported }).await;
             }
             Routed::Heartbeat { rss_bytes, gauges } => {
-                cluster.shared.roster.lock().heard(name, now, Some(rss_bytes));
+                self.shared.roster.lock().heard(name, now, Some(rss_bytes));
                 let mut by_job = std::collections::BTreeMap::<_, Vec<_>>::new();
                 for (job, subtask, gauges) in gauges {
                     by_job.entry(job).or_default().push((subtask, gauges));
                 }
                 by_job
                     .into_iter()
-                    .for_each(|(job, gauges)| cluster.deliver_if_room(&job, Event::Gauges(gauges)));
+                    .for_each(|(job, gauges)| self.deliver_if_room(&job, Event::Gauges(gauges)));
             }
             // A job too busy to take a line does without it; it is for people.
-            Routed::Log(job, logged) => cluster.deliver_if_room(&job, Event::Logged { task_manager, logged }),
+            Routed::Log(job, logged) => self.deliver_if_room(&job, Event::Logged { task_manager, logged }),
             // A second registration on one stream means nothing.
-            Routed::Register(_) | Routed::Malformed => cluster.count_dropped(),
+            Routed::Register(_) | Routed::Malformed => self.count_dropped(),
         }
     }
 }

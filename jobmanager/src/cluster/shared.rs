@@ -165,7 +165,7 @@ impl Cluster {
     }
 
     /// A task manager is gone: its slots with it, and every job is told.
-    pub(super) async fn bury(&self, name: &str, incarnation: &str, reason: &str) {
+    pub(crate) async fn bury(&self, name: &str, incarnation: &str, reason: &str) {
         if !self.shared.roster.lock().remove(name, incarnation) {
             return;
         }

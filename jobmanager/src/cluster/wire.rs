@@ -101,6 +101,10 @@ pub struct NodeGauges {
     pub dead: u64,
     /// The first few of them, as a person reads them.
     pub samples: Vec<String>,
+    /// Rows that came after their time.
+    pub late: u64,
+    /// How far event time has come, in milliseconds, if anything was said of it.
+    pub watermark_ms: Option<i64>,
 }
 
 /// What a task manager logged about a job.
@@ -275,6 +279,8 @@ fn gauges(gauges: v1::SubtaskGauges) -> Option<(JobId, SubtaskId, Gauges)> {
         records_out: node.records_out,
         dropped: node.dropped,
         dead: node.dead,
+        late: node.late,
+        watermark_ms: node.watermark_ms,
         samples: node
             .dead_samples
             .into_iter()

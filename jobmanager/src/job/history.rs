@@ -12,7 +12,9 @@ use crate::cluster::Logged;
 use crate::rest::types::{Checkpoint, Exception, LogLine};
 
 const CHECKPOINTS_KEPT: usize = 20;
-const EXCEPTIONS_KEPT: usize = 20;
+const EXCEPTIONS_KEPT: usize = 64;
+/// Of those so many travel in every record, so that another job manager knows them.
+const EXCEPTIONS_RECORDED: usize = 8;
 /// Of the job manager, and as many again of the task managers: a talkative one does not drive out what was decided.
 const LINES_KEPT: usize = 1_000;
 
@@ -44,7 +46,17 @@ pub(super) struct Place {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Blame {
     pub(super) subtask: Option<String>,
+    /// The steps of its vertex.
+    pub(super) vertex: Option<String>,
     pub(super) task_manager: Option<String>,
+}
+
+/// How a job was when something failed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Then {
+    pub(super) at: WallTime,
+    pub(super) epoch: Epoch,
+    pub(super) restarts: u64,
 }
 
 impl History {
@@ -87,9 +99,23 @@ impl History {
         push(&mut self.checkpoints, checkpoint, CHECKPOINTS_KEPT);
     }
 
-    pub(super) fn exception(&mut self, failure: &Failure, answer: String, blame: Blame, at: WallTime) {
+    /// What another job manager has written into the record that the job goes on from, the newest first.
+    pub(super) fn inherit(&mut self, exceptions: &[Exception]) {
+        self.exceptions = exceptions.iter().take(EXCEPTIONS_KEPT).cloned().collect();
+    }
+
+    /// What travels in a record.
+    pub(super) fn recorded(&self) -> Vec<Exception> {
+        self.exceptions.iter().take(EXCEPTIONS_RECORDED).cloned().collect()
+    }
+
+    pub(super) fn exception(&mut self, failure: &Failure, answer: String, blame: Blame, then: Then) {
         let exception = Exception {
-            at_ms: at.0,
+            at_ms: then.at.0,
+            epoch: then.epoch.0,
+            restarts: then.restarts,
+            vertex: blame.vertex,
+            cause: cause(&failure.message),
             subtask: blame.subtask,
             task_manager: blame.task_manager,
             disposition: format!("{:?}", failure.disposition).to_lowercase(),
@@ -159,6 +185,11 @@ impl History {
         lines.sort_by_key(|line| (line.at_ms, line.number));
         lines
     }
+}
+
+/// The last part of a chain of causes; none where there is no chain.
+fn cause(message: &str) -> Option<String> {
+    message.rsplit_once(": ").map(|(_, cause)| cause.to_owned())
 }
 
 fn keep(lines: &mut VecDeque<LogLine>, line: LogLine) {
@@ -237,6 +268,42 @@ mod tests {
         (0..5_000).for_each(|at| told(&mut history, at, "again"));
         let lines = history.lines_after(0);
         assert_eq!((lines.len(), lines[0].text.as_str()), (LINES_KEPT + 1, "begins"));
+    }
+
+    #[test]
+    fn failures_say_where_when_and_why_are_bounded_and_handed_on() {
+        let mut history = History::default();
+        for epoch in 0..100 {
+            let blame = Blame {
+                subtask: Some("sub-1.0".to_owned()),
+                vertex: Some("filter -> out".to_owned()),
+                task_manager: Some("tm-1".to_owned()),
+            };
+            let failure = Failure::retry("sub-1.0 on tm-1: `out` cannot write: no space left on device");
+            let then = Then {
+                at: WallTime(7),
+                epoch: Epoch(epoch),
+                restarts: epoch + 1,
+            };
+            history.exception(&failure, "restart 1 in a row".to_owned(), blame, then);
+        }
+        assert_eq!(history.exceptions.len(), EXCEPTIONS_KEPT);
+        let newest = &history.exceptions[0];
+        assert_eq!(
+            (
+                newest.epoch,
+                newest.restarts,
+                newest.vertex.as_deref(),
+                newest.cause.as_deref()
+            ),
+            (99, 100, Some("filter -> out"), Some("no space left on device"))
+        );
+        let mut next = History::begin(WallTime(9));
+        next.inherit(&history.recorded());
+        assert_eq!(
+            (next.exceptions.len(), next.exceptions[0].epoch),
+            (EXCEPTIONS_RECORDED, 99)
+        );
     }
 
     #[test]

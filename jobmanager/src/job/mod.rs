@@ -20,6 +20,7 @@ mod changing;
 mod saving;
 mod sweeping;
 mod view;
+mod times;
 #[cfg(test)]
 mod tests;
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::actor::Actor;
 use super::deployment::Deployment;
 use super::event::Event;
-use super::history::{Blame, Place};
+use super::history::{Blame, Place, Then};
 use super::life::{self, End};
 use super::sources::Sources;
 use crate::checkpoint::{self, Purpose, Timing};
@@ -229,8 +229,12 @@ impl Actor {
             _ => self.say("ERROR", text),
         }
         let blame = std::mem::take(&mut self.blame);
-        self.history
-            .exception(failure, answer, blame, self.context.clock.wall());
+        let then = Then {
+            at: self.context.clock.wall(),
+            epoch: self.coordinator.head(),
+            restarts: self.life.restarts(),
+        };
+        self.history.exception(failure, answer, blame, then);
     }
 
     fn conclude(&mut self, end: End) {
@@ -392,6 +396,7 @@ impl Actor {
             subtasks: parts.collect::<Result<_, _>>()?,
             sources: deployment.sources.snapshots(),
             reached: self.reached_at(snapshots),
+            exceptions: self.history.recorded(),
         })
     }
 

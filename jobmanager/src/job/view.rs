@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::actor::Actor;
 use super::deployment::{Deployment, Observed};
 use super::history::{History, millis};
+use super::times;
 use crate::cluster::{Gauges, NodeGauges};
 use crate::execution::partition_name;
 use crate::rest::types::{
@@ -238,6 +239,7 @@ impl Actor {
                 .collect(),
             checkpoints: self.checkpoints(),
             exceptions: self.history.exceptions.iter().cloned().collect(),
+            watermark: self.holder(),
             operations: self.operations.all(),
             dead_letters: self.dead_letters(),
         }
@@ -289,7 +291,12 @@ impl Actor {
                 step.records_out += counted.records_out;
                 step.dropped += counted.dropped;
                 step.dead += counted.dead;
+                step.late += counted.late;
             }
+        }
+        for step in &mut steps {
+            let times = self.times(vertex.id, &step.name);
+            (step.watermark_ms, step.held_by) = times::held(&times);
         }
         let subtasks = ids.map(|id| self.subtask(id)).collect();
         Vertex {

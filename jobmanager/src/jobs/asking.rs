@@ -286,6 +286,7 @@ fn from_ledger(summary: Summary) -> Datastream {
         edges: Vec::new(),
         checkpoints: crate::rest::types::Checkpoints::default(),
         exceptions: Vec::new(),
+        watermark: None,
         operations: Vec::new(),
         dead_letters: Vec::new(),
     }

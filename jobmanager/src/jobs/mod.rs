@@ -12,8 +12,6 @@ mod sweeping;
 mod start;
 mod submit;
 #[cfg(test)]
-mod change_tests;
-#[cfg(test)]
 mod tests;
 
 pub use asking::Jobs;

@@ -34,6 +34,16 @@ pub struct Options {
     pub address: String,
 }
 
+impl Options {
+    fn candidate(&self) -> Candidate {
+        Candidate {
+            incarnation: self.incarnation.clone(),
+            address: self.address.clone(),
+            process: self.process.clone(),
+        }
+    }
+}
+
 /// The world of a job manager.
 #[derive(Clone)]
 pub struct World {
@@ -75,28 +85,50 @@ impl JobManager {
     /// # Errors
     /// As for [`JobManager::start`].
     pub async fn start_idle(options: Options, world: World) -> Result<Self, Failure> {
-        let Options {
-            build,
-            incarnation,
-            process,
-            address,
-        } = options;
-        let candidate = Candidate {
-            incarnation: incarnation.clone(),
-            address,
-            process,
-        };
-        let leadership = claim(&world.store, candidate, &world.clock)
+        let leadership = claim(&world.store, options.candidate(), &world.clock)
             .await
             .map_err(not_leading)?;
+        Self::lead(leadership, options, world).await
+    }
+
+    /// Waits until nobody else leads, becomes the leader then, and takes up every datastream that is wanted.
+    ///
+    /// `waiting` hears who leads, again and again while that lasts.
+    ///
+    /// # Errors
+    /// When the state folder fails.
+    pub async fn start_standby(options: Options, world: World, waiting: impl Fn(&str)) -> Result<Self, Failure> {
+        let say = |error: &leader::Error| waiting(&error.to_string());
+        let leadership = leader::standby(&world.store, options.candidate(), &world.clock, say)
+            .await
+            .map_err(not_leading)?;
+        Self::lead(leadership, options, world).await
+    }
+
+    /// As [`JobManager::start`], with another way to ask the last leader whether it lives.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn start_asking(
+        options: Options,
+        world: World,
+        asker: &dyn leader::Asker,
+    ) -> Result<Self, Failure> {
+        let leadership = leader::claim_asking(&world.store, options.candidate(), &world.clock, asker)
+            .await
+            .map_err(not_leading)?;
+        let manager = Self::lead(leadership, options, world).await?;
+        manager.jobs.recover().await;
+        Ok(manager)
+    }
+
+    async fn lead(leadership: Leadership, options: Options, world: World) -> Result<Self, Failure> {
         let ledger = Ledger::open(world.store.clone(), leadership.term, world.clock.clone()).await;
         let ledger = Arc::new(ledger.map_err(|error| error.failure())?);
         let state = world.store.url().to_owned();
         tracing::info!(term = leadership.term, state, "leading");
         let identity = Identity {
             term: leadership.term,
-            incarnation,
-            build,
+            incarnation: options.incarnation,
+            build: options.build,
             state,
         };
         let cluster = Cluster::new(identity, world.clock.clone());

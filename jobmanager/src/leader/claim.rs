@@ -2,14 +2,18 @@
 
 use std::fs::{File, TryLockError};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use dataflow::store::{Error as StoreError, Store};
 use dataflow::time::Clock;
 
-use super::dial::dial;
+use super::dial::{Asker, Http};
 use super::term::{Action, Claim, Election, Event, Lock};
 use crate::store::{self, Created, Numbered};
+
+/// How often a standby looks whether the leader still lives: a lock or one small request.
+const STANDBY_PAUSE: Duration = Duration::from_millis(500);
 
 /// Who wants to lead.
 #[derive(Clone, Debug)]
@@ -82,6 +86,16 @@ impl Error {
 /// # Errors
 /// Where another one leads, or the store fails.
 pub async fn claim(store: &Arc<dyn Store>, candidate: Candidate, clock: &Arc<dyn Clock>) -> Result<Leadership, Error> {
+    claim_asking(store, candidate, clock, &Http { clock: clock.clone() }).await
+}
+
+/// Becomes the leader; `asker` finds out whether the last one lives.
+pub(crate) async fn claim_asking(
+    store: &Arc<dyn Store>,
+    candidate: Candidate,
+    clock: &Arc<dyn Clock>,
+    asker: &dyn Asker,
+) -> Result<Leadership, Error> {
     try_create_if_absent(store, &candidate.incarnation).await?;
     let claims = Numbered::new(store.clone(), "leader/term-", ".json", clock.clone());
     let (mut election, mut action) = Election::begin();
@@ -92,7 +106,7 @@ pub async fn claim(store: &Arc<dyn Store>, candidate: Candidate, clock: &Arc<dyn
                 last = newest(&claims).await?;
                 Event::Probed(last.clone(), take_lock(store, &mut lock)?)
             }
-            Action::Dial(claim) => Event::Dialed(dial(&claim, clock.as_ref()).await),
+            Action::Dial(claim) => Event::Dialed(asker.ask(&claim).await),
             Action::WaitUntil(until) => {
                 clock.sleep_until(until).await;
                 Event::Tick
@@ -102,6 +116,27 @@ pub async fn claim(store: &Arc<dyn Store>, candidate: Candidate, clock: &Arc<dyn
             Action::Refuse(claim) => return Err(led(store, claim.or(last))),
         };
         action = election.on(event, clock.now()).unwrap_or(Action::Probe);
+    }
+}
+
+/// Becomes the leader once nobody else is: waits for the end of the one that leads.
+///
+/// # Errors
+/// Where the store fails.
+pub async fn standby(
+    store: &Arc<dyn Store>,
+    candidate: Candidate,
+    clock: &Arc<dyn Clock>,
+    waiting: impl Fn(&Error),
+) -> Result<Leadership, Error> {
+    loop {
+        match claim(store, candidate.clone(), clock).await {
+            Err(led @ Error::Led { .. }) => {
+                waiting(&led);
+                clock.sleep(STANDBY_PAUSE).await;
+            }
+            outcome => return outcome,
+        }
     }
 }
 

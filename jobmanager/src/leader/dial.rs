@@ -1,7 +1,9 @@
 //! Asks the last leader whether it lives: one small HTTP request to its REST interface, read by hand.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use dataflow::time::Clock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -15,11 +17,25 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// More than any answer of ours.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
-/// Dials the address of `claim`. It lives only if the very process that made the claim answers.
-pub(super) async fn dial(claim: &Claim, clock: &dyn Clock) -> Answer {
-    tokio::select! {
-        answer = ask(claim) => answer,
-        () = clock.sleep(PATIENCE) => Answer::Silent,
+/// Finds out whether the last leader lives. It lives only if the very process that made the claim answers.
+#[async_trait]
+pub trait Asker: Send + Sync {
+    /// Asks whoever made `claim`.
+    async fn ask(&self, claim: &Claim) -> Answer;
+}
+
+/// Dials the address in the claim.
+pub(super) struct Http {
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Asker for Http {
+    async fn ask(&self, claim: &Claim) -> Answer {
+        tokio::select! {
+            answer = ask(claim) => answer,
+            () = self.clock.sleep(PATIENCE) => Answer::Silent,
+        }
     }
 }
 

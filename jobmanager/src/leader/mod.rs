@@ -10,5 +10,8 @@ mod term;
 #[cfg(test)]
 mod tests;
 
-pub use claim::{Candidate, Error, Leadership, claim};
+#[cfg(feature = "testing")]
+pub(crate) use claim::claim_asking;
+pub use claim::{Candidate, Error, Leadership, claim, standby};
+pub use dial::Asker;
 pub use term::{Action, Answer, Claim, Election, Event, Lock};

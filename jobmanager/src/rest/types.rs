@@ -142,6 +142,9 @@ pub struct Datastream {
     pub checkpoints: Checkpoints,
     /// What went wrong, the newest first, bounded.
     pub exceptions: Vec<Exception>,
+    /// Who holds the watermark: of all that give time, the one that is furthest back.
+    #[serde(default)]
+    pub watermark: Option<Holder>,
     /// Long work that somebody asked for, the newest first, bounded.
     #[serde(default)]
     pub operations: Vec<Operation>,
@@ -227,6 +230,15 @@ pub struct Step {
     pub dropped: u64,
     /// Rows that went to the dead letters.
     pub dead: u64,
+    /// Rows that came after their time.
+    #[serde(default)]
+    pub late: u64,
+    /// How far event time has come in all its subtasks, in milliseconds since 1970 UTC; none where one of them knows of none.
+    #[serde(default)]
+    pub watermark_ms: Option<i64>,
+    /// The subtask that is furthest back, where time has come further in others.
+    #[serde(default)]
+    pub held_by: Option<String>,
 }
 
 /// The checkpoints of a job.
@@ -287,8 +299,20 @@ pub struct Checkpoint {
 pub struct Exception {
     /// When, in milliseconds since 1970 UTC.
     pub at_ms: i64,
+    /// The newest epoch then.
+    #[serde(default)]
+    pub epoch: u64,
+    /// Restarts since the job manager took the job, this one counted in.
+    #[serde(default)]
+    pub restarts: u64,
     /// `sub-<vertex>.<index>`, where one subtask is to blame.
     pub subtask: Option<String>,
+    /// The steps of that subtask, joined by ` -> `.
+    #[serde(default)]
+    pub vertex: Option<String>,
+    /// The root cause, where the message says more than that.
+    #[serde(default)]
+    pub cause: Option<String>,
     /// The task manager, where one is to blame.
     pub task_manager: Option<String>,
     /// `retry`, `fail` or `bug`.
@@ -349,6 +373,22 @@ pub enum Outlook {
     Done,
     /// It could not be done; the datastream goes on as it was.
     Failed,
+}
+
+/// Who holds the watermark of a datastream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Holder {
+    /// The step that gives rows their time.
+    pub step: String,
+    /// Its subtask that is furthest back.
+    pub subtask: String,
+    /// Where it is.
+    pub task_manager: Option<String>,
+    /// How far it has come, in milliseconds since 1970 UTC; none where it has not said anything yet.
+    pub watermark_ms: Option<i64>,
+    /// How far the others are ahead of it, at most, in milliseconds.
+    pub ahead_ms: i64,
 }
 
 /// The dead letters of one step.

@@ -34,7 +34,7 @@ pub struct Placement {
 
 /// The cluster has not enough free slots.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("needs {needed} slots, {free} are free on {task_managers} task managers")]
+#[error("needs {needed} slot{}, {free} are free on {task_managers} task managers", if *needed == 1 { "" } else { "s" })]
 pub struct TooFewSlots {
     /// How many the job needs.
     pub needed: u32,

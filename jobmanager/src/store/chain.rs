@@ -8,6 +8,8 @@ use dataflow::store::Store;
 use dataflow::time::Clock;
 
 use super::{Amendment, Created, Document, Error, Numbered, Record, open, seal};
+#[cfg(feature = "testing")]
+use crate::testing::{Mutant, is_planted};
 
 /// A record is read back whole, so it is bounded.
 const RECORD_BYTES_MAX: usize = 64 << 20;
@@ -156,6 +158,13 @@ impl Chain {
         bytes: Bytes,
         trouble: impl Fn(&Error) + Send,
     ) -> Result<Appended, Error> {
+        #[cfg(feature = "testing")]
+        if is_planted(Mutant::UnknownIsFailure)
+            && let Err(error @ dataflow::store::Error::Unknown { .. }) =
+                self.store.create(&self.path(epoch.0), bytes.clone()).await
+        {
+            return Err(Error::Store(error));
+        }
         let created = self.records.create_until_known(epoch.0, bytes, trouble).await;
         self.judged(epoch, created)
     }
@@ -178,8 +187,16 @@ impl Chain {
         amendment: Option<Amendment>,
         clock: &dyn Clock,
     ) -> Result<Record, Error> {
+        #[cfg(feature = "testing")]
+        if is_planted(Mutant::NoFence) {
+            return Ok(head);
+        }
         let in_force = head.document_in;
         loop {
+            #[cfg(feature = "testing")]
+            if is_planted(Mutant::NoStepDown) {
+                head.generation = head.generation.min(generation);
+            }
             if head.generation > generation {
                 let (path, term) = (self.records.path(head.epoch.0), head.generation.term);
                 return Err(Error::Deposed { path, term });

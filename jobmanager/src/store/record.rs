@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::rest::types::Exception;
+
 /// An epoch: what everybody restores from. Its creation is the moment at which the checkpoint has happened.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -45,6 +47,9 @@ pub struct Record {
     pub sources: Vec<SourceSnapshot>,
     /// How far the job has come, for people.
     pub reached: Reached,
+    /// What failed lately, the newest first, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<Exception>,
 }
 
 /// Why a record was made.
@@ -138,6 +143,7 @@ impl Record {
             subtasks: Vec::new(),
             sources: Vec::new(),
             reached: Reached::default(),
+            exceptions: Vec::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use dataflow::expr::field_type_name;
 use dataflow::recipe;
 
 use super::fields::rows;
-use crate::spec::{Span, Spanned};
+use crate::spec::Spanned;
 
 /// What reaches a stage.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,8 +19,17 @@ pub(crate) struct Input {
     pub(crate) stream: Stream,
     /// Where the bytes of the record are that each row was made of.
     pub(crate) origin: Origin,
-    /// The sources and steps upstream that give rows no event time; with none of them, `$time` is one.
-    pub(crate) untimed: Vec<Spanned<String>>,
+    /// The parts upstream that give rows no event time; with none of them, `$time` is one.
+    pub(crate) untimed: Vec<Untimed>,
+}
+
+/// Why rows have no event time.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Untimed {
+    /// This source has no `eventTime`.
+    Source(Spanned<String>),
+    /// This step gives results by the clock of the machine.
+    Step(Spanned<String>),
 }
 
 /// What the rows of a stream are, besides their columns.
@@ -32,8 +41,17 @@ pub(crate) enum Stream {
     Results,
     /// Results that may come again, better ones later.
     Refined(Spanned<String>),
-    /// Changes of a table that this step keeps: rows take back and replace earlier ones, and say so in `$kind`.
-    Changes(Spanned<String>),
+    /// Changes of a table that a step keeps: rows take back and replace earlier ones, and say so in `$kind`.
+    Changes(Changing),
+}
+
+/// A step whose rows are changes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Changing {
+    /// Its name, and where that stands.
+    pub(crate) step: Spanned<String>,
+    /// How its results would come once.
+    pub(crate) instead: String,
 }
 
 /// Where the bytes are that a row came as.
@@ -106,7 +124,8 @@ impl Input {
             (Stream::Records, Some(_)) => vec![RAW, SPLIT, POSITION, TIME],
             (Stream::Records, None) => vec![SPLIT, POSITION, TIME],
             (Stream::Results | Stream::Refined(_), _) => vec![TIME],
-            (Stream::Changes(_), _) => vec![TIME, KIND],
+            // A change has no time of its own.
+            (Stream::Changes(_), _) => vec![KIND],
         };
         if self.stream == Stream::Records && self.origin == Origin::Beside {
             reserved.push(ORIGIN);
@@ -115,16 +134,11 @@ impl Input {
     }
 
     /// The step whose changes these rows are.
-    pub(crate) fn changes(&self) -> Option<&Spanned<String>> {
+    pub(crate) fn changes(&self) -> Option<&Changing> {
         match &self.stream {
-            Stream::Changes(step) => Some(step),
+            Stream::Changes(changing) => Some(changing),
             Stream::Records | Stream::Results | Stream::Refined(_) => None,
         }
-    }
-
-    /// Who gives rows no event time, and where that stands; none where all of them have one.
-    pub(crate) fn untimed(&self) -> Option<(&str, Span)> {
-        self.untimed.first().map(|one| (one.value.as_str(), one.span))
     }
 
     /// What this stream and one that does not differ from it are together.

@@ -19,7 +19,7 @@ pub use bind::bind;
 pub(crate) use bind::{Binder, Bound};
 pub(crate) use checked::{Checked, CheckedAggregate};
 pub(crate) use fields::{begins_with, holds, prune, replace, rows, user, without};
-pub(crate) use input::{Input, Origin, Stream};
+pub(crate) use input::{Changing, Input, Origin, Stream, Untimed};
 pub(crate) use outline::{Column, Kind, Measure, SinkItem, Stage};
 pub(crate) use scope::Scope;
 

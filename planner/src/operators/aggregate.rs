@@ -7,7 +7,7 @@ use dataflow::recipe::{self, Aggregate, Clocked, Function, GroupKey, Phase, Reci
 
 use super::time;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::logical::{Binder, Bound, CheckedAggregate, Input, Measure, Reads, Scope, Stage, Stream};
+use crate::logical::{Binder, Bound, Changing, CheckedAggregate, Input, Measure, Reads, Scope, Stage, Stream, Untimed};
 use crate::spec::{self, Spanned};
 
 /// Where a window begins, in its results.
@@ -113,14 +113,14 @@ pub(crate) fn bind(
 fn window(binder: &mut Binder<'_>, written: Option<&Spanned<Window>>, input: &Input) -> Option<Option<Window>> {
     let Some(window) = written else { return Some(None) };
     // All of time is one window by any clock.
-    if window.value.spans == Spans::Global && input.untimed().is_some() {
+    if window.value.spans == Spans::Global && !input.untimed.is_empty() {
         return Some(Some(Window {
             clock: Clocked::Processing,
             ..window.value.clone()
         }));
     }
     let clock = Some(Spanned::new(window.value.clock, window.span));
-    time::settled(binder, "these windows go", (clock, window.span), input)?;
+    time::settled(binder, ("these windows go", time::OR_ELSE), (clock, window.span), input)?;
     Some(Some(window.value.clone()))
 }
 
@@ -141,9 +141,12 @@ fn distinct_names(binder: &mut Binder<'_>, stage: &Stage<'_>, written: &spec::Ag
         if let Some(first) = taken.iter().find(|other| other.value == name.value) {
             let message = format!("two columns of the result are called `{}`", name.value);
             let found = Diagnostic::new(codes::E0404, name.span, message).also(first.span, "the first one");
-            binder.diagnostics.push(found.help(
-                "a key is called by the last part of its path: give it another name with a `select` before, or rename the other",
-            ));
+            let is_key = stage.key_by.iter().any(|key| key.span == name.span);
+            binder.diagnostics.push(found.help(if is_key {
+                "a key is called by the last part of its path: give it another name with a `select` before"
+            } else {
+                "give it another name; keys are called by the last parts of their paths, and windows have `window_start` and `window_end`"
+            }));
         } else {
             taken.push(name);
         }
@@ -218,10 +221,13 @@ fn gives(binder: &mut Binder<'_>, measure: &CheckedAggregate<'_>, argument: Opti
         .argument
         .as_ref()
         .map_or(measure.text.span, |argument| argument.span());
-    if let Some(field) = argument.filter(|field| keeps && columns::is_any(field)) {
+    if argument.is_some_and(|field| keeps && columns::is_any(field)) {
         let message = format!("nothing says of what type the values of `{text}` are");
         let found = Diagnostic::new(codes::E0611, span, message);
-        let name = field.name();
+        let name = measure
+            .argument
+            .as_ref()
+            .map_or("x", |argument| argument.text.value.trim());
         binder.diagnostics.push(found.help(format!(
             "say what they are, such as `CAST({name} AS DOUBLE)`, or give the source a `schema`"
         )));
@@ -236,9 +242,15 @@ fn gives(binder: &mut Binder<'_>, measure: &CheckedAggregate<'_>, argument: Opti
             "numbers"
         };
         let message = format!("`{text}` folds {takes}, and this is {found}");
-        binder.diagnostics.push(
-            Diagnostic::new(codes::E0610, span, message).help("name a field inside it, or make one of it with `CAST`"),
-        );
+        let nested = argument.is_some_and(|field| field.data_type().is_nested());
+        let help = if nested {
+            "name a field inside it; the elements of a list become rows with `unnest`"
+        } else {
+            "make a number of it: `CAST(… AS DOUBLE)`"
+        };
+        binder
+            .diagnostics
+            .push(Diagnostic::new(codes::E0610, span, message).help(help));
     }
     gives
 }
@@ -254,13 +266,16 @@ fn output(stage: &Stage<'_>, window: Option<&Window>, input: &Input, fields: Fie
     let name = || Spanned::new(stage.name.clone(), stage.span);
     let mut output = input.made(fields);
     output.stream = match window {
-        None => Stream::Changes(name()),
+        None => Stream::Changes(Changing {
+            step: name(),
+            instead: format!("give `{}` a `window`, so that each result comes once", stage.name),
+        }),
         Some(window) if window.emit_every_ms.is_some() || window.allowed_lateness_ms > 0 => Stream::Refined(name()),
         Some(_) => Stream::Results,
     };
     // Results of windows by the machine's clock have no time that a replay would give them again.
     if window.is_some_and(|window| window.clock == Clocked::Processing || window.spans == Spans::Global) {
-        output.untimed = vec![name()];
+        output.untimed = vec![Untimed::Step(name())];
     }
     output
 }

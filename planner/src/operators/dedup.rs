@@ -6,7 +6,7 @@ use dataflow::recipe::{Clocked, Dedup, Recipe};
 
 use super::time;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::logical::{Binder, Bound, Input, Reads, Scope, Stage};
+use crate::logical::{Binder, Bound, Input, Reads, Scope, Stage, Untimed};
 use crate::spec::{self, milliseconds};
 
 pub(crate) fn observe(input: &Scope) -> Scope {
@@ -30,7 +30,8 @@ pub(crate) fn bind(binder: &mut Binder<'_>, stage: &Stage<'_>, dedup: &spec::Ded
 
 /// By event time where there is one. Duplicates are found by any clock, so it is no error where there is none.
 fn clock(binder: &mut Binder<'_>, stage: &Stage<'_>, dedup: &spec::Dedup, input: &Input) -> Option<Clocked> {
-    if let (None, Some((source, _))) = (dedup.time, input.untimed()) {
+    if let (None, Some(Untimed::Source(part) | Untimed::Step(part))) = (dedup.time, input.untimed.first()) {
+        let source = &part.value;
         let message = format!("`{source}` gives no event time, so keys are remembered by processing time");
         let found = Diagnostic::new(codes::W0601, stage.span, message);
         binder.diagnostics.push(found.help(format!(
@@ -38,5 +39,6 @@ fn clock(binder: &mut Binder<'_>, stage: &Stage<'_>, dedup: &spec::Dedup, input:
         )));
         return Some(Clocked::Processing);
     }
-    time::settled(binder, "the span of a `dedup` goes", (dedup.time, stage.span), input)
+    let goes = ("the span of a `dedup` goes", time::OR_ELSE);
+    time::settled(binder, goes, (dedup.time, stage.span), input)
 }

@@ -12,7 +12,7 @@ pub(crate) fn observe(input: &Scope) -> Scope {
 }
 
 pub(crate) fn bind(binder: &mut Binder<'_>, stage: &Stage<'_>, delay: &spec::Delay, input: &Input) -> Option<Bound> {
-    let clock = time::settled(binder, "rows wait", (delay.time, stage.span), input)?;
+    let clock = time::settled(binder, ("rows wait", time::OR_ELSE), (delay.time, stage.span), input)?;
     let reads = match clock {
         Clocked::Event => Reads::default().and(&[columns::TIME]),
         Clocked::Processing => Reads::default(),

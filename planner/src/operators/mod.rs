@@ -112,14 +112,13 @@ fn unchanged(binder: &mut Binder<'_>, stage: &Stage<'_>, step: &str, input: &Inp
         return Some(());
     };
     let message = format!(
-        "a `{step}` takes new rows only, and `{}` changes rows that it gave before",
-        changed.value
+        "`{step}` takes new rows only, and `{}` changes rows that it gave before",
+        changed.step.value
     );
-    let found = Diagnostic::new(codes::E0608, stage.span, message).also(changed.span, "these rows are changes");
-    binder.diagnostics.push(found.help(format!(
-        "give `{}` a `window`, so that each result comes once, or read what is before it",
-        changed.value
-    )));
+    let found = Diagnostic::new(codes::E0608, stage.span, message).also(changed.step.span, "these rows are changes");
+    binder
+        .diagnostics
+        .push(found.help(format!("{}, or read what is before it", changed.instead)));
     None
 }
 

@@ -35,9 +35,10 @@ pub(crate) fn bind(
     if let (Some(changed), Excess::Drop) = (input.changes(), excess) {
         let message = format!(
             "a change of `{}` that is dropped leaves a wrong table behind",
-            changed.value
+            changed.step.value
         );
-        let found = Diagnostic::new(codes::E0608, stage.span, message).also(changed.span, "these rows are changes");
+        let found =
+            Diagnostic::new(codes::E0608, stage.span, message).also(changed.step.span, "these rows are changes");
         binder
             .diagnostics
             .push(found.help("write `excess: wait`, without `keyBy`"));

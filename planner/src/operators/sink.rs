@@ -91,26 +91,27 @@ fn takes(binder: &mut Binder<'_>, component: &Component, kinds: Kinds, input: &I
     let connector = &component.connector;
     let message = format!(
         "`{}` takes new rows only, and `{}` changes rows that it gave before",
-        connector.value, changed.value
+        connector.value, changed.step.value
     );
-    let found = Diagnostic::new(codes::E0608, connector.span, message).also(changed.span, "these rows are changes");
+    let found =
+        Diagnostic::new(codes::E0608, connector.span, message).also(changed.step.span, "these rows are changes");
     let writes_changes = |name: &str| {
         let sinks = binder.catalog.sinks();
         sinks
             .iter()
             .any(|sink| sink.name == name && sink.keys().any(|key| key == CHANGELOG))
     };
-    let window = format!("give `{}` a `window`, so that each result comes once", changed.value);
+    let once = &changed.instead;
     let found = if writes_changes(&connector.value) {
-        found.help(format!("{window}, or write the changes: `{CHANGELOG}: true`"))
+        found.help(format!("{once}, or write the changes: `{CHANGELOG}: true`"))
     } else {
         let others: Vec<&str> = binder.catalog.sinks().iter().map(|sink| sink.name).collect();
         let others = others.into_iter().filter(|name| writes_changes(name));
         let others: Vec<String> = others.map(|name| format!("`{name}`")).collect();
         match others.as_slice() {
-            [] => found.help(window),
+            [] => found.help(once),
             others => found.help(format!(
-                "{window}, or take a sink that writes changes: {} with `{CHANGELOG}: true`",
+                "{once}, or take a sink that writes changes: {} with `{CHANGELOG}: true`",
                 others.join(", ")
             )),
         }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{decode, event_time};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::logical::{Binder, Bound, Input, Reads, Scope, Stage, holds, user};
+use crate::logical::{Binder, Bound, Input, Reads, Scope, Stage, Untimed, holds, user};
 use crate::spec::{self, Spanned};
 
 /// The format of records where a document names none.
@@ -111,7 +111,7 @@ fn timed(
     } else if connector.is_timed() {
         operators.push(event_time::of_source(output));
     } else if let Some(last) = operators.last_mut() {
-        last.output.untimed = vec![Spanned::new(stage.name.clone(), stage.span)];
+        last.output.untimed = vec![Untimed::Source(Spanned::new(stage.name.clone(), stage.span))];
     }
     Some(operators)
 }

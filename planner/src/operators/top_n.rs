@@ -8,7 +8,7 @@ use dataflow::recipe::{Emission, Order, Recipe, Ties, TopN};
 use super::aggregate::{WINDOW_END, one_subtask};
 use super::time;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::logical::{Binder, Bound, Input, Reads, Scope, Stage, Stream};
+use crate::logical::{Binder, Bound, Changing, Input, Reads, Scope, Stage, Stream};
 use crate::spec::{self, Spanned};
 
 pub(crate) fn observe(binder: &mut Binder<'_>, top_n: &spec::TopN, input: &Scope) -> Scope {
@@ -49,12 +49,21 @@ pub(crate) fn bind(binder: &mut Binder<'_>, stage: &Stage<'_>, top_n: &spec::Top
         one_subtask(binder, stage, "topN");
     }
     let reads = Reads::of(keys.iter().cloned().chain(order.iter().map(|order| order.path.clone())));
+    // Whoever waits for watermarks reads the time, so that somebody upstream keeps it.
+    let reads = match emission {
+        Emission::Window => reads.and(&[columns::TIME]),
+        Emission::Changes => reads,
+    };
     let mut output = input.made(fields);
     output.stream = match emission {
         Emission::Window => Stream::Results,
-        Emission::Changes => Stream::Changes(Spanned::new(stage.name.clone(), stage.span)),
+        Emission::Changes => Stream::Changes(Changing {
+            step: Spanned::new(stage.name.clone(), stage.span),
+            instead: format!("order the results of windows in `{}`, which come once", stage.name),
+        }),
     };
     let recipe = Recipe::TopN(TopN {
+        window: None,
         keys: keys.clone(),
         order,
         limit: top_n.limit,
@@ -137,11 +146,10 @@ fn emission(binder: &mut Binder<'_>, stage: &Stage<'_>, top_n: &spec::TopN, inpu
         binder.diagnostics.push(found.help(help));
         return None;
     }
-    time::settled(
-        binder,
+    let goes = (
         "the best rows of each window are given",
-        (None, stage.span),
-        input,
-    )?;
+        "or call the column `window_end` something else",
+    );
+    time::settled(binder, goes, (None, stage.span), input)?;
     Some(Emission::Window)
 }

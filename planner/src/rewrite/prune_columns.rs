@@ -30,6 +30,7 @@ impl Wanted {
 }
 
 pub(super) fn apply(mut plan: LogicalPlan) -> LogicalPlan {
+    agree(&mut plan);
     let mut wanted = vec![Wanted::default(); plan.nodes.len()];
     loop {
         let before = wanted.clone();
@@ -50,6 +51,32 @@ pub(super) fn apply(mut plan: LogicalPlan) -> LogicalPlan {
         narrow(node, wanted);
     }
     plan
+}
+
+/// Rows that one node reads together have the bytes they came as beside them all, or none of them has.
+fn agree(plan: &mut LogicalPlan) {
+    loop {
+        let has = |index: &usize| holds(&plan.nodes[*index].output, columns::ORIGIN);
+        let mut without = BTreeSet::new();
+        for (index, node) in plan.nodes.iter().enumerate() {
+            let givers: Vec<usize> = node.inputs.iter().flat_map(|input| givers(plan, *input)).collect();
+            if !givers.iter().all(has) {
+                without.extend(givers.iter().copied().filter(|giver| has(giver)));
+            }
+            let from_nothing = |giver: &usize| columns::original(&plan.nodes[*giver].output).is_none();
+            if has(&index) && givers.iter().any(from_nothing) {
+                without.insert(index);
+            }
+        }
+        if without.is_empty() {
+            return;
+        }
+        for index in without {
+            let output = &mut plan.nodes[index].output;
+            let kept = output.fields().iter().filter(|field| field.name() != columns::ORIGIN);
+            *output = Arc::new(Schema::new(kept.cloned().collect::<Fields>()));
+        }
+    }
 }
 
 /// The nodes whose rows leave by an output.

@@ -5,7 +5,7 @@ use dataflow::recipe::{Direction, Excess, Ties};
 use serde_json::Value as Json;
 
 use super::node::{Entry, Node, Value};
-use super::reader::{Reader, listed};
+use super::reader::Reader;
 use super::span::Spanned;
 use super::{Aggregate, Dedup, Delay, Measure, Operation, RateLimit, TopN};
 use crate::diagnostic::{Diagnostic, codes};
@@ -207,9 +207,10 @@ impl Reader<'_> {
             "drop" => Excess::Drop,
             other => {
                 let found = Diagnostic::new(codes::E0308, written.span, "`excess` is `wait` or `drop`");
-                let known = listed(["wait", "drop"]);
                 let found = found.did_you_mean(other, ["wait", "drop"]);
-                self.report(found.help(format!("what becomes of rows above the limit: {known}")));
+                self.report(
+                    found.help("rows above the limit wait, and the stream with them, or are dropped and counted"),
+                );
                 return None;
             }
         };

@@ -71,7 +71,8 @@ impl Reader<'_> {
                 None
             }
         };
-        let form = forms.first().map_or("global", |form| form.key.value.as_str());
+        let global = if spans.is_some() { "global" } else { "" };
+        let form = forms.first().map_or(global, |form| form.key.value.as_str());
         let window = self.around(node, form, spans);
         window.map(|window| Spanned::new(window, entry.key.span))
     }
@@ -170,11 +171,10 @@ impl Reader<'_> {
         if !size_ms.is_multiple_of(step_ms) {
             let message = format!("`size` is not a whole number of times `{part}`");
             let found = Diagnostic::new(codes::E0602, step.span, message).also(size.span, "the size");
-            let near = (1..=step_ms)
-                .rev()
-                .take(PARTS_MAX)
-                .find(|part| size_ms.is_multiple_of(*part));
-            let near = near.map(|part| dataflow::quantity::Span(Duration::from_millis(part)));
+            // The next shorter length that does.
+            let most = size_ms.div_ceil(step_ms).max(1);
+            let near = (most..most + PARTS_MAX).find(|parts| size_ms.is_multiple_of(*parts));
+            let near = near.map(|parts| dataflow::quantity::Span(Duration::from_millis(size_ms / parts)));
             self.report(match near {
                 Some(near) => found.help(format!("such as `{part}: {near}`: windows share what lies between")),
                 None => found.help("windows share what lies between"),
@@ -313,4 +313,4 @@ impl Reader<'_> {
 }
 
 /// So many lengths are tried for one that fits.
-const PARTS_MAX: usize = 100_000;
+const PARTS_MAX: u64 = 1_000;

@@ -11,20 +11,20 @@ use crate::state::Kept;
 
 /// What the job manager is told when a barrier is through.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Acknowledgement {
+pub struct Acknowledgement {
     /// The barrier.
-    pub(crate) counter: u64,
+    pub counter: u64,
     /// What the subtask needs to go on from there.
-    pub(crate) snapshot: Snapshot,
+    pub snapshot: Snapshot,
     /// From the first to the last of the barriers of its inputs.
-    pub(crate) alignment: Duration,
+    pub alignment: Duration,
     /// From there until all sinks were ready.
-    pub(crate) prepare: Duration,
+    pub prepare: Duration,
 }
 
 /// The barriers that are under way in one subtask, and what its sinks have prepared.
 #[derive(Debug)]
-pub(crate) struct Acknowledgements {
+pub struct Acknowledgements {
     sinks: BTreeMap<usize, SinkNode>,
     /// Nodes with state, by step.
     stateful: BTreeMap<usize, String>,
@@ -55,10 +55,7 @@ struct Commit {
 
 impl Acknowledgements {
     /// For a chain with these sinks and these nodes with state: node and step.
-    pub(crate) fn new(
-        sinks: impl Iterator<Item = (usize, String)>,
-        stateful: impl Iterator<Item = (usize, String)>,
-    ) -> Self {
+    pub fn new(sinks: impl Iterator<Item = (usize, String)>, stateful: impl Iterator<Item = (usize, String)>) -> Self {
         let sinks = sinks
             .map(|(node, step)| {
                 (
@@ -80,12 +77,13 @@ impl Acknowledgements {
     }
 
     /// Whether this barrier, or a later one, has come before: it is not taken twice.
-    pub(crate) fn has_seen(&self, counter: u64) -> bool {
+    #[must_use]
+    pub fn has_seen(&self, counter: u64) -> bool {
         counter <= self.latest
     }
 
     /// A barrier has passed the chain; `snapshot` holds the source.
-    pub(crate) fn begin(
+    pub fn begin(
         &mut self,
         counter: u64,
         snapshot: Snapshot,
@@ -107,13 +105,7 @@ impl Acknowledgements {
     }
 
     /// A sink has prepared for a barrier.
-    pub(crate) fn prepared(
-        &mut self,
-        node: usize,
-        counter: u64,
-        prepared: Prepared,
-        now: Instant,
-    ) -> Option<Acknowledgement> {
+    pub fn prepared(&mut self, node: usize, counter: u64, prepared: Prepared, now: Instant) -> Option<Acknowledgement> {
         let sink = self.sinks.get_mut(&node)?;
         let Prepared { committables, state } = prepared;
         sink.uncommitted.prepared(counter, committables);
@@ -155,7 +147,7 @@ impl Acknowledgements {
     }
 
     /// A record of `epoch` covers the barrier `counter`: what each sink is to commit, and `true` if there is nothing to wait for.
-    pub(crate) fn commit(&mut self, epoch: u64, counter: u64) -> Vec<(usize, Vec<dataflow::contract::Committable>)> {
+    pub fn commit(&mut self, epoch: u64, counter: u64) -> Vec<(usize, Vec<dataflow::contract::Committable>)> {
         let covered = self
             .sinks
             .iter()
@@ -169,7 +161,7 @@ impl Acknowledgements {
     }
 
     /// A sink has committed its part of `epoch`; `true` when all of them have.
-    pub(crate) fn committed(&mut self, node: usize, epoch: u64) -> bool {
+    pub fn committed(&mut self, node: usize, epoch: u64) -> bool {
         let Some(commit) = self.commits.get_mut(&epoch) else {
             return false;
         };

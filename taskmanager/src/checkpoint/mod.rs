@@ -7,7 +7,7 @@
 mod acknowledge;
 mod uncommitted;
 
-pub(crate) use acknowledge::{Acknowledgement, Acknowledgements};
+pub use acknowledge::{Acknowledgement, Acknowledgements};
 pub(crate) use uncommitted::Uncommitted;
 
 use std::collections::BTreeMap;

@@ -20,6 +20,7 @@
 //! (one row that is larger than its budget may overdraw, once for each queue).
 
 use dataflow::Failure;
+use dataflow::quantity::ByteCount;
 
 use crate::channel::credit::EXCLUSIVE;
 
@@ -105,11 +106,12 @@ impl Share {
             .max(least(demand.readers, SMALLEST, parts.readers))
             .max(least(demand.tables, SMALLEST, parts.state));
         if memory < needed {
-            let text = format!(
-                "{} MiB of memory are too little for this job here",
-                memory.div_ceil(MIB)
-            );
-            return Err(Failure::fail(text).help(format!("give it `memory: {}MiB` or more", needed.div_ceil(MIB))));
+            let shown = if memory < MIB { memory } else { memory / MIB * MIB };
+            let text = format!("{} of memory is too little for this job here", ByteCount(shown));
+            return Err(Failure::fail(text).help(format!(
+                "give it `memory: {0}MiB` or more, and the process that runs it as much for each slot (`--memory {0}MiB`)",
+                needed.div_ceil(MIB)
+            )));
         }
         Ok(share)
     }

@@ -35,6 +35,9 @@ pub(super) struct EventTime {
     idle_timeout: Option<Duration>,
     output: SchemaRef,
     splits: BTreeMap<String, Split>,
+    /// How far splits had come that were restored and that nobody has given to this subtask. Behind a rescale everybody
+    /// hears of all of them; only who reads one is held up by it.
+    remembered: BTreeMap<String, Option<i64>>,
     /// Since when there is no split, by [`active`]; none before the first tick.
     without_since: Option<Duration>,
     /// The highest watermark that was sent, perhaps by the attempt before this one.
@@ -71,18 +74,16 @@ fn active(now: Moment) -> Duration {
 
 impl EventTime {
     pub(super) fn build(recipe: &recipe::EventTime, node: &Node, ground: &Ground<'_>) -> Result<Self, Failure> {
-        let mut splits = BTreeMap::new();
+        let mut remembered: BTreeMap<String, Option<i64>> = BTreeMap::new();
         let mut sent: Option<i64> = None;
         for note in &ground.restored.notes {
             let note = Note::deserialize(note).map_err(|error| {
                 Failure::fail(format!("the state of `{}` cannot be read", node.name)).because(&error)
             })?;
+            // Of a split that others have read since, the older word may still be about.
             for (id, latest) in note.splits {
-                let split = Split {
-                    latest,
-                    ..Split::default()
-                };
-                splits.insert(id, split);
+                let known = remembered.entry(id).or_default();
+                *known = (*known).max(latest);
             }
             // Behind a rescale splits of several subtasks meet: the one that is furthest back decides.
             sent = match (sent, note.sent) {
@@ -95,7 +96,8 @@ impl EventTime {
             disorder_ms: i64::try_from(recipe.max_out_of_orderness_ms).unwrap_or(i64::MAX),
             idle_timeout: recipe.idle_timeout_ms.map(Duration::from_millis),
             output: Arc::clone(&node.output),
-            splits,
+            splits: BTreeMap::new(),
+            remembered,
             without_since: None,
             sent,
             sent_at: Instant::default(),
@@ -255,7 +257,11 @@ impl Operator for EventTime {
         match change {
             SplitChange::Assigned(ids) => {
                 for id in ids {
-                    self.splits.entry(id.clone()).or_default();
+                    let latest = self.remembered.remove(id).flatten();
+                    self.splits.entry(id.clone()).or_insert_with(|| Split {
+                        latest,
+                        ..Split::default()
+                    });
                 }
             }
             SplitChange::Finished(id) => {
@@ -265,12 +271,9 @@ impl Operator for EventTime {
     }
 
     fn freeze(&mut self, cut: &mut Cut) -> Result<(), Failure> {
+        let held = self.splits.iter().map(|(id, split)| (id.clone(), split.latest));
         let note = Note {
-            splits: self
-                .splits
-                .iter()
-                .map(|(id, split)| (id.clone(), split.latest))
-                .collect(),
+            splits: self.remembered.clone().into_iter().chain(held).collect(),
             sent: self.sent,
         };
         cut.note(serde_json::to_value(note).map_err(|error| Failure::bug("times that are not JSON").because(&error))?);

@@ -227,7 +227,21 @@ impl Connection {
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn away(status: tonic::Status) -> Ended {
-    Ended::Away(status.message().to_owned())
+    let mut cause: &(dyn std::error::Error + 'static) = &status;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    let innermost = cause.downcast_ref::<tonic::Status>().is_none();
+    Ended::Away(match status.code() {
+        // The innermost cause: `Connection refused` says more than `tcp connect error`.
+        _ if innermost => cause.to_string(),
+        tonic::Code::Unavailable | tonic::Code::Cancelled => status.message().to_owned(),
+        _ => format!(
+            "what answers there is no job manager's control address, which is the one behind `task managers connect to` \
+             where `weir jobmanager` says what it listens on: {}",
+            status.message()
+        ),
+    })
 }
 
 fn send(out: &Out, message: impl Into<from_task_manager::Message>) -> Result<(), String> {

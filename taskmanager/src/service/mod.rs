@@ -10,12 +10,14 @@
 //! nobody can tell what its job manager decides meanwhile; no subtask ever waits for this. Not here: what any of it means.
 
 mod attach;
+mod fences;
 mod lines;
 mod tasks;
 mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use fences::Fences;
 pub use lines::{Line, Lines};
 pub(crate) use tasks::{Running, Tasks};
 pub(crate) use wire::resident_bytes;

@@ -12,6 +12,7 @@ use dataflow::time::Instant;
 use proto::v1::{self, ToTaskManager, from_task_manager, to_task_manager::Message};
 use tokio::sync::Notify;
 
+use super::fences::Fences;
 use super::lines::Outlet;
 use super::wire;
 use crate::deploy::{Deployment, Fence, Handle, Site, deploy, subtask_id};
@@ -34,9 +35,7 @@ pub(crate) struct Tasks {
     site: Site,
     lines: Outlet,
     running: BTreeMap<Key, Running>,
-    /// The highest generation seen of each job: what is older is a message from the past.
-    newest: BTreeMap<JobId, Generation>,
-    dropped: u64,
+    fences: Fences,
     retired: Retired,
     /// Rings whenever a subtask has left.
     departures: Arc<Notify>,
@@ -51,8 +50,7 @@ impl Tasks {
             site,
             lines,
             running: BTreeMap::new(),
-            newest: BTreeMap::new(),
-            dropped: 0,
+            fences: Fences::default(),
             retired,
             departures,
         }
@@ -70,7 +68,7 @@ impl Tasks {
 
     /// Messages whose fence matched nothing.
     pub(crate) fn dropped(&self) -> u64 {
-        self.dropped
+        self.fences.dropped()
     }
 
     /// What those who have left have counted.
@@ -94,14 +92,11 @@ impl Tasks {
             Some(Message::Recorded(_)) => Ok(true),
             Some(Message::Registered(_) | Message::Refused(_)) | None => Ok(false),
         };
-        match outcome {
-            Ok(true) => {}
-            Ok(false) => self.dropped += 1,
-            Err(failure) => {
-                self.dropped += 1;
-                tracing::error!(%failure, "a message was dropped");
-            }
-        }
+        let met = outcome.unwrap_or_else(|failure| {
+            tracing::error!(%failure, "a message was dropped");
+            false
+        });
+        self.fences.met(met);
         Vec::new()
     }
 
@@ -117,14 +112,12 @@ impl Tasks {
             }
         };
         let Fence { job, generation } = deployment.fence.clone();
-        if self.newest.get(&job).is_some_and(|newest| *newest >= generation) {
-            self.dropped += 1;
+        if !self.fences.admit(&job, generation) {
             return Vec::new();
         }
         self.lines.open(&job);
         tracing::info!(%job, %generation, subtasks = deployment.subtasks.len(), "deployed");
         self.cancel_where(now, |key| key.0 == job);
-        self.newest.insert(job.clone(), generation);
         let jobs = self.running.keys().map(|(job, ..)| job).chain([&job]);
         self.site
             .scratch
@@ -245,6 +238,6 @@ impl Tasks {
 
     /// Another job manager counts its generations anew.
     pub(super) fn forget(&mut self) {
-        self.newest.clear();
+        self.fences.forget();
     }
 }

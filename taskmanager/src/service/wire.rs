@@ -199,6 +199,8 @@ fn node_gauges(node: &NodeGauges) -> v1::NodeGauges {
         dropped: node.dropped.get(),
         dead: node.dead.get(),
         dead_samples: node.samples(),
+        watermark_ms: node.watermark.get().map(|watermark| watermark.0),
+        late: node.late.get(),
     }
 }
 

@@ -67,6 +67,7 @@ impl Source {
 impl Source {
     /// Of the same entries, only those of these key groups count.
     pub(crate) fn limited(self, groups: Range<u32>) -> Self {
+        let groups = self.groups.start.max(groups.start)..self.groups.end.min(groups.end);
         Self { groups, ..self }
     }
 }

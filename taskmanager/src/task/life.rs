@@ -11,7 +11,7 @@ use dataflow::Failure;
 
 /// Where a subtask is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Life {
+pub enum Life {
     /// The sinks commit again what the restored epoch holds; no row has entered.
     Restoring,
     /// At work.
@@ -24,7 +24,7 @@ pub(crate) enum Life {
 
 /// What can happen to a subtask.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Happened {
+pub enum Happened {
     /// Every sink has committed again.
     Restored,
     /// The end of the input has left the chain.
@@ -39,7 +39,7 @@ pub(crate) enum Happened {
 
 /// What the job manager is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
+pub enum Status {
     /// Restored and at work.
     Running,
     /// The end has left it.
@@ -52,7 +52,7 @@ pub(crate) enum Status {
 
 impl Life {
     /// Moves on; what is returned is reported.
-    pub(crate) fn on(&mut self, happened: Happened) -> Option<Status> {
+    pub fn on(&mut self, happened: Happened) -> Option<Status> {
         let (next, status) = match (*self, happened) {
             (Self::Restoring, Happened::Restored) => (Self::Running, Some(Status::Running)),
             (Self::Running, Happened::InputEnded) => (Self::Ended, Some(Status::Ended)),
@@ -78,7 +78,8 @@ impl Life {
     }
 
     /// Whether the thread may leave.
-    pub(crate) fn is_over(self) -> bool {
+    #[must_use]
+    pub fn is_over(self) -> bool {
         self == Self::Over
     }
 }

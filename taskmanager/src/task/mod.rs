@@ -13,7 +13,7 @@
 //! neighbour or the job manager but in its one sleep. Not here: how a life moves on (life), what a barrier needs (checkpoint).
 
 pub(crate) mod gauges;
-pub(crate) mod life;
+pub mod life;
 pub(crate) mod mailbox;
 pub(crate) mod report;
 mod run;

@@ -37,7 +37,8 @@ pub(crate) struct Outcome {
 /// Typed rows.
 pub(crate) fn typed(schema: &SchemaRef, lines: &[&str]) -> RecordBatch {
     let text = lines.join("\n");
-    let mut reader = ReaderBuilder::new(Arc::clone(schema)).build(text.as_bytes()).unwrap();
+    let reader = ReaderBuilder::new(Arc::clone(schema)).with_batch_size(lines.len().max(1));
+    let mut reader = reader.build(text.as_bytes()).unwrap();
     reader.next().unwrap().unwrap()
 }
 

@@ -139,6 +139,15 @@ impl OpenStores {
         if name.is_empty() || name.contains(['@', '?', '#', ':']) {
             return Err(refused(url, "it is written `s3://bucket/prefix`"));
         }
+        let halves = (self.s3.access_key.is_some(), self.s3.secret_key.is_some());
+        let lacking = match halves {
+            (true, false) => Some(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
+            (false, true) => Some(("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")),
+            (true, true) | (false, false) => None,
+        };
+        if let Some((set, lacking)) = lacking {
+            return Err(refused(url, &format!("`{set}` is set, and `{lacking}` is not")));
+        }
         let mut buckets = self.buckets.lock();
         if let Some(client) = buckets.get(name) {
             return Ok(Arc::clone(client));

@@ -93,6 +93,34 @@ fn without_allowed_folders_only_buckets_are_opened() {
 }
 
 #[test]
+fn half_a_key_is_refused_by_the_name_of_the_other_half() {
+    let half = S3 {
+        access_key: Some("AKIA".to_owned()),
+        ..S3::default()
+    };
+    let stores = OpenStores::new(AllowPaths::All, half);
+    assert!(reason(&stores, "s3://lake/x").contains("`AWS_SECRET_ACCESS_KEY` is not"));
+}
+
+#[tokio::test]
+async fn keys_that_nobody_gives_are_no_mistake_of_the_document_and_the_help_says_what_to_set() {
+    // A port that was free a moment ago: no machine answers there.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let s3 = S3 {
+        metadata: Some(format!("http://{nobody}/")),
+        ..S3::default()
+    };
+    let store = OpenStores::new(AllowPaths::All, s3).open("s3://lake/x").unwrap();
+    let failure = crate::Failure::from(store.list("").await.unwrap_err());
+    assert_eq!(failure.disposition, crate::Disposition::Retry);
+    assert!(failure.message.contains("no keys for S3 are set"), "{failure}");
+    assert!(failure.help.unwrap().contains("AWS_SECRET_ACCESS_KEY"));
+}
+
+#[test]
 fn secrets_are_not_printed() {
     let s3 = S3 {
         secret_key: Some("hunter2".to_owned()),

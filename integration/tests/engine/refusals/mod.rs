@@ -70,6 +70,12 @@ fn wrong_flags_and_names_are_refused() -> Result<()> {
         &["http://127.0.0.1:7080"],
     )?;
     refused(
+        &["jobmanager", "--state", "s", "--listen", "nowhere"],
+        place.path(),
+        2,
+        &["127.0.0.1:7080"],
+    )?;
+    refused(
         &["jobmanager", "--state", "s", "--listen", "0.0.0.0:0"],
         place.path(),
         1,

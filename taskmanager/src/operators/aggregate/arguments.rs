@@ -186,7 +186,10 @@ impl Reading {
         let wrong = |error: arrow::error::ArrowError| Failure::bug("values that are not as planned").because(&error);
         let passes = match self.filter.map(|place| values[place].as_boolean_opt()) {
             None => None,
-            Some(Some(mask)) => Some(NullBuffer::new(prep_null_mask_filter(mask).values().clone())),
+            Some(Some(mask)) if mask.null_count() > 0 => {
+                Some(NullBuffer::new(prep_null_mask_filter(mask).values().clone()))
+            }
+            Some(Some(mask)) => Some(NullBuffer::new(mask.values().clone())),
             Some(None) => {
                 return Err(Failure::bug(format!(
                     "the filter of `{}` is no boolean",

@@ -182,8 +182,8 @@ impl Values for Members {
     }
 
     fn encode(&self, slot: u32, out: &mut Vec<u8>) {
-        let ids = || std::iter::successors(Some(self.first(slot)), |id| Some(self.session(*id).next));
-        let ids = || ids().take_while(|id| *id != NOTHING);
+        let there = |id: u32| Some(id).filter(|id| *id != NOTHING);
+        let ids = || std::iter::successors(there(self.first(slot)), |id| there(self.session(*id).next));
         put_count(ids().count() as u64, out);
         let mut folded = Vec::new();
         for id in ids() {

@@ -17,12 +17,13 @@ pub(super) enum Which {
 
 /// The accumulator over values of a type.
 pub(super) fn of(which: Which, argument: &DataType) -> Option<Box<dyn Accumulator>> {
-    Some(match canonical(argument) {
-        DataType::Int64 => Box::new(AtTime::<Whole>::new(which)),
-        DataType::UInt64 => Box::new(AtTime::<Unsigned>::new(which)),
-        DataType::Float64 => Box::new(AtTime::<Float>::new(which)),
-        DataType::Decimal128(_, _) => Box::new(AtTime::<Decimal>::new(which)),
-        DataType::BinaryView => Box::new(AtTime::<Bytes>::new(which)),
+    let result = canonical(argument);
+    Some(match &result {
+        DataType::Int64 => Box::new(AtTime::<Whole>::new(which, &result)),
+        DataType::UInt64 => Box::new(AtTime::<Unsigned>::new(which, &result)),
+        DataType::Float64 => Box::new(AtTime::<Float>::new(which, &result)),
+        DataType::Decimal128(_, _) => Box::new(AtTime::<Decimal>::new(which, &result)),
+        DataType::BinaryView => Box::new(AtTime::<Bytes>::new(which, &result)),
         _ => return None,
     })
 }
@@ -32,14 +33,16 @@ struct AtTime<K: Kind> {
     kept: Vec<Option<(i64, K::Own)>>,
     which: Which,
     heap: usize,
+    result: DataType,
 }
 
 impl<K: Kind> AtTime<K> {
-    fn new(which: Which) -> Self {
+    fn new(which: Which, result: &DataType) -> Self {
         Self {
             kept: Vec::new(),
             which,
             heap: 0,
+            result: result.clone(),
         }
     }
 
@@ -118,7 +121,8 @@ impl<K: Kind> Accumulator for AtTime<K> {
 
     fn finish(&self, slots: &[u32]) -> Result<ArrayRef, Failure> {
         let kept = slots.iter().map(|slot| self.kept[*slot as usize].as_ref());
-        Ok(K::array(kept.map(|kept| kept.map(|(_, value)| K::look(value)))))
+        let values = kept.map(|kept| kept.map(|(_, value)| K::look(value)));
+        Ok(K::array(values, &self.result))
     }
 
     fn bytes(&self) -> usize {

@@ -19,12 +19,13 @@ pub(super) enum End {
 
 /// The accumulator over values of a type.
 pub(super) fn of(end: End, argument: &DataType) -> Option<Box<dyn Accumulator>> {
-    Some(match canonical(argument) {
-        DataType::Int64 => Box::new(Extreme::<Whole>::new(end)),
-        DataType::UInt64 => Box::new(Extreme::<Unsigned>::new(end)),
-        DataType::Float64 => Box::new(Extreme::<Float>::new(end)),
-        DataType::Decimal128(_, _) => Box::new(Extreme::<Decimal>::new(end)),
-        DataType::BinaryView => Box::new(Extreme::<Bytes>::new(end)),
+    let result = canonical(argument);
+    Some(match &result {
+        DataType::Int64 => Box::new(Extreme::<Whole>::new(end, &result)),
+        DataType::UInt64 => Box::new(Extreme::<Unsigned>::new(end, &result)),
+        DataType::Float64 => Box::new(Extreme::<Float>::new(end, &result)),
+        DataType::Decimal128(_, _) => Box::new(Extreme::<Decimal>::new(end, &result)),
+        DataType::BinaryView => Box::new(Extreme::<Bytes>::new(end, &result)),
         _ => return None,
     })
 }
@@ -34,10 +35,11 @@ struct Extreme<K: Kind> {
     best: Vec<Option<K::Own>>,
     better: Ordering,
     heap: usize,
+    result: DataType,
 }
 
 impl<K: Kind> Extreme<K> {
-    fn new(end: End) -> Self {
+    fn new(end: End, result: &DataType) -> Self {
         let better = match end {
             End::Least => Ordering::Less,
             End::Greatest => Ordering::Greater,
@@ -46,6 +48,7 @@ impl<K: Kind> Extreme<K> {
             best: Vec::new(),
             better,
             heap: 0,
+            result: result.clone(),
         }
     }
 
@@ -116,7 +119,7 @@ impl<K: Kind> Accumulator for Extreme<K> {
 
     fn finish(&self, slots: &[u32]) -> Result<ArrayRef, Failure> {
         let best = slots.iter().map(|slot| self.best[*slot as usize].as_ref().map(K::look));
-        Ok(K::array(best))
+        Ok(K::array(best, &self.result))
     }
 
     fn bytes(&self) -> usize {

@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BinaryViewArray, Decimal128Array, Float64Array, Int64Array, UInt64Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryViewArray, Decimal128Array, Float64Array, Int64Array, UInt64Array, make_array,
+};
 use arrow::datatypes::{Decimal128Type, Float64Type, Int64Type, UInt64Type};
 use arrow_schema::{DataType, TimeUnit};
 
@@ -64,8 +66,8 @@ pub(in super::super) trait Kind: Send + 'static {
     fn put(value: Self::Ref<'_>, out: &mut Vec<u8>);
     /// Takes a value.
     fn take(bytes: &mut &[u8]) -> Option<Self::Own>;
-    /// Values as an array.
-    fn array<'a, I: Iterator<Item = Option<Self::Ref<'a>>>>(values: I) -> ArrayRef;
+    /// Values as an array of this canonical type.
+    fn array<'a, I: Iterator<Item = Option<Self::Ref<'a>>>>(values: I, data_type: &DataType) -> ArrayRef;
     /// Memory beside the value itself.
     fn heap(own: &Self::Own) -> usize;
 }
@@ -117,8 +119,15 @@ macro_rules! number {
                 $take(bytes)?.try_into().ok()
             }
 
-            fn array<'a, I: Iterator<Item = Option<Self::Ref<'a>>>>(values: I) -> ArrayRef {
-                Arc::new(<$array>::from_iter(values))
+            fn array<'a, I: Iterator<Item = Option<Self::Ref<'a>>>>(values: I, data_type: &DataType) -> ArrayRef {
+                let values = <$array>::from_iter(values).into_data().into_builder();
+                // Of one layout: only a decimal's scale is another than arrow's own.
+                make_array(
+                    values
+                        .data_type(data_type.clone())
+                        .build()
+                        .expect("a canonical type is of its kind's layout"),
+                )
             }
 
             fn heap(_: &$native) -> usize {
@@ -213,7 +222,7 @@ impl Kind for Bytes {
         take_bytes(bytes).map(<[u8]>::to_vec)
     }
 
-    fn array<'a, I: Iterator<Item = Option<&'a [u8]>>>(values: I) -> ArrayRef {
+    fn array<'a, I: Iterator<Item = Option<&'a [u8]>>>(values: I, _: &DataType) -> ArrayRef {
         Arc::new(BinaryViewArray::from_iter(values))
     }
 

@@ -3,12 +3,16 @@
 //! These types are never made: the parser reads the tree itself, because no deserialiser keeps places and goes on
 //! after a mistake. Their doc comments are what an editor shows; a test holds their keys and the parser's together.
 
+mod steps;
+
 use std::collections::BTreeMap;
 
 use dataflow::quantity::{ByteCount, Span};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
+
+use steps::steps;
 
 use crate::catalog::{ARCHIVE, Catalog, DEAD_LETTER, Options};
 
@@ -126,6 +130,8 @@ struct EventTime {
     max_out_of_orderness: Option<Span>,
     /// After this long without a record a split no longer holds time back.
     idle_timeout: Option<Span>,
+    /// A split that is so far ahead of the slowest one waits.
+    max_drift: Option<Span>,
 }
 
 /// A name: letters, digits, `_`, `.` and `-`.
@@ -354,61 +360,4 @@ fn sink_siblings() -> BTreeMap<&'static str, Value> {
     let mut siblings = step_siblings();
     siblings.insert("format", json!({"$ref": "#/$defs/format"}));
     siblings
-}
-
-fn steps() -> Value {
-    let expression =
-        json!({"type": ["string", "number", "boolean"], "minLength": 1, "description": "An SQL expression."});
-    let map = json!({"type": "object", "additionalProperties": expression, "minProperties": 1});
-    let share = json!({"type": "number", "minimum": 0, "maximum": 1, "description": "The share to keep, from 0 to 1."});
-    let sample = json!({
-        "type": "object", "required": ["share"], "additionalProperties": false,
-        "properties": {
-            "share": share,
-            "by": {"type": "string", "description": "The path of a key: all rows of one key are kept, or none."},
-            "seed": {"type": "integer", "minimum": 0, "description": "Another seed keeps other rows."},
-        },
-    });
-    let kinds = [
-        (
-            "filter",
-            "Keeps the rows for which the expression is true.",
-            expression.clone(),
-        ),
-        (
-            "select",
-            "Computes the columns of the output.",
-            json!({"anyOf": [map, {"type": "array", "items": expression, "minItems": 1}, {"type": "string"}]}),
-        ),
-        ("drop", "Removes fields.", texts("Paths.")),
-        (
-            "unnest",
-            "Makes one row of each element of the list at this path.",
-            json!({"type": "string"}),
-        ),
-        (
-            "route",
-            "Gives each row to the first branch whose condition is true; `else` names the branch of the others.",
-            map,
-        ),
-        (
-            "union",
-            "Joins streams.",
-            json!({"anyOf": [{"type": "array", "items": {"type": "string"}, "minItems": 2}, {"type": "null"}]}),
-        ),
-        (
-            "sample",
-            "Keeps a share of the rows, the same ones on every run.",
-            json!({"anyOf": [share, sample]}),
-        ),
-    ];
-    let forms: Vec<Value> = kinds
-        .into_iter()
-        .map(|(name, description, schema)| {
-            let mut properties = json!(step_siblings());
-            properties[name] = json!({"allOf": [schema], "description": description});
-            json!({"type": "object", "properties": properties, "required": [name], "additionalProperties": false})
-        })
-        .collect();
-    json!({"anyOf": forms})
 }

@@ -1,5 +1,7 @@
 //! Whole lives of jobs: a real job manager, a scripted task manager on the wire, a store in memory.
 
+mod changes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use dataflow::time::{Clock, SystemClock};
 use proto::v1;
 use proto::v1::to_task_manager::Message as Told;
 
-use super::*;
+use crate::jobs::*;
 use crate::rest::types::{LogLine, Outcome, State, Stop};
 use crate::store::tests::{Fault, Memory};
 use crate::testing::{Bench, Fake, planned};
@@ -23,7 +25,7 @@ async fn a_document_becomes_records_and_commits_and_finishes() {
     let waiting = bench.until(|summary| summary.reason.is_some()).await;
     assert_eq!(
         waiting.reason.as_deref(),
-        Some("needs 1 slots, 0 are free on 0 task managers")
+        Some("needs 1 slot, 0 are free on 0 task managers")
     );
 
     let mut fake = Fake::join(&bench.manager, "tm-1", 2).await;

@@ -7,8 +7,8 @@ use dataflow::time::{Clock, SystemClock};
 use proto::v1::to_task_manager::Message as Told;
 use serde_json::Value;
 
-use super::*;
 use crate::job::When;
+use crate::jobs::*;
 use crate::rest::types::{Operation, Outcome, Outlook, State, Stop};
 use crate::restore::Dropping;
 use crate::savepoint::From;

@@ -1,0 +1,102 @@
+//! The rules of the protocol, each broken on purpose: what the simulator must be able to see.
+
+use std::fmt;
+
+use jobmanager::testing;
+
+/// A rule of DESIGN.md 5 that is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mutant {
+    /// A new leader makes no fence record.
+    NoFence,
+    /// Who finds a record of a later generation goes on behind it, and does not step down.
+    NoStepDown,
+    /// A foreign record of one's own number is taken for one's own.
+    ForeignAdopted,
+    /// A record whose outcome is unknown counts as not made.
+    UnknownIsFailure,
+    /// Records are put, and not made by create-if-absent.
+    PlainPut,
+    /// The sinks are told to commit when the record is sent, and not when it is there.
+    CommitBeforeRecord,
+    /// A sink says that it has committed when it begins to: record N+1 comes before N's commits.
+    CommitSaidEarly,
+    /// What an aborted barrier prepared is dropped, and not put into the next snapshot.
+    AbortedDropped,
+    /// An acknowledgement counts for whatever barrier is in flight.
+    BarrierUnchecked,
+    /// What an older attempt says counts for the present one.
+    AttemptUnchecked,
+    /// What was restored is not committed again before the first row.
+    NoRepeat,
+    /// A task manager is known by its name, and not by which start of its process it is.
+    IncarnationUnchecked,
+    /// An older epoch than the head is restored.
+    OlderEpoch,
+    /// A task manager takes any deployment, also one from the past.
+    AnyDeployment,
+    /// The first barrier to come counts as if all channels had come to it.
+    Unaligned,
+    /// The name of a published object holds who commits, so that a repeated commit makes another one.
+    CommitterInName,
+    /// A cancelled subtask says that it is gone, and goes on talking.
+    GoneButTalking,
+}
+
+impl Mutant {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::NoFence,
+        Self::NoStepDown,
+        Self::ForeignAdopted,
+        Self::UnknownIsFailure,
+        Self::PlainPut,
+        Self::CommitBeforeRecord,
+        Self::CommitSaidEarly,
+        Self::AbortedDropped,
+        Self::BarrierUnchecked,
+        Self::AttemptUnchecked,
+        Self::NoRepeat,
+        Self::IncarnationUnchecked,
+        Self::OlderEpoch,
+        Self::AnyDeployment,
+        Self::Unaligned,
+        Self::CommitterInName,
+        Self::GoneButTalking,
+    ];
+
+    /// Where it cannot be planted from outside: its place in the job manager.
+    pub(super) fn within(self) -> Option<testing::Mutant> {
+        match self {
+            Self::NoFence => Some(testing::Mutant::NoFence),
+            Self::NoStepDown => Some(testing::Mutant::NoStepDown),
+            Self::ForeignAdopted => Some(testing::Mutant::ForeignAdopted),
+            Self::UnknownIsFailure => Some(testing::Mutant::UnknownIsFailure),
+            Self::PlainPut
+            | Self::CommitBeforeRecord
+            | Self::CommitSaidEarly
+            | Self::AbortedDropped
+            | Self::BarrierUnchecked
+            | Self::AttemptUnchecked
+            | Self::NoRepeat
+            | Self::IncarnationUnchecked
+            | Self::OlderEpoch
+            | Self::AnyDeployment
+            | Self::Unaligned
+            | Self::CommitterInName
+            | Self::GoneButTalking => None,
+        }
+    }
+
+    /// The mutant of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mutant| mutant.to_string() == name)
+    }
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
