@@ -70,7 +70,6 @@ pub(crate) fn bind(binder: &mut Binder<'_>, stage: &Stage<'_>, top_n: &spec::Top
         ties: top_n.ties.value,
         rank: top_n.rank.as_ref().map(|rank| rank.value.clone()),
         emission,
-        window: None,
     });
     let mut bound = Bound::new(recipe, reads, output);
     bound.key_by = Some(keys);
