@@ -5,9 +5,11 @@
 //! covers it; a barrier is acknowledged once. Not here: alignment (gate), the record itself (job manager).
 
 mod acknowledge;
+mod triggered;
 mod uncommitted;
 
 pub use acknowledge::{Acknowledgement, Acknowledgements};
+pub use triggered::Triggered;
 pub(crate) use uncommitted::Uncommitted;
 
 use std::collections::BTreeMap;
