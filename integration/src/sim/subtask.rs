@@ -86,6 +86,7 @@ pub(super) enum Effect {
 
 /// What a reader has to say to its subtask, and what it holds.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what was said to a reader")]
 struct Reader {
     splits: Vec<Split>,
     asked: bool,

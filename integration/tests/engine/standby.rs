@@ -54,6 +54,7 @@ fn describe(folder: &Path, ports: &Ports) -> Option<Value> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn a_standby_leads_when_the_leader_is_killed() -> Result<()> {
     let place = tempfile::tempdir()?;
     let folder = place.path();

@@ -37,7 +37,15 @@ fn run(seed: u64, mutant: Option<Mutant>, profile: Profile) -> Run {
 /// The first seed that sees the mutant, and what it says.
 fn seen(mutant: Mutant) -> Option<(u64, String)> {
     let profile = profile(mutant);
-    (1..=SEEDS_MAX).find_map(|seed| Some((seed, run(seed, Some(mutant), profile).play().unwrap().violation?)))
+    (1..=SEEDS_MAX).find_map(|seed| {
+        Some((
+            seed,
+            run(seed, Some(mutant), profile)
+                .play()
+                .expect("a run goes on to its end")
+                .violation?,
+        ))
+    })
 }
 
 #[test]
@@ -59,14 +67,23 @@ fn every_mutant_is_seen() {
 fn what_sees_a_mutant_sees_nothing_without_it() {
     for mutant in Mutant::ALL {
         let Some((seed, _)) = seen(mutant) else { continue };
-        let outcome = run(seed, None, profile(mutant)).play().unwrap();
+        let outcome = run(seed, None, profile(mutant))
+            .play()
+            .expect("a run goes on to its end");
         assert_eq!(outcome.violation, None, "seed {seed} of {mutant}");
     }
 }
 
 #[test]
 fn the_counter_of_foreign_messages_stays_0_until_somebody_talks_on_who_is_gone() {
-    let calm = |mutant| (1..=40).map(move |seed| run(seed, mutant, Profile::Clean).play().unwrap().violation);
+    let calm = |mutant| {
+        (1..=40).map(move |seed| {
+            run(seed, mutant, Profile::Clean)
+                .play()
+                .expect("a run goes on to its end")
+                .violation
+        })
+    };
     assert_eq!(calm(None).flatten().next(), None);
     let moved = calm(Some(Mutant::GoneButTalking)).flatten();
     let moved = moved

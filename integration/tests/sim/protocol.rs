@@ -22,14 +22,14 @@ fn run(seed: u64) -> Run {
     let kinds = Profile::ALL.len() as u64;
     let profile = match seed % 2 {
         0 => Profile::Swarm,
-        _ => Profile::ALL[usize::try_from(seed / 2 % kinds).unwrap()],
+        _ => Profile::ALL[usize::try_from(seed / 2 % kinds).expect("a run goes on to its end")],
     };
     Run::of(seed, profile)
 }
 
 /// Plays a seed; what breaks is said with the command that plays it again.
 fn play(run: Run) -> Result<Outcome, String> {
-    let outcome = run.play().unwrap();
+    let outcome = run.play().expect("a run goes on to its end");
     match &outcome.violation {
         None => Ok(outcome),
         Some(violation) => Err(format!(
@@ -52,7 +52,10 @@ fn no_seed_breaks_a_rule() {
         let kinds = 2 * Profile::ALL.len() as u64;
         let half = |own: u64| scope.spawn(move || played((0..SEEDS).filter(|seed| seed / kinds % 2 == own)));
         let threads: Vec<_> = [half(0), half(1)].into();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("a run goes on to its end"))
+            .collect()
     });
     let (mut faults, mut events, mut records) = (0, 0, 0);
     let mut kinds: BTreeMap<Profile, (u64, u64)> = BTreeMap::new();
@@ -92,10 +95,15 @@ fn no_seed_breaks_a_rule() {
 #[test]
 fn a_seed_that_is_played_again_has_the_same_events() {
     for seed in 5_000..5_060 {
-        let (first, second) = (run(seed).play().unwrap(), run(seed).play().unwrap());
+        let (first, second) = (
+            run(seed).play().expect("a run goes on to its end"),
+            run(seed).play().expect("a run goes on to its end"),
+        );
         assert_eq!(first, second, "seed {seed}");
     }
-    let hashes: std::collections::BTreeSet<u64> = (5_000..5_020).map(|seed| run(seed).play().unwrap().hash).collect();
+    let hashes: std::collections::BTreeSet<u64> = (5_000..5_020)
+        .map(|seed| run(seed).play().expect("a run goes on to its end").hash)
+        .collect();
     assert_eq!(hashes.len(), 20, "another seed has other events");
 }
 

@@ -1,10 +1,27 @@
 //! The exceptions from the ceilings: each with a number that may only fall.
 
 /// Files that are longer than their ceiling, with their length.
-pub(crate) const FILES: &[(&str, usize)] = &[];
+pub(crate) const FILES: &[(&str, usize)] = &[
+    ("planner/src/schema/mod.rs", 363),
+    ("planner/src/spec/mod.rs", 357),
+    ("planner/src/verdict/mod.rs", 313),
+    ("taskmanager/src/operators/dedup/mod.rs", 346),
+    ("taskmanager/src/operators/delay/mod.rs", 304),
+    ("taskmanager/src/operators/top_n/mod.rs", 338),
+    ("taskmanager/src/state/table/mod.rs", 431),
+];
 
 /// Functions that are longer than their ceiling, with their length.
-pub(crate) const FUNCTIONS: &[(&str, usize)] = &[];
+pub(crate) const FUNCTIONS: &[(&str, usize)] = &[
+    (
+        "integration/tests/engine/standby.rs::a_standby_leads_when_the_leader_is_killed",
+        80,
+    ),
+    (
+        "planner/tests/verdict.rs::what_would_be_read_as_something_else_is_refused",
+        74,
+    ),
+];
 
 /// What is wrong with `lines`, given the ceiling and the exceptions: too long, or an exception that is no longer needed.
 pub(crate) fn exceeds(exceptions: &[(&str, usize)], name: &str, lines: usize, ceiling: usize) -> Option<String> {

@@ -268,7 +268,9 @@ impl Operator for ByTime {
                             self.held.replace(self.seen, due, left)?;
                             self.seen += 1;
                         }
-                        None => drop(self.held.remove(self.seen)?),
+                        None => {
+                            self.held.remove(self.seen)?;
+                        }
                     }
                 }
                 Some(_) => self.seen += 1,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use arrow_schema::{DataType, Field, Schema};
 use dataflow::Registry;
@@ -18,6 +18,7 @@ use crate::state::{KeyGroups, Restored};
 use crate::task::gauges::NodeGauges;
 use crate::testing::{Step, Trial, typed};
 
+#[expect(clippy::fn_params_excessive_bools, reason = "two schemas")]
 fn schema(with_time: bool) -> SchemaRef {
     let mut fields = vec![Field::new("id", DataType::Int64, true)];
     if with_time {

@@ -18,7 +18,6 @@ mod changes;
 mod tests;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;

@@ -153,6 +153,7 @@ impl World {
         }
     }
 
+    #[expect(clippy::fn_params_excessive_bools, reason = "a barrier is completed, or is aborted")]
     fn freeze(&mut self, completes: bool) {
         let mut all = Vec::new();
         for subtask in &mut self.subtasks {
