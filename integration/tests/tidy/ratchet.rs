@@ -5,10 +5,10 @@ pub(crate) const FILES: &[(&str, usize)] = &[
     ("planner/src/schema/mod.rs", 363),
     ("planner/src/spec/mod.rs", 357),
     ("planner/src/verdict/mod.rs", 313),
-    ("taskmanager/src/operators/dedup/mod.rs", 346),
-    ("taskmanager/src/operators/delay/mod.rs", 304),
-    ("taskmanager/src/operators/top_n/mod.rs", 338),
-    ("taskmanager/src/state/table/mod.rs", 431),
+    ("taskmanager/src/operators/dedup/mod.rs", 345),
+    ("taskmanager/src/operators/delay/mod.rs", 306),
+    ("taskmanager/src/operators/top_n/mod.rs", 337),
+    ("taskmanager/src/state/table/mod.rs", 438),
 ];
 
 /// Functions that are longer than their ceiling, with their length.
