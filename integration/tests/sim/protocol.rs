@@ -96,6 +96,8 @@ fn no_seed_breaks_a_rule() {
         let (seeds, met) = kinds.get(&profile).copied().unwrap_or_default();
         let enough = match profile {
             Profile::Quiet => met == 0 && seeds > 0,
+            // Its one fault comes by chance, and not to every seed.
+            Profile::Clean => met * 3 > seeds,
             _ => met * 2 > seeds,
         };
         assert!(enough, "{profile:?}: {met} of {seeds} seeds had faults");
