@@ -207,6 +207,7 @@ pub(crate) struct Logs {
 
 /// `weir submit`.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command")]
 pub(crate) struct Submit {
     #[command(flatten)]
     pub(crate) files: Files,

@@ -87,6 +87,7 @@ impl Client {
     }
 
     /// Garbage, named or taken away.
+    #[expect(clippy::fn_params_excessive_bools, reason = "the flag of the command")]
     pub(crate) async fn sweep(&self, name: Option<&str>, dry_run: bool) -> Result<Vec<Swept>, Stop> {
         let mut url = self.url(&["state", "gc"])?;
         url.query_pairs_mut().append_pair("dryRun", &dry_run.to_string());

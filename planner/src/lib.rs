@@ -11,6 +11,7 @@ pub mod rewrite;
 pub mod job;
 pub mod explain;
 pub mod plan;
+pub mod verdict;
 pub mod catalog;
 pub mod diagnostic;
 pub mod schema;

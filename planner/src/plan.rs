@@ -80,7 +80,7 @@ pub fn plan_with(text: &str, catalog: &Catalog, discovered: &Discovered, overrid
             .as_ref()
             .map_or(spec.span, |written| written.span);
         let value = overrides.parallelism.map(|value| spec::Spanned { value, span });
-        spec.settings.parallelism = value.or(spec.settings.parallelism.take());
+        spec.settings.parallelism = value.or_else(|| spec.settings.parallelism.take());
     }
     let nothing = BTreeMap::new();
     let mut plans = Vec::new();

@@ -27,6 +27,7 @@ pub(crate) async fn state(verb: &State, form: OutputForm) -> Result<Exit, Stop> 
     }
 }
 
+#[expect(clippy::fn_params_excessive_bools, reason = "the flag of the command")]
 async fn gc(name: Option<&str>, dry_run: bool, cluster: &Cluster, form: OutputForm) -> Result<(), Stop> {
     let swept = Client::new(&cluster.cluster)?.sweep(name, dry_run).await?;
     let verb = if dry_run { "would go" } else { "went" };

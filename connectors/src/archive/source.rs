@@ -42,6 +42,10 @@ impl SourceConnector for ArchiveSource {
         read(options).map(|_| Shape::Discovered)
     }
 
+    fn is_timed(&self) -> bool {
+        true
+    }
+
     async fn discover_schema(&self, options: &Value, stores: Arc<dyn Stores>) -> Result<SchemaRef, Failure> {
         let replay = understood(options)?;
         let found = replay.location.find(stores.as_ref()).await?;

@@ -207,6 +207,10 @@ fn is_distinct(call: &ast::Function) -> bool {
     }
 }
 
+#[expect(
+    clippy::fn_params_excessive_bools,
+    reason = "whether DISTINCT stands there is what the grammar says"
+)]
 fn counted(
     sql: &str,
     text: &Tokens<'_>,
@@ -304,6 +308,10 @@ impl<'a> Tokens<'a> {
     }
 
     /// The tokens of each argument between two parentheses, without a leading `DISTINCT`.
+    #[expect(
+        clippy::mut_range_bound,
+        reason = "the first argument begins where DISTINCT ends; later ones where the one before does"
+    )]
     fn arguments(&self, open: usize, close: usize) -> Vec<Range<usize>> {
         let mut start = open + 1;
         if matches!(&self.tokens[start].token, Token::Word(word) if matches!(word.keyword, Keyword::DISTINCT | Keyword::ALL))

@@ -171,9 +171,18 @@ impl Column {
                 }
                 _ => return None,
             },
-            (Self::Text(values), STRING) => with_text(rest, |bytes| Some(values.append_value(text(bytes)?)))?,
-            (Self::Words(values), STRING) => with_text(rest, |bytes| Some(values.append_value(text(bytes)?)))?,
-            (Self::Binary(values), BINARY) => with_text(rest, |bytes| Some(values.append_value(bytes)))?,
+            (Self::Text(values), STRING) => with_text(rest, |bytes| {
+                values.append_value(text(bytes)?);
+                Some(())
+            })?,
+            (Self::Words(values), STRING) => with_text(rest, |bytes| {
+                values.append_value(text(bytes)?);
+                Some(())
+            })?,
+            (Self::Binary(values), BINARY) => with_text(rest, |bytes| {
+                values.append_value(bytes);
+                Some(())
+            })?,
             (Self::Date(values), DATE) => {
                 values.append_value((u32::from_be_bytes(take(rest)?) ^ (1 << 31)).cast_signed());
             }

@@ -141,9 +141,10 @@ impl Function {
 ///
 /// Two halves meet in rows of the keys (by output name), `$pane` (where the pane begins, in milliseconds: for sliding and
 /// cumulative windows a pane is a slide or a step; 0 for [`Spans::Global`](super::Spans::Global)) and `$state` (the folded
-/// values of all measures, in a form that only the two halves know). The planner parts an aggregate only where every
-/// function is [`Function::is_mergeable`], where windows are not sessions, and where nobody looks at single late rows:
-/// they are counted by the second half, which judges by its own watermark, and given to nobody.
+/// values of all measures, in a form that only the two halves know). The planner parts no aggregate yet. It may do so only
+/// where every function is [`Function::is_mergeable`], where windows are not sessions, and where nobody looks at single
+/// late rows: they are counted by the second half, which judges by its own watermark, and given to nobody. What is kept by `Whole` and
+/// by `Final` is the same: another parallelism may part an aggregate, or join it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {

@@ -340,7 +340,6 @@ impl World {
                 State::Finished => {
                     let stream = self.stream.clone();
                     self.audit.finished(&stream);
-                    self.check_counter();
                     return true;
                 }
                 // Who was followed by another leader gives its job up.

@@ -19,6 +19,7 @@ use super::world::{Event, Post, Time, World};
 
 /// One session of one task manager with one job manager.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each end is open or not")]
 pub(super) struct Session {
     pub(super) client: Client,
     pub(super) slot: usize,
@@ -187,6 +188,7 @@ impl World {
         }
     }
 
+    #[expect(clippy::wrong_self_convention, reason = "a message goes to somebody")]
     pub(super) fn to_worker(&mut self, id: u64, message: ToTaskManager, post: Post) {
         let Some(session) = self.sessions.get(&id) else { return };
         let worker = &self.workers[session.slot];
@@ -231,6 +233,7 @@ impl World {
         }
     }
 
+    #[expect(clippy::wrong_self_convention, reason = "a message goes to somebody")]
     pub(super) fn to_manager(&mut self, id: u64, mut message: FromTaskManager, post: Post) {
         let Some(session) = self.sessions.get(&id) else { return };
         if post == Post::First && (session.broken || !session.manager_open) {

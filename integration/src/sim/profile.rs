@@ -30,6 +30,8 @@ pub enum Profile {
     LateDeployment,
     /// A job manager's messages arrive again, long after they were sent.
     LateMessages,
+    /// Acknowledgements of a deployment that has failed arrive again while the next one collects its own.
+    LateAcknowledgements,
     /// The store does not say what became of a record.
     UnknownRecord,
     /// A barrier is given up when a sink has prepared for it.
@@ -40,7 +42,7 @@ pub enum Profile {
 
 impl Profile {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Quiet,
         Self::Clean,
         Self::Swarm,
@@ -50,6 +52,7 @@ impl Profile {
         Self::LateFence,
         Self::LateDeployment,
         Self::LateMessages,
+        Self::LateAcknowledgements,
         Self::UnknownRecord,
         Self::AbortedBarrier,
         Self::LateCommit,
@@ -256,6 +259,11 @@ impl Faults {
                 self.copies = chance.within(&(200..=700));
                 self.copy_delay = MS..=chance.within(&(100 * MS..=3 * SECOND));
                 self.mischief(chance, &[Blow::FailSubtask, Blow::BreakSession, Blow::KillManager]);
+            }
+            Profile::LateAcknowledgements => {
+                self.copies = 800;
+                self.copy_delay = 50 * MS..=chance.within(&(300 * MS..=900 * MS));
+                (0..4).for_each(|time| self.strike((Moment::Acknowledged, nth + 5 * time), 0, Blow::FailSubtask));
             }
             Profile::UnknownRecord => {
                 self.strike((Moment::RecordSent, nth), 0, Blow::LoseOutcome);

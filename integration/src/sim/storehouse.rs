@@ -164,7 +164,10 @@ impl World {
                 format!("store: {} is a {kind:?} of {generation}", record.epoch)
             });
             match kind {
-                Kind::Checkpoint => self.moment(Moment::RecordMade, Who::manager(client)),
+                Kind::Checkpoint => {
+                    self.check_counter();
+                    self.moment(Moment::RecordMade, Who::manager(client));
+                }
                 Kind::Fence => self.moment(Moment::FenceMade, Who::manager(client)),
                 Kind::Start => {}
             }

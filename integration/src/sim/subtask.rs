@@ -12,7 +12,7 @@ use dataflow::id::{SubtaskId, VertexId};
 use dataflow::time::Instant;
 use proto::v1::{self, from_task_manager::Message};
 use serde_json::{Value, json};
-use taskmanager::checkpoint::{Acknowledgement, Acknowledgements, SinkSnapshot, Snapshot};
+use taskmanager::checkpoint::{Acknowledgement, Acknowledgements, SinkSnapshot, Snapshot, Triggered};
 use taskmanager::gate::align::{AlignAction, AlignEvent, Alignment};
 use taskmanager::task::life::{Happened, Life, Status};
 
@@ -86,6 +86,7 @@ pub(super) enum Effect {
 
 /// What a reader has to say to its subtask, and what it holds.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what was said to a reader")]
 struct Reader {
     splits: Vec<Split>,
     asked: bool,
@@ -119,7 +120,7 @@ pub(super) struct Subtask {
     life: Life,
     barriers: Acknowledgements,
     side: Side,
-    triggered: Option<Barrier>,
+    triggered: Triggered,
     ending: bool,
     restored: Vec<Committable>,
     mutant: Option<Mutant>,
@@ -178,7 +179,7 @@ impl Subtask {
             life: Life::Restoring,
             barriers: Acknowledgements::new(sinks.into_iter(), std::iter::empty()),
             side,
-            triggered: None,
+            triggered: Triggered::default(),
             ending: false,
             restored: sink.committables,
             mutant,
@@ -250,7 +251,7 @@ impl Subtask {
         if self.life == Life::Ended {
             return self.checkpoint(barrier, Duration::ZERO, now);
         }
-        self.triggered = Some(barrier);
+        self.triggered.ask(barrier);
         vec![Effect::Again]
     }
 
@@ -399,9 +400,7 @@ impl Subtask {
     /// The barrier passes: on to the neighbours, then into the snapshot.
     fn checkpoint(&mut self, barrier: Barrier, alignment: Duration, now: Instant) -> Vec<Effect> {
         let counter = barrier.id.counter;
-        if self.triggered.is_some_and(|triggered| triggered.id.counter <= counter) {
-            self.triggered = None;
-        }
+        self.triggered.passed(counter);
         if self.barriers.has_seen(counter) {
             return Vec::new();
         }

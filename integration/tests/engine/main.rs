@@ -9,5 +9,4 @@ mod rescale;
 mod resume;
 mod savepoint;
 mod schema;
-mod standby;
 mod unread;

@@ -4,11 +4,24 @@ use crate::{report, tree};
 
 /// Operators with a runtime. `union` and `route` are edges and have none.
 const OPERATORS: &[&str] = &[
-    "decode", "drop", "filter", "sample", "select", "sink", "source", "unnest",
+    "aggregate",
+    "decode",
+    "dedup",
+    "delay",
+    "drop",
+    "event_time",
+    "filter",
+    "rate_limit",
+    "sample",
+    "select",
+    "sink",
+    "source",
+    "top_n",
+    "unnest",
 ];
 
 /// Files of a collection that are not operators.
-const HOUSEKEEPING: &[&str] = &["mod", "chain", "partition", "tests", "route", "union"];
+const HOUSEKEEPING: &[&str] = &["mod", "chain", "partition", "tests", "route", "union", "window"];
 
 #[test]
 fn an_operator_has_one_name_in_four_places() {
@@ -24,7 +37,9 @@ fn an_operator_has_one_name_in_four_places() {
             format!("taskmanager/src/operators/{operator}.rs"),
             format!("planner/tests/golden/{operator}.yaml"),
         ] {
-            if !paths.contains(&place) {
+            // One that is large has a folder of its name.
+            let folder = place.replace(".rs", "/mod.rs");
+            if !paths.contains(&place) && !paths.contains(&folder) {
                 found.push(place);
             }
         }

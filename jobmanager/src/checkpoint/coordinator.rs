@@ -231,6 +231,7 @@ pub struct Seen {
 
 /// Decides about the checkpoints of one job.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub struct Coordinator {
     config: Config,
     generation: Generation,

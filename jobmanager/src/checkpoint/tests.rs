@@ -361,6 +361,7 @@ fn fate() -> impl Strategy<Value = Fate> {
 }
 
 /// The world around a coordinator, and what must stay true whatever happens.
+#[expect(clippy::struct_excessive_bools, reason = "what chance has done so far")]
 struct World {
     coordinator: Coordinator,
     now: u64,

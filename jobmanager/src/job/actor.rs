@@ -189,6 +189,7 @@ async fn fenced(
 }
 
 /// The task's own state: machines, and what they cannot know.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(super) struct Actor {
     pub(super) context: Context,
     pub(super) job: JobId,
@@ -251,7 +252,7 @@ impl Actor {
         Self {
             since,
             context,
-            job: job.clone(),
+            job,
             chain,
             head,
             document,

@@ -161,7 +161,7 @@ impl Actor {
             .reconfigure(Config::every(settings.checkpoint_interval));
         self.life.follow(settings.restart.clone());
         if let Some(pending) = &mut self.pending {
-            self.execution = std::mem::replace(&mut pending.execution, ExecutionGraph::default());
+            self.execution = std::mem::take(&mut pending.execution);
         }
         self.document = Some(document);
         // Their places in the graph are no more.

@@ -24,6 +24,7 @@ type Answer<T> = Result<Json<T>, Problem>;
 /// Options of a submission.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a query")]
 pub(super) struct Submission {
     /// Whether the datastreams begin anew.
     #[serde(default)]

@@ -89,7 +89,7 @@ async fn a_document_is_submitted_listed_described_and_cancelled() {
         (200, 2, "rebalance")
     );
     let (_, body) = get(address, "/v1/datastreams/orders/logs?after=0").await;
-    assert!(body.contains("waits: needs 1 slots"), "{body}");
+    assert!(body.contains("waits: needs 1 slot,"), "{body}");
     let (status, body) = post(address, "/v1/datastreams", "good").await;
     assert_eq!((status, problem(&body).code.as_str()), (409, "already-running"));
     assert_eq!(post(address, "/v1/datastreams/orders/cancel", "").await.0, 202);

@@ -18,7 +18,7 @@ mod tests;
 
 pub use hand::Hand;
 pub use restoration::{Part, Restoration};
-pub use verdict::compatible;
+pub use verdict::{compatible, moved_sinks};
 
 use std::collections::{BTreeMap, BTreeSet};
 

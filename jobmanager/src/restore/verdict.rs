@@ -33,6 +33,20 @@ pub fn compatible(head: &Record, in_force: &JobGraph, new: &JobGraph) -> Result<
     }
 }
 
+/// The sinks of `new` that write somewhere else, or something else, than those of the same name in `old` did. Another job
+/// takes nothing over from such a sink: what that one had open is the old job's.
+#[must_use]
+pub fn moved_sinks<'a>(old: &JobGraph, new: &'a JobGraph) -> BTreeSet<&'a str> {
+    let known: Vec<&Node> = old.vertices.iter().flat_map(|vertex| &vertex.chain.nodes).collect();
+    let moved = |node: &&'a Node| {
+        let before = known.iter().find(|known| known.name == node.name);
+        before.is_some_and(|before| before.recipe != node.recipe || before.input != node.input)
+    };
+    let nodes = new.vertices.iter().flat_map(|vertex| &vertex.chain.nodes);
+    let sinks = nodes.filter(|node| matches!(node.recipe, Recipe::Sink(_)));
+    sinks.filter(moved).map(|node| node.name.as_str()).collect()
+}
+
 /// The nodes whose state has a meaning.
 fn keepers<'a>(graph: &'a JobGraph, left: &BTreeSet<&str>) -> Vec<&'a Node> {
     let nodes = graph.vertices.iter().flat_map(|vertex| &vertex.chain.nodes);

@@ -11,7 +11,7 @@ use planner::job::JobGraph;
 use super::copy::{Folder, copy_all};
 use super::make::read;
 use super::{FOLDER, named, renamed, state_folder};
-use crate::restore::{Dropping, compatible, restore};
+use crate::restore::{Dropping, compatible, moved_sinks, restore};
 use crate::store::{Chain, Document, Reached, Record};
 
 /// What somebody wants to begin from.
@@ -110,7 +110,8 @@ impl Found {
     /// # Errors
     /// Where it cannot.
     pub fn fits(&self, new: &JobGraph, dropping: Dropping) -> Result<(), Failure> {
-        let mut trial = self.record.clone().published();
+        let moved = moved_sinks(&self.document.graph, new);
+        let mut trial = self.record.clone().published().without_nodes(&moved);
         trial.taken_from = Some(Box::new(self.graph().clone()));
         compatible(&trial, &self.document.graph, new)?;
         restore(&trial, new, dropping).map(drop)
@@ -134,7 +135,8 @@ pub async fn begin(
     (state, at): (&Arc<dyn Store>, WallTime),
 ) -> Result<Record, Failure> {
     let taken_from = Some(found.graph().clone()).filter(|graph| *graph != document.graph);
-    let record = found.record.published();
+    let moved = moved_sinks(&found.document.graph, &document.graph);
+    let record = found.record.published().without_nodes(&moved);
     let names = named(&record)?;
     let own = format!("from-{}", found.label);
     let to = Folder {

@@ -216,6 +216,9 @@ impl Record {
             for (name, node) in nodes {
                 changed |= change(name, node);
             }
+            if let Some(nodes) = value.get_mut("nodes").and_then(Value::as_object_mut) {
+                nodes.retain(|_, node| !node.is_null());
+            }
             if changed && let Ok(snapshot) = serde_json::value::to_raw_value(&value) {
                 part.snapshot = snapshot;
             }

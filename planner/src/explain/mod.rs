@@ -8,6 +8,7 @@ use arrow_schema::Schema;
 use dataflow::expr::field_type_name;
 use dataflow::recipe::{Partition, Port, Target};
 
+pub(crate) use recipe::{measure, spans};
 use recipe::{recipe, sink};
 
 use crate::job::{JobGraph, Restart, Settings};

@@ -155,7 +155,22 @@ fn aggregate(out: &mut String, depth: usize, aggregate: &Aggregate) {
 }
 
 fn window(window: &Window) -> String {
-    let spans = match &window.spans {
+    let spans = spans(&window.spans);
+    let clock = clock(window.clock);
+    let late = match window.allowed_lateness_ms {
+        0 => String::new(),
+        ms => format!(", again for rows up to {} late", span(ms)),
+    };
+    let early = window
+        .emit_every_ms
+        .map(|ms| format!(", early every {}", span(ms)))
+        .unwrap_or_default();
+    format!("{spans} by {clock} time{late}{early}")
+}
+
+/// The spans of time of windows.
+pub(crate) fn spans(spans: &Spans) -> String {
+    match spans {
         Spans::Tumbling { size_ms, origin: from } => format!("windows of {}{}", span(*size_ms), origin(from)),
         Spans::Sliding {
             size_ms,
@@ -179,17 +194,7 @@ fn window(window: &Window) -> String {
         }
         Spans::Session { gap_ms } => format!("sessions that end after {}", span(*gap_ms)),
         Spans::Global => "all of time".to_owned(),
-    };
-    let clock = clock(window.clock);
-    let late = match window.allowed_lateness_ms {
-        0 => String::new(),
-        ms => format!(", again for rows up to {} late", span(ms)),
-    };
-    let early = window
-        .emit_every_ms
-        .map(|ms| format!(", early every {}", span(ms)))
-        .unwrap_or_default();
-    format!("{spans} by {clock} time{late}{early}")
+    }
 }
 
 fn origin(origin: &Origin) -> String {
@@ -205,7 +210,8 @@ fn origin(origin: &Origin) -> String {
     format!("{offset}{zone}")
 }
 
-fn measure(measure: &Measure) -> String {
+/// How a measure is folded.
+pub(crate) fn measure(measure: &Measure) -> String {
     let argument = measure.argument.as_ref().map_or("*", |argument| argument.sql.as_str());
     let call = match measure.function {
         Function::Count => format!("count({argument})"),

@@ -8,13 +8,15 @@ use dataflow::contract::dead;
 use dataflow::id::{EdgeId, VertexId};
 use dataflow::recipe::{Chain, Node, Partition, Port, Recipe, Target};
 
+use super::dealt::dealt;
 use super::{Edge, JobGraph, Vertex};
 use crate::logical::{self, LogicalPlan};
 
 /// The name of the sink of dead letters.
 pub const DEAD_LETTER: &str = "deadLetter";
 
-/// Fuses what can run in one thread: a node with one input, no key, and as many subtasks as its input.
+/// Fuses what can run in one thread: a node with one input and as many subtasks as that, without a key, or with the one
+/// that its rows lie apart by already.
 #[must_use]
 pub fn lower(plan: &LogicalPlan) -> JobGraph {
     let mut lowering = Lowering {
@@ -50,8 +52,9 @@ impl Lowering<'_> {
     fn place(&mut self, index: usize) {
         let node = &self.plan.nodes[index];
         let fused = match node.inputs.as_slice() {
-            [input] if node.key_by.is_empty() && self.plan.nodes[input.node].parallelism == node.parallelism => {
-                Some(*input)
+            [input] if self.plan.nodes[input.node].parallelism == node.parallelism => {
+                let lies_apart = || dealt(self.plan, *input).is_some_and(|key| key == node.key_by);
+                (node.key_by.is_empty() || lies_apart()).then_some(*input)
             }
             _ => None,
         };

@@ -3,6 +3,7 @@
 //! Enters: a rewritten logical plan. Leaves: a [`JobGraph`], inert, with a stable text form. Who calls: the job
 //! manager (to run it) and `weir plan` (to show it). Must stay true: same text and same catalog, same graph, byte for byte.
 
+mod dealt;
 mod lower;
 
 pub use lower::{DEAD_LETTER, lower};

@@ -102,7 +102,7 @@ impl Reader<'_> {
             order: order.flatten()?,
             limit: u64::from(limit?.value),
             rank: settled(rank)?,
-            ties: settled(ties)?.unwrap_or(Spanned::new(Ties::Cut, node.span)),
+            ties: settled(ties)?.unwrap_or_else(|| Spanned::new(Ties::Cut, node.span)),
         })
     }
 
@@ -241,7 +241,7 @@ fn limited(per_second: f64, burst: Option<u64>, excess: Option<Spanned<Excess>>)
     let second = per_second.ceil() as u64;
     RateLimit {
         per_second,
-        burst: burst.unwrap_or(second.max(1)),
+        burst: burst.unwrap_or_else(|| second.max(1)),
         excess,
     }
 }

@@ -8,5 +8,7 @@
 pub(crate) mod columns;
 pub(crate) mod dead;
 mod driver;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use driver::{Chain, Next, Node, Progress, Signal};

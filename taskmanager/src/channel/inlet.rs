@@ -55,6 +55,10 @@ impl Inlet {
     ///
     /// # Errors
     /// As [`Inlet::take`].
+    #[expect(
+        clippy::needless_pass_by_ref_mut,
+        reason = "taking changes what comes next, as for the other calls"
+    )]
     pub fn take_barrier(&mut self) -> Result<Option<Barrier>, Failure> {
         self.intake.take_barrier()
     }

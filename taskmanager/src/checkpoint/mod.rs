@@ -5,16 +5,17 @@
 //! covers it; a barrier is acknowledged once. Not here: alignment (gate), the record itself (job manager).
 
 mod acknowledge;
+mod triggered;
 mod uncommitted;
 
 pub use acknowledge::{Acknowledgement, Acknowledgements};
+pub use triggered::Triggered;
 pub(crate) use uncommitted::Uncommitted;
 
 use std::collections::BTreeMap;
 
 use dataflow::Failure;
 use dataflow::contract::{Committable, SinkState};
-use proto::v1;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -77,18 +78,6 @@ pub struct Part {
     pub parallelism: u32,
     /// What it left.
     pub snapshot: Snapshot,
-}
-
-impl TryFrom<&v1::Restored> for Part {
-    type Error = Failure;
-
-    fn try_from(restored: &v1::Restored) -> Result<Self, Failure> {
-        Ok(Self {
-            index: restored.index,
-            parallelism: restored.parallelism,
-            snapshot: Snapshot::decode(&restored.snapshot)?,
-        })
-    }
 }
 
 impl Snapshot {

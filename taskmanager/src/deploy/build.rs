@@ -18,7 +18,7 @@ use crate::gate::Gate;
 use crate::memory::Share;
 use crate::operators::{self, Ground, Source, SplitChange};
 use crate::partition::Output;
-use crate::state::{Home, Keeper, Kept, KeyGroups, Limits, Shelf, Spill};
+use crate::state::{Home, Keeper, Kept, KeptCut, KeyGroups, Limits, Shelf, Spill};
 use crate::task::gauges::Gauges;
 use crate::task::mailbox::{Mail, Mailbox};
 use crate::task::{Input, Parts};
@@ -220,15 +220,7 @@ impl Seed {
             writer: writer.as_ref().map(|(_, writer)| writer),
         };
         let operator = operators::build(node, &ground)?;
-        let keeper = operators::has_state(&node.recipe).then(|| {
-            let home = Home {
-                shelf: self.shelf.clone(),
-                prefix: format!("{}/{}/{index}", identity.generation, identity.attempt),
-                groups,
-                limit_bytes: usize::try_from(self.share.cuts()).unwrap_or(usize::MAX),
-            };
-            Keeper::start(index, home, cuts, &self.scope, &self.mail)
-        });
+        let keeper = operators::has_state(&node.recipe).then(|| self.keeper(index, groups, cuts));
         let keeper = keeper.map(|keeper| (Arc::from(node.name.as_str()), keeper));
         let nexts = |port| {
             let targets = node.targets.iter().filter(move |(from, _)| *from == port);
@@ -246,6 +238,18 @@ impl Seed {
             writer,
             keeper,
         })
+    }
+
+    /// Keeps a node's cuts, those it was restored from first.
+    fn keeper(&self, index: usize, groups: KeyGroups, cuts: Vec<KeptCut>) -> Keeper {
+        let identity = &self.plan.identity;
+        let home = Home {
+            shelf: self.shelf.clone(),
+            prefix: format!("{}/{}/{index}", identity.generation, identity.attempt),
+            groups,
+            limit_bytes: usize::try_from(self.share.cuts()).unwrap_or(usize::MAX),
+        };
+        Keeper::start(index, home, cuts, &self.scope, &self.mail)
     }
 
     /// Room on disk for a node's tables. Nothing is opened before it is needed.

@@ -9,7 +9,7 @@ use dataflow::id::{EdgeId, Epoch, Generation, JobId, SubtaskId, VertexId};
 use dataflow::recipe::{Chain, Partition};
 use proto::v1;
 
-use crate::checkpoint::{NodeCommittables, Part};
+use crate::checkpoint::{NodeCommittables, Part, Snapshot};
 use crate::task::Identity;
 
 /// Which job and deployment a message is about.
@@ -203,10 +203,18 @@ fn plan(subtask: v1::SubtaskDeployment, fence: &Fence) -> Result<Plan, Failure> 
         restored: subtask
             .restored
             .iter()
-            .map(Part::try_from)
+            .map(part)
             .collect::<Result<_, _>>()
             .map_err(named)?,
         committables,
+    })
+}
+
+fn part(restored: &v1::Restored) -> Result<Part, Failure> {
+    Ok(Part {
+        index: restored.index,
+        parallelism: restored.parallelism,
+        snapshot: Snapshot::decode(&restored.snapshot)?,
     })
 }
 

@@ -100,6 +100,41 @@ fn nothing_passes_a_barrier_until_every_channel_has_come_to_it() {
 }
 
 #[test]
+fn barriers_that_stand_in_front_pass_though_rows_cannot() {
+    let (mut outlets, mut gate) = gate(3);
+    let next = |gate: &mut Gate, millis| {
+        gate.next_barrier(at(millis))
+            .unwrap()
+            .map(|aligned| aligned.barrier.id.counter)
+    };
+    outlets[0].send(Element::Barrier(barrier(1))).unwrap();
+    outlets[0].send(row(0)).unwrap();
+    outlets[1].send(row(10)).unwrap();
+    outlets[1].send(Element::Barrier(barrier(1))).unwrap();
+    outlets[2].send(Element::Barrier(barrier(1))).unwrap();
+    // One channel has rows before its barrier.
+    assert_eq!(next(&mut gate, 0), None);
+    assert_eq!(gate.waits_for(), "alignment of chk-1.1.1 for edge-3 from sub-0.1");
+    assert_eq!(gate.next(at(1)).unwrap().map(|input| describe(&input)).unwrap(), "[10]");
+    assert_eq!(next(&mut gate, 2), Some(1));
+    assert_eq!(next(&mut gate, 2), None);
+    assert_eq!(drain(&mut gate, 3), ["[0]"]);
+    // A newer one lets those go on that waited for an older one.
+    outlets[2].send(Element::Barrier(barrier(2))).unwrap();
+    outlets[2].send(Element::Barrier(barrier(3))).unwrap();
+    outlets[0].send(Element::Barrier(barrier(3))).unwrap();
+    assert_eq!(next(&mut gate, 4), None);
+    outlets[1].send(Element::Barrier(barrier(3))).unwrap();
+    outlets[1].send(Element::End).unwrap();
+    assert_eq!(next(&mut gate, 4), Some(3));
+    // An end stays where it is, and is no barrier.
+    outlets[0].send(Element::Barrier(barrier(4))).unwrap();
+    outlets[2].send(Element::Barrier(barrier(4))).unwrap();
+    assert_eq!(next(&mut gate, 5), None);
+    assert_eq!(drain(&mut gate, 5), ["chk-1.1.4 after 0ns"]);
+}
+
+#[test]
 fn time_is_the_minimum_over_active_channels() {
     let (mut outlets, mut gate) = gate(2);
     outlets[0].send(Element::Watermark(Watermark(10))).unwrap();

@@ -209,7 +209,12 @@ mod tests {
             tables: 0,
         };
         let failure = Share::split(MIB, demand).unwrap_err();
-        assert_eq!(failure.help.as_deref(), Some("give it `memory: 25MiB` or more"));
+        assert_eq!(failure.message, "1MiB of memory is too little for this job here");
+        let help = failure.help.unwrap();
+        assert!(
+            help.contains("`memory: 25MiB`") && help.contains("`--memory 25MiB`"),
+            "{help}"
+        );
         assert!(Share::split(25 * MIB, demand).is_ok());
     }
 

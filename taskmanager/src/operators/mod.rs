@@ -19,6 +19,7 @@ mod dedup;
 mod aggregate;
 mod row;
 mod held;
+mod top_n;
 mod delay;
 mod rate_limit;
 mod sink;
@@ -180,11 +181,9 @@ pub(crate) fn build(node: &Node, ground: &Ground<'_>) -> Result<Box<dyn Operator
         Recipe::Sink(recipe) => Box::new(sink::Sink::build(recipe, node, ground)?),
         Recipe::Dedup(recipe) => Box::new(dedup::Dedup::build(recipe, node, ground)?),
         Recipe::Aggregate(recipe) => Box::new(aggregate::Aggregate::build(recipe, node, ground)?),
+        Recipe::TopN(recipe) => Box::new(top_n::TopN::build(recipe, node, ground)?),
         Recipe::Delay(recipe) => delay::build(recipe, node, ground)?,
         Recipe::RateLimit(recipe) => rate_limit::build(recipe, node, ground)?,
-        Recipe::TopN(_) => {
-            return Err(Failure::fail(format!("`{}` has no runtime in this build", node.name)));
-        }
     })
 }
 

@@ -149,6 +149,7 @@ impl Rehearsal {
     }
 
     /// What a sink was handed since it was last asked; none where there is no such sink.
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "what is taken is gone")]
     pub fn take(&mut self, sink: &str) -> Option<Vec<Value>> {
         self.collected.get(sink).map(Collected::take)
     }

@@ -31,6 +31,7 @@ impl Fences {
     }
 
     /// A message met somebody whom it is about, or nobody: then it is counted.
+    #[expect(clippy::fn_params_excessive_bools, reason = "somebody or nobody")]
     pub fn met(&mut self, somebody: bool) {
         self.dropped += u64::from(!somebody);
     }

@@ -29,10 +29,9 @@ mod testing;
 mod tests;
 
 pub(crate) use cut::Cut;
-pub(crate) use format::Entry;
 pub(crate) use keeper::{Home, Keeper};
-pub(crate) use kept::Kept;
 pub use kept::objects;
+pub(crate) use kept::{Kept, KeptCut};
 pub(crate) use restored::Restored;
 #[cfg(test)]
 pub(crate) use restored::Source;

@@ -16,7 +16,7 @@ use super::life::{Happened, Life};
 use super::mailbox::{Control, Mailbox};
 use super::report::{Identity, Report, Reports, moved};
 use crate::chain::{Chain, Progress, Signal};
-use crate::checkpoint::{Acknowledgements, Snapshot};
+use crate::checkpoint::{Acknowledgements, Snapshot, Triggered};
 use crate::gate::{self, Gate};
 use crate::operators::{self, Moment, Source, SplitChange};
 use crate::writer::{Notice, Occasion};
@@ -75,7 +75,7 @@ pub(crate) struct Task {
     /// Sinks that still commit what was restored.
     restoring: usize,
     /// A barrier that the job manager asked for and that has not passed yet.
-    triggered: Option<Barrier>,
+    triggered: Triggered,
     /// How the input comes to its end.
     ending: Ending,
     /// When the operators were last told the time.
@@ -92,7 +92,7 @@ impl Task {
             life: Life::Restoring,
             barriers: Acknowledgements::new(parts.sinks.iter().cloned(), parts.stateful.iter().cloned()),
             restoring: 0,
-            triggered: None,
+            triggered: Triggered::default(),
             ending: Ending::Open,
             // The operators know the time before the first row.
             ticked: now - TICK,
@@ -318,7 +318,7 @@ impl Task {
             }
             // Only an ended subtask answers by itself; the others wait for the barrier's place in their data.
             Control::Trigger(barrier) if self.life == Life::Ended => self.checkpoint(barrier, Duration::ZERO)?,
-            Control::Trigger(barrier) => self.triggered = Some(barrier),
+            Control::Trigger(barrier) => self.triggered.ask(barrier),
             Control::Commit { epoch, counter } => self.commit(epoch, counter),
             Control::Notice(node, notice) => self.noticed(node, notice)?,
         }
@@ -375,9 +375,7 @@ impl Task {
     fn checkpoint(&mut self, barrier: Barrier, alignment: Duration) -> Result<(), Failure> {
         debug_assert!(self.parts.chain.is_through(), "a barrier does not overtake rows");
         let counter = barrier.id.counter;
-        if self.triggered.is_some_and(|triggered| triggered.id.counter <= counter) {
-            self.triggered = None;
-        }
+        self.triggered.passed(counter);
         if self.barriers.has_seen(counter) {
             return Ok(());
         }

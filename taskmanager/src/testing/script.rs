@@ -221,6 +221,7 @@ impl Trial {
         self.keys().is_none_or(|keys| !keys.is_empty())
     }
 
+    #[expect(clippy::explicit_counter_loop, reason = "segments are counted at barriers, not runs")]
     fn actions(&self, batch: usize) -> Vec<(usize, Action)> {
         let mut actions = Vec::new();
         let mut segment = 0;

@@ -28,7 +28,6 @@ mod partial;
 mod tests;
 
 pub(super) use reached::{Reached, Span};
-pub(super) use results::type_at;
 
 use std::sync::Arc;
 use std::time::Duration;

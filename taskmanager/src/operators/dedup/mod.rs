@@ -249,9 +249,8 @@ impl Dedup {
             }
             self.scratch.run.push(row);
         }
-        match current {
-            Some(bucket) => self.pass(bucket, keys, times, &mut kept)?,
-            None => {}
+        if let Some(bucket) = current {
+            self.pass(bucket, keys, times, &mut kept)?;
         }
         Ok(kept)
     }

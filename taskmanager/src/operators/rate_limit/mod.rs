@@ -188,7 +188,7 @@ impl Drops {
         match &mut self.tokens {
             Tokens::One(rate, bucket) => {
                 let granted = rate.take(bucket, self.now, rows.num_rows() as u64);
-                Ok(rows.slice(0, usize::try_from(granted).unwrap_or(rows.num_rows())))
+                Ok(rows.slice(0, usize::try_from(granted).unwrap_or_else(|_| rows.num_rows())))
             }
             Tokens::Keyed(keys, buckets) => {
                 let mut hashes = Vec::new();

@@ -34,6 +34,7 @@ fn numbered(numbers: std::ops::Range<i64>) -> Batch {
     rows(numbers.map(|number| (0, number)))
 }
 
+#[expect(clippy::fn_params_excessive_bools, reason = "two kinds of limit")]
 fn node(keyed: bool, rows_per_second: f64, burst: u64, excess: Excess) -> Node {
     Node {
         name: "slow".to_owned(),

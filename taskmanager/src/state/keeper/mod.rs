@@ -13,9 +13,7 @@
 mod list;
 mod work;
 
-#[cfg(test)]
-pub(super) use work::Work;
-pub(super) use work::file;
+pub(super) use work::{Work, file};
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -73,7 +71,7 @@ impl Keeper {
         let shared = Arc::new(Shared::default());
         let limit = home.limit_bytes;
         let (waiting, notices, last) = (Arc::clone(&shared), mail.clone(), mail.clone());
-        let work = work::Work::new(home, restored);
+        let work = Work::new(home, restored);
         shared.note(work.list());
         scope.spawn(
             async move { keep_all(node, work, &waiting, &notices).await },
@@ -125,7 +123,7 @@ impl Shared {
 }
 
 /// Works until a cut cannot be kept; the scope ends it otherwise.
-async fn keep_all(node: usize, mut work: work::Work, shared: &Shared, mail: &Mail) -> dataflow::Failure {
+async fn keep_all(node: usize, mut work: Work, shared: &Shared, mail: &Mail) -> dataflow::Failure {
     loop {
         let (counter, cut) = shared.next().await;
         let bytes = cut.len();

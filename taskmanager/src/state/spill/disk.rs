@@ -1,12 +1,16 @@
 //! RocksDB under the tables of one step.
 
+use std::collections::HashSet;
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use dataflow::Failure;
+use parking_lot::RwLock;
+use rocksdb::compaction_filter::Decision;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, DEFAULT_COLUMN_FAMILY_NAME,
-    IngestExternalFileOptions, IteratorMode, LogLevel, Options, ReadOptions, SstFileWriter, WriteOptions,
+    IngestExternalFileOptions, IteratorMode, LogLevel, Options, ReadOptions, SstFileWriter,
 };
 
 /// So many keys are looked up at once.
@@ -20,7 +24,11 @@ pub(in crate::state) struct Disk {
     db: Option<DB>,
     options: Options,
     folder: PathBuf,
+    dropped: Dropped,
 }
+
+/// The numbers of tables that were dropped, as keys begin with them.
+type Dropped = Arc<RwLock<HashSet<[u8; 4]>>>;
 
 impl std::fmt::Debug for Disk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -33,13 +41,15 @@ impl std::fmt::Debug for Disk {
 impl Disk {
     /// An empty one in this folder.
     pub(super) fn open(folder: PathBuf, cache: usize) -> Result<Self, Failure> {
-        let options = options(cache);
+        let dropped = Dropped::default();
+        let options = options(cache, &dropped);
         let family = ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, options.clone());
         match DB::open_cf_descriptors(&options, folder.join("rocksdb"), [family]) {
             Ok(db) => Ok(Self {
                 db: Some(db),
                 options,
                 folder,
+                dropped,
             }),
             Err(error) => Err(broken("cannot be opened", &folder, &error)),
         }
@@ -123,19 +133,12 @@ impl Disk {
         Ok(None)
     }
 
-    /// Drops a table: whole files at once, the rest by one mark that compaction acts upon. Its number is never used again, so
-    /// what stays for a while is in nobody's way.
+    /// Drops a table: whole files at once, the rest when they are compacted. Its number is never used again, so what stays for
+    /// a while is in nobody's way.
     pub(super) fn drop_table(&self, table: u32) {
         let (from, to) = (table.to_be_bytes(), (table + 1).to_be_bytes());
-        let mut how = WriteOptions::default();
-        how.disable_wal(true);
-        let dropped = self.db().delete_file_in_range(from, to).and_then(|()| {
-            let default = self.db().cf_handle(DEFAULT_COLUMN_FAMILY_NAME);
-            default.map_or(Ok(()), |default| {
-                self.db().delete_range_cf_opt(&default, from, to, &how)
-            })
-        });
-        if let Err(error) = dropped {
+        self.dropped.write().insert(from);
+        if let Err(error) = self.db().delete_file_in_range(from, to) {
             tracing::debug!(%error, folder = %self.folder.display(), "a dropped table stays on disk");
         }
     }
@@ -212,7 +215,7 @@ impl Drop for Disk {
     }
 }
 
-fn options(cache: usize) -> Options {
+fn options(cache: usize, dropped: &Dropped) -> Options {
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(&Cache::new_lru_cache(cache));
     blocks.set_block_size(8 << 10);
@@ -229,8 +232,13 @@ fn options(cache: usize) -> Options {
     options.set_max_bytes_for_level_base(8 * FILE_BYTES);
     options.set_max_open_files(256);
     options.set_max_background_jobs(2);
-    // Nothing is written but marks of dropped tables.
-    options.set_write_buffer_size(1 << 20);
+    let dropped = Arc::clone(dropped);
+    options.set_compaction_filter("dropped tables", move |_, key, _| {
+        let is_dropped = key.first_chunk().is_some_and(|table| dropped.read().contains(table));
+        if is_dropped { Decision::Remove } else { Decision::Keep }
+    });
+    // Nothing is written row by row, so there is nothing to buffer.
+    options.set_write_buffer_size(64 << 10);
     options.set_keep_log_file_num(1);
     options.set_log_level(LogLevel::Error);
     options.set_stats_dump_period_sec(0);

@@ -39,6 +39,8 @@ pub(crate) struct Spill(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    /// Closed before its folder goes.
+    disk: Mutex<Option<Arc<Disk>>>,
     scratch: Arc<Scratch>,
     name: String,
     groups: KeyGroups,
@@ -47,7 +49,6 @@ struct Shared {
     used: AtomicUsize,
     tables: AtomicU32,
     files: AtomicU64,
-    disk: Mutex<Option<Arc<Disk>>>,
 }
 
 impl Spill {
@@ -84,9 +85,9 @@ impl Spill {
 /// What one table has on disk.
 #[derive(Debug)]
 pub(super) struct Spilled {
+    disk: Option<Arc<Disk>>,
     spill: Spill,
     id: u32,
-    disk: Option<Arc<Disk>>,
     /// Keys that are on disk and not in memory.
     count: u64,
     filter: Filter,

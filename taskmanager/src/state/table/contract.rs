@@ -153,6 +153,7 @@ impl World {
         }
     }
 
+    #[expect(clippy::fn_params_excessive_bools, reason = "a barrier is completed, or is aborted")]
     fn freeze(&mut self, completes: bool) {
         let mut all = Vec::new();
         for subtask in &mut self.subtasks {
@@ -246,12 +247,17 @@ fn check(budget: Option<usize>, acts: &[Act]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_table_in_memory_is_a_map(acts in acts()) {
         check(None, &acts);
     }
+}
+
+proptest! {
+    // Each subtask of each restore opens a database.
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, max_shrink_iters: 50, ..ProptestConfig::default() })]
 
     #[test]
     fn a_table_that_spills_is_a_map(acts in acts()) {

@@ -96,6 +96,10 @@ impl<V: Values> Table<V> {
         Ok(())
     }
 
+    #[expect(
+        clippy::collapsible_if,
+        reason = "the second question does the work, and is not a condition"
+    )]
     fn rewrite(&mut self, budget: usize, cut: &mut Cut, groups: &KeyGroups) -> Result<(), Failure> {
         let end = cut.len() + budget;
         if self.cycle.next == 0 && self.cycle.disk.is_none() {

@@ -81,7 +81,6 @@ impl Sketch {
     /// Flajolet's estimate; while registers are empty, the one by their number.
     #[expect(
         clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
         reason = "an estimate of a number of values is not negative and fits"
     )]
     fn estimate(&self) -> i64 {

@@ -70,6 +70,7 @@ pub(in super::super) fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]>
 }
 
 /// Appends whether there is a value.
+#[expect(clippy::fn_params_excessive_bools, reason = "it writes one")]
 pub(in super::super) fn put_there(there: bool, out: &mut Vec<u8>) {
     out.push(u8::from(there));
 }

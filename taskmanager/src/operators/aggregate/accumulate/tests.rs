@@ -124,6 +124,8 @@ fn by_hand(function: Function, rows: &Rows, slot: u32) -> Option<f64> {
 fn near(found: &[Option<f64>], expected: &[Option<f64>], context: &str) {
     for (found, expected) in found.iter().zip(expected) {
         let close = match (found, expected) {
+            // Two values may fall into one register.
+            (Some(found), Some(expected)) if context.starts_with("ApproxDistinct") => (found - expected).abs() <= 3.0,
             (Some(found), Some(expected)) => (found - expected).abs() <= 1e-6 * expected.abs().max(1.0),
             (found, expected) => found == expected,
         };

@@ -19,6 +19,7 @@ const DECIMAL_MAX: i128 = 10_i128.pow(38) - 1;
 const SCALE_MIN: i8 = 6;
 
 /// The accumulator over values of a type.
+#[expect(clippy::fn_params_excessive_bools, reason = "a mean, or the sum")]
 pub(super) fn of(mean: bool, argument: &DataType) -> Option<Box<dyn Accumulator>> {
     let whole = if mean { Yield::Mean } else { Yield::Sum };
     Some(match (canonical(argument), argument) {

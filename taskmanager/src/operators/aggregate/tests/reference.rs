@@ -31,6 +31,7 @@ fn windows_of(spans: &Spans, time: i64) -> Vec<(i64, i64)> {
 }
 
 /// What each window and key comes to at the end, and how many rows were late.
+#[expect(clippy::type_complexity, reason = "windows and what is in them")]
 fn by_hand(spans: &Spans, lateness: i64, steps: &[Step]) -> (BTreeMap<(i64, i64, String), (i64, i64)>, u64) {
     let mut results: BTreeMap<(i64, i64, String), (i64, i64)> = BTreeMap::new();
     let (mut watermark, mut late) = (i64::MIN, 0);

@@ -4,6 +4,9 @@
 //! watermark leaves behind the rows that came before it; by event time it is said to be as much lower as rows wait longer.
 //! At the end of all input everything leaves.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -265,7 +268,9 @@ impl Operator for ByTime {
                             self.held.replace(self.seen, due, left)?;
                             self.seen += 1;
                         }
-                        None => drop(self.held.remove(self.seen)?),
+                        None => {
+                            self.held.remove(self.seen)?;
+                        }
                     }
                 }
                 Some(_) => self.seen += 1,
