@@ -37,11 +37,6 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) fn jobmanager(arguments: &args::JobManager) -> Result<Exit, Stop> {
     wiring::loopback_only("--listen", arguments.listen)?;
     wiring::loopback_only("--control", arguments.control)?;
-    if arguments.standby {
-        let found = "--standby is not ready in this version: its test, in which the leader is killed, fails";
-        return Err(Stop::new(Exit::Refused, found)
-            .help("start the job manager again on the same state folder; jobs go on where they were"));
-    }
     let parts = Parts::new(wiring::allowed(&arguments.paths))?;
     let runtime = wiring::io_runtime()?;
     runtime.block_on(async {

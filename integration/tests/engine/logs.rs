@@ -8,9 +8,10 @@ use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Two sources, each with bad records, a shuffle, and two sinks that count.
+/// Two sources, each with bad records, a shuffle, and two sinks that count. Twenty seconds of rows: a disk may take seconds
+/// over one record, and the job must still be running when it has two.
 const DOCUMENT: &str = "datastreamName: told\ncontactName: test\ndesiredState: ON\nparallelism: 2\n\
-    checkpoint: { interval: 300ms }\nsources:\n  - generator: { events: shop, count: 600000, splits: 2, seed: 3, throughput: 100000, malformed: 0.001 }\n\
+    checkpoint: { interval: 300ms }\nsources:\n  - generator: { events: shop, count: 2000000, splits: 2, seed: 3, throughput: 100000, malformed: 0.001 }\n\
     eventTypeFilters: [PAGE_VIEW, PURCHASE]\nsinks:\n  - keyBy: [subscriberId]\n    blackhole: {}\n";
 
 fn text<'a>(line: &'a Value, field: &str) -> &'a str {

@@ -10,3 +10,4 @@ mod resume;
 mod savepoint;
 mod schema;
 mod unread;
+mod standby;
