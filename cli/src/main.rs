@@ -1,44 +1,11 @@
-//! `weir`, the one binary: reads what was typed, runs the verb, and says how it ended.
-
-mod args;
-mod client;
-mod command;
-mod config;
-mod exit;
-mod logging;
-mod output;
-mod planning;
-mod wiring;
+//! `weir`, the one binary.
 
 use std::process::ExitCode;
-use std::sync::Arc;
-
-use clap::Parser as _;
-use dataflow::time::SystemClock;
-
-use crate::args::{Arguments, Verb};
-use crate::exit::Exit;
-use crate::logging::Failures;
 
 // Batches are made on one thread and dropped on another, which the system's allocator is slow at.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let lines = taskmanager::Lines::new(Arc::new(SystemClock::start()));
-    let failures = match arguments.verb {
-        Verb::Run(_) => Failures::Passing,
-        _ => Failures::All,
-    };
-    let outcome = logging::begin(&arguments.log, failures, &lines).and_then(|()| command::run(arguments, lines));
-    match outcome {
-        Ok(exit) => exit.into(),
-        Err(stop) => {
-            // A rendered diagnostic says `error` itself.
-            let prefix = if stop.exit == Exit::Document { "" } else { "error: " };
-            output::say(&format!("{prefix}{stop}"));
-            stop.exit.into()
-        }
-    }
+    cli::weir(connectors::registry())
 }

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 use std::num::NonZero;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use dataflow::Registry;
 use dataflow::store::open::AllowPaths;
 use dataflow::store::{OpenStores, Store, Stores};
 use dataflow::time::{Clock, SystemClock};
@@ -13,6 +14,20 @@ use tokio::runtime::{Builder, Runtime};
 use crate::args::Paths;
 use crate::config;
 use crate::exit::{Exit, Stop};
+
+/// The list that the binary handed in.
+static CONNECTORS: OnceLock<Registry> = OnceLock::new();
+
+/// Keeps the list of connectors for every role of this process.
+pub(crate) fn begin(connectors: Registry) -> Result<(), Stop> {
+    CONNECTORS
+        .set(connectors)
+        .map_err(|_| Stop::new(Exit::Failed, "the list of connectors was handed in twice"))
+}
+
+fn connectors() -> Registry {
+    CONNECTORS.get().cloned().unwrap_or_default()
+}
 
 /// What every role needs.
 pub(crate) struct Parts {
@@ -28,7 +43,7 @@ impl Parts {
     /// With a door that opens what `allowed` says.
     pub(crate) fn new(allowed: AllowPaths) -> Result<Self, Stop> {
         Ok(Self {
-            catalog: Arc::new(Catalog::new(connectors::registry())),
+            catalog: Arc::new(Catalog::new(connectors())),
             stores: Arc::new(OpenStores::new(allowed, config::s3()?)),
             clock: Arc::new(SystemClock::start()),
         })

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Runs queries with `weir run` and prints one TSV line a run, in the columns of the Flink harness.
 
-run.py --weir BIN --data DIR --out DIR --events N [--reps N] [--sink json|blackhole] [--digest BENCHGEN] [--cluster] QUERY...
+run.py --weir BIN --data DIR --out DIR --events N [--reps N] [--sink json|blackhole|verify] [--digest BENCHGEN] [--cluster] QUERY...
+
+verify writes a change log of the columns that do not depend on the order of arrival (`# verify:` in the query), for a digest of the final table.
 
 seconds is the time of the whole process: from its start to its exit, the last checkpoint and commit included.
 CPU and peak memory are what the kernel counted for the process (wait4).
@@ -12,6 +14,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +24,8 @@ sys.dont_write_bytecode = True  # nothing is left beside the scripts
 import cluster
 
 HERE = pathlib.Path(__file__).parent
-SINKS = {"blackhole": "blackhole: {}", "json": 'file: { path: "%s" }'}
+SINKS = {"blackhole": "blackhole: {}", "json": 'file: { path: "%s" }', "verify": 'file: { path: "%s", changelog: true }'}
+VERIFIED = re.compile(r"^# verify: (.*)$", re.MULTILINE)
 
 
 def busy():
@@ -42,20 +46,29 @@ def alone(args, document, out):
     return json.loads(printed), seconds, used.ru_utime + used.ru_stime, used.ru_maxrss // 1024, ""
 
 
+def document_of(args, query, out):
+    """The query with its data and its sink put in, as a file."""
+    sink = SINKS[args.sink].replace("%s", str(out / "rows"))
+    text = (HERE / "queries" / f"{query}.yaml").read_text()
+    columns = VERIFIED.search(text)
+    if args.sink == "verify" and columns:
+        text = text.replace("sinks:\n", f"  - select: {columns[1]}\nsinks:\n")
+    document = out / "datastream.yaml"
+    document.write_text(text.replace("${DATA}", args.data).replace("${SINK}", sink))
+    return document
+
+
 def run(args, query, rep):
     out = pathlib.Path(args.out) / query
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    sink = SINKS[args.sink] % (out / "rows") if args.sink == "json" else SINKS[args.sink]
-    text = (HERE / "queries" / f"{query}.yaml").read_text()
-    document = out / "datastream.yaml"
-    document.write_text(text.replace("${DATA}", args.data).replace("${SINK}", sink))
+    document = document_of(args, query, out)
     before = busy()
     go = cluster.run if args.cluster else alone
     result, seconds, cpu, peak, note = go(args, document, out)
     others = max(busy() - before - cpu, 0)
     rows, digest = str(result["summary"]["progress"]["rowsOut"]), "-"
-    if args.sink == "json" and args.digest:
+    if args.sink != "blackhole" and args.digest:
         columns = subprocess.check_output([args.digest, "digest", str(out / "rows")], text=True).split("\t")
         rows, digest = columns[1], columns[2]
     line = [

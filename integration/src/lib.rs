@@ -3,3 +3,4 @@
 pub mod cluster;
 pub mod oracle;
 pub mod sim;
+pub mod socket;

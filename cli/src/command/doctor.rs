@@ -1,7 +1,7 @@
 //! `weir doctor`: looks for what would keep Weir, or a document, from running, and says what to do about it.
 
 use bytes::Bytes;
-use dataflow::contract::EnumeratorContext;
+use dataflow::contract::{EnumeratorContext, Order};
 use dataflow::store::open::AllowPaths;
 use planner::job::JobGraph;
 use serde::Serialize;
@@ -136,6 +136,7 @@ async fn inputs(parts: &Parts, graph: &JobGraph) -> Vec<Finding> {
             stores: parts.stores.clone(),
             clock: parts.clock.clone(),
             parallelism: 1,
+            order: Order::Free,
         };
         let found = match source.enumerator(&recipe.options, context, None) {
             Ok(mut enumerator) => enumerator.discover().await,

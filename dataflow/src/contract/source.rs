@@ -86,6 +86,18 @@ pub struct EnumeratorContext {
     pub clock: Arc<dyn Clock>,
     /// How many readers there are.
     pub parallelism: u32,
+    /// Whether what is one sequence may be cut into splits that are read side by side.
+    pub order: Order,
+}
+
+/// What the rows of a sequence, such as a file, are to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// They are in the order of their event time, and somebody asks for it: a sequence is one split. If its halves were
+    /// read at the same time, one of them would be ahead of time, and whatever was found in a later split would be late.
+    Kept,
+    /// Nobody asks for it.
+    Free,
 }
 
 /// Finds the splits of a source. Lives at the job manager.

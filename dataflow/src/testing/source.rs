@@ -20,7 +20,8 @@ use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::contract::{
-    Connector, Enumerator, EnumeratorContext, Framing, Polled, Reader, ReaderContext, SourceConnector, Split, Waker,
+    Connector, Enumerator, EnumeratorContext, Framing, Order, Polled, Reader, ReaderContext, SourceConnector, Split,
+    Waker,
 };
 use crate::element::{BATCH_ROWS_MAX, columns};
 use crate::error::Failure;
@@ -54,6 +55,8 @@ pub struct Subject {
     pub buffer_bytes: usize,
     /// How many readers the enumerator is told of.
     pub parallelism: u32,
+    /// Whether somebody asks for the rows' event time.
+    pub order: Order,
 }
 
 impl fmt::Debug for Subject {
@@ -76,6 +79,7 @@ impl Subject {
             clock: None,
             buffer_bytes: 4 << 20,
             parallelism: 1,
+            order: Order::Free,
         }
     }
 
@@ -143,6 +147,7 @@ impl Harness {
             stores: Arc::clone(&self.subject.stores),
             clock: Arc::clone(&self.clock),
             parallelism: self.subject.parallelism,
+            order: self.subject.order,
         };
         self.subject
             .source()

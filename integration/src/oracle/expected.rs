@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Schema;
 use dataflow::Scope;
-use dataflow::contract::{EnumeratorContext, Framing, Polled, ReaderContext, SourceConnector, Waker};
+use dataflow::contract::{EnumeratorContext, Framing, Order, Polled, ReaderContext, SourceConnector, Waker};
 use dataflow::element::columns;
 use dataflow::store::{Error, Store, Stores};
 use dataflow::time::SystemClock;
@@ -47,6 +47,7 @@ async fn drive(source: &dyn SourceConnector, options: &Value, scope: Scope, each
         stores: stores.clone(),
         clock: clock.clone(),
         parallelism: 1,
+        order: Order::Free,
     };
     let mut enumerator = source.enumerator(options, context, None)?;
     let splits = enumerator.discover().await?.splits;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dataflow::Failure;
-use dataflow::contract::EnumeratorContext;
+use dataflow::contract::{self, EnumeratorContext};
 use dataflow::id::{BarrierId, Epoch, SubtaskId};
 use dataflow::recipe::Recipe;
 use dataflow::store::Error as StoreError;
@@ -145,19 +145,16 @@ impl Actor {
         deployment: &Deployment,
         step: &str,
         restored: Option<Value>,
-    ) -> Result<Box<dyn dataflow::contract::Enumerator>, Failure> {
-        let nodes = self
-            .document
-            .iter()
-            .flat_map(|document| &document.graph.vertices)
-            .flat_map(|vertex| &vertex.chain.nodes);
-        let recipe = nodes
-            .filter(|node| node.name == step)
-            .find_map(|node| match &node.recipe {
-                Recipe::Source(source) => Some(source),
+    ) -> Result<Box<dyn contract::Enumerator>, Failure> {
+        let chains = self.document.iter().flat_map(|document| &document.graph.vertices);
+        let found = chains.map(|vertex| &vertex.chain.nodes).find_map(|nodes| {
+            nodes.iter().find_map(|node| match &node.recipe {
+                Recipe::Source(source) if node.name == step => Some((source, nodes)),
                 _ => None,
-            });
-        let recipe = recipe.ok_or_else(|| Failure::bug(format!("there is no source {step}")))?;
+            })
+        });
+        let (recipe, chain) = found.ok_or_else(|| Failure::bug(format!("there is no source {step}")))?;
+        let is_timed = chain.iter().any(|node| matches!(node.recipe, Recipe::EventTime(_)));
         let connector = self.context.registry.connector(&recipe.connector);
         let source = connector.and_then(|connector| connector.source());
         let source = source.ok_or_else(|| {
@@ -170,6 +167,11 @@ impl Actor {
             stores: self.context.stores.clone(),
             clock: self.context.clock.clone(),
             parallelism: deployment.sources.parallelism(step),
+            order: if is_timed {
+                contract::Order::Kept
+            } else {
+                contract::Order::Free
+            },
         };
         source.enumerator(&recipe.options, context, restored)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dataflow::Failure;
-use dataflow::contract::{Discovery, Enumerator};
+use dataflow::contract::{Discovery, Enumerator, EnumeratorContext, Order};
 use dataflow::store::{Object, Stores};
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ pub(super) struct Finder {
     options: Options,
     location: Location,
     stores: Arc<dyn Stores>,
+    order: Order,
     /// Size and version of each file that was reported and is still there.
     reported: BTreeMap<String, String>,
     /// What was there at the last look and was not reported yet, because it may still be being written.
@@ -30,7 +31,7 @@ impl Finder {
     pub(super) fn new(
         options: Options,
         location: Location,
-        stores: Arc<dyn Stores>,
+        context: EnumeratorContext,
         restored: Option<&Value>,
     ) -> Result<Self, Failure> {
         let reported = restored
@@ -42,7 +43,8 @@ impl Finder {
         Ok(Self {
             options,
             location,
-            stores,
+            stores: context.stores,
+            order: context.order,
             reported: reported.unwrap_or_default(),
             unsettled: BTreeMap::new(),
             complete,
@@ -78,7 +80,8 @@ impl Enumerator for Finder {
                 "check the path or pattern (`*` stays within a folder, `**` does not); with `watch: {}` the source waits for files",
             ));
         }
-        let range = (self.options.records() == Records::Lines).then_some(self.options.split_size.0);
+        let may_cut = self.order == Order::Free && self.options.records() == Records::Lines;
+        let range = may_cut.then_some(self.options.split_size.0);
         let mut new = Vec::new();
         let mut unsettled = BTreeMap::new();
         for object in &found.objects {

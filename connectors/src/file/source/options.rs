@@ -32,7 +32,8 @@ pub struct Options {
     /// A file may not change after it was found: move files into the folder when they are complete.
     #[serde(default)]
     pub watch: Option<Watch>,
-    /// Uncompressed files of lines that are larger than this are read in ranges, by several subtasks at once.
+    /// Uncompressed files of lines that are larger than this are read in ranges, by several subtasks at once. A file of a
+    /// stream whose event time is asked for stays whole: its lines are in the order of their time.
     #[serde(default = "split_size")]
     pub split_size: ByteCount,
 }

@@ -69,12 +69,7 @@ impl SourceConnector for FileSource {
         restored: Option<Value>,
     ) -> Result<Box<dyn Enumerator>, Failure> {
         let (options, location) = understood(options)?;
-        Ok(Box::new(Finder::new(
-            options,
-            location,
-            context.stores,
-            restored.as_ref(),
-        )?))
+        Ok(Box::new(Finder::new(options, location, context, restored.as_ref())?))
     }
 
     fn reader(&self, options: &Value, context: ReaderContext) -> Result<Box<dyn Reader>, Failure> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use arrow::array::{Int64Array, StringArray, StructArray};
 use arrow::record_batch::RecordBatch;
 use arrow_schema::{DataType, Field, Schema};
-use dataflow::contract::{Framing, Shape, SourceConnector as _};
+use dataflow::contract::{Framing, Order, Shape, SourceConnector as _};
 use dataflow::element::columns;
 use dataflow::store::OpenStores;
 use dataflow::store::open::{AllowPaths, S3};
@@ -305,6 +305,20 @@ fn a_header_that_is_another_one_is_an_error() {
         failure.message.contains("a.csv`: the first line is `name,id`"),
         "{failure}"
     );
+}
+
+#[test]
+fn a_file_whose_event_time_is_asked_for_is_one_split() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("a.json"), "1234567\n".repeat(1000)).unwrap();
+    let splits = |order| {
+        let mut subject = subject(json!({ "path": folder.path(), "splitSize": "1KiB" }));
+        subject.order = order;
+        let harness = Harness::new(subject);
+        let mut finder = harness.enumerator(None).unwrap();
+        harness.block_on(finder.discover()).unwrap().splits.len()
+    };
+    assert_eq!((splits(Order::Free), splits(Order::Kept)), (8, 1));
 }
 
 #[test]

@@ -70,6 +70,7 @@ impl Arguments {
                     name: measure.name.clone(),
                     function: measure.function,
                     argument,
+                    apart: false,
                 },
                 value,
                 filter,
@@ -112,15 +113,26 @@ impl Arguments {
             let columns = without(input.columns(), input.num_rows(), &failed)?;
             kept = batch(&input.schema(), columns, input.num_rows() - failed.len())?;
         }
-        let arguments = self
-            .measures
-            .iter()
-            .map(|reading| reading.argument(&values, kept.num_rows()));
+        let keys = self.keys(&values, kept.num_rows())?;
+        let arguments = self.measures.iter().map(|reading| reading.argument(&values, &keys));
         Ok(Evaluation {
             arguments: arguments.collect::<Result<_, _>>()?,
             kept,
             failed,
         })
+    }
+
+    /// The values that are told apart, each expression's once.
+    fn keys(&self, values: &[ArrayRef], rows: usize) -> Result<BTreeMap<usize, Arc<Keys>>, Failure> {
+        let mut keys = BTreeMap::new();
+        for reading in &self.measures {
+            if let (Some(reader), Some(place)) = (&reading.keys, reading.value)
+                && !keys.contains_key(&place)
+            {
+                keys.insert(place, Arc::new(told_apart(reader, &values[place], rows)?));
+            }
+        }
+        Ok(keys)
     }
 
     /// The rows that a measure needs and cannot have. What a filter leaves out may fail.
@@ -182,7 +194,7 @@ fn alone(data_type: &DataType) -> Schema {
 }
 
 impl Reading {
-    fn argument(&self, values: &[ArrayRef], rows: usize) -> Result<Argument, Failure> {
+    fn argument(&self, values: &[ArrayRef], keys: &BTreeMap<usize, Arc<Keys>>) -> Result<Argument, Failure> {
         let wrong = |error: arrow::error::ArrowError| Failure::bug("values that are not as planned").because(&error);
         let passes = match self.filter.map(|place| values[place].as_boolean_opt()) {
             None => None,
@@ -197,22 +209,19 @@ impl Reading {
                 )));
             }
         };
-        let Some(values) = self.value.map(|place| &values[place]) else {
+        let Some(place) = self.value else {
             return Ok(Argument {
                 counts: passes.filter(|passes| passes.null_count() > 0),
                 ..Argument::default()
             });
         };
+        let values = &values[place];
         let counts = NullBuffer::union(passes.as_ref(), values.logical_nulls().as_ref());
         let folded = folded(self.measured.function, values.data_type());
         Ok(Argument {
             values: folded.map(|folded| cast(values, &folded)).transpose().map_err(wrong)?,
             counts: counts.filter(|counts| counts.null_count() > 0),
-            keys: self
-                .keys
-                .as_ref()
-                .map(|reader| told_apart(reader, values, rows))
-                .transpose()?,
+            keys: self.keys.as_ref().and_then(|_| keys.get(&place).cloned()),
         })
     }
 }

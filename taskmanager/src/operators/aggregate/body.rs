@@ -6,8 +6,8 @@ use arrow::array::RecordBatch;
 use dataflow::Failure;
 use dataflow::recipe::{self, Phase, Spans};
 
-use super::Past;
 use super::accumulate::Shape;
+use super::apart::{Apart, Shared};
 use super::frames::Frames;
 use super::input::Input;
 use super::panes::Panes;
@@ -15,6 +15,7 @@ use super::partial::Partial;
 use super::results::Results;
 use super::sessions::{Lasting, Sessions};
 use super::updating::Updating;
+use super::{Known, Past};
 use crate::operators::Ground;
 use crate::operators::late::Late;
 use crate::state::Cut;
@@ -31,14 +32,18 @@ impl Body {
     pub(super) fn new(
         recipe: &recipe::Aggregate,
         shape: &Arc<Shape>,
-        past: Past,
+        Known { past, apart }: Known,
         ground: &Ground<'_>,
     ) -> Result<Self, Failure> {
         let (groups, restored) = (&ground.groups, ground.restored);
         let Some(window) = &recipe.window else {
             return Ok(match recipe.phase {
                 Phase::Partial => Self::Partial(Partial::new(None, shape)),
-                Phase::Whole | Phase::Final => Self::Updating(Box::new(Updating::new(shape, ground)?)),
+                Phase::Whole => {
+                    let apart = Apart::new(&recipe.measures, apart, ground)?;
+                    Self::Updating(Box::new(Updating::new(shape, apart, ground)?))
+                }
+                Phase::Final => Self::Updating(Box::new(Updating::new(shape, Apart::none(), ground)?)),
             });
         };
         let frames = Frames::new(&window.spans, window.allowed_lateness_ms)?;
@@ -114,6 +119,14 @@ impl Body {
             Self::Panes(panes) => panes.next_end(),
             Self::Sessions(sessions) => sessions.next_end(),
             Self::Updating(_) | Self::Partial(_) => None,
+        }
+    }
+
+    /// Which measures share tables of distinct values.
+    pub(super) fn apart(&self) -> Shared {
+        match self {
+            Self::Updating(updating) => updating.apart(),
+            Self::Panes(_) | Self::Sessions(_) | Self::Partial(_) => Shared::new(),
         }
     }
 

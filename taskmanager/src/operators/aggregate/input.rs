@@ -264,6 +264,7 @@ fn planned(recipe: &recipe::Aggregate) -> Layout {
         name: measure.name.clone(),
         function: measure.function,
         argument: measure.argument_type.clone(),
+        apart: false,
     });
     measures.collect()
 }

@@ -23,6 +23,7 @@ mod panes;
 mod members;
 mod sessions;
 mod updating;
+mod apart;
 mod partial;
 #[cfg(test)]
 mod tests;
@@ -34,7 +35,7 @@ use std::time::Duration;
 
 use dataflow::Failure;
 use dataflow::element::{Batch, Watermark};
-use dataflow::recipe::{self, Clocked, Node};
+use dataflow::recipe::{self, Clocked, Node, Phase};
 use dataflow::time::Instant;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,7 @@ use super::{Emitted, Ground, Moment, Operator, Outbox};
 use crate::chain::dead::DeadLetters;
 use crate::state::Cut;
 use accumulate::{Layout, Shape};
+use apart::Shared;
 use body::Body;
 use input::{Letters, Reading};
 use results::Results;
@@ -82,6 +84,15 @@ struct Note {
     /// The latest event time that was seen.
     #[serde(default)]
     latest: Option<i64>,
+    /// Which measures share tables of distinct values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    apart: Shared,
+}
+
+/// What notes say beside the layouts.
+struct Known {
+    past: Past,
+    apart: Shared,
 }
 
 /// What is known of time.
@@ -91,8 +102,9 @@ struct Past {
 }
 
 /// What the notes of a snapshot come to.
-fn notes(node: &Node, ground: &Ground<'_>) -> Result<(Vec<Layout>, Past), Failure> {
+fn notes(node: &Node, ground: &Ground<'_>) -> Result<(Vec<Layout>, Known), Failure> {
     let (mut layouts, mut spans, mut latest): (Vec<Layout>, _, _) = (Vec::new(), Vec::new(), i64::MIN);
+    let mut apart = Shared::new();
     for note in &ground.restored.notes {
         let note = Note::deserialize(note)
             .map_err(|error| Failure::fail(format!("the state of `{}` cannot be read", node.name)).because(&error))?;
@@ -100,23 +112,33 @@ fn notes(node: &Node, ground: &Ground<'_>) -> Result<(Vec<Layout>, Past), Failur
         if note.layouts.len() > layouts.len() {
             layouts = note.layouts;
         }
+        // And have shared the same tables.
+        if note.apart.len() > apart.len() {
+            apart = note.apart;
+        }
         spans.extend(note.reached);
         latest = latest.max(note.latest.unwrap_or(i64::MIN));
     }
     let reached = Reached::restore(spans, &ground.groups);
-    Ok((layouts, Past { reached, latest }))
+    let past = Past { reached, latest };
+    Ok((layouts, Known { past, apart }))
 }
 
 impl Aggregate {
     pub(super) fn build(recipe: &recipe::Aggregate, node: &Node, ground: &Ground<'_>) -> Result<Self, Failure> {
-        let (known, past) = notes(node, ground)?;
+        let (layouts, known) = notes(node, ground)?;
         let reading = Reading::new(recipe, node)?;
-        let shape = Arc::new(Shape::new(reading.layout(), known)?);
+        let mut layout = reading.layout();
+        if recipe.window.is_none() && recipe.phase == Phase::Whole {
+            let counted = layout.iter_mut().zip(&recipe.measures);
+            counted.for_each(|(measured, measure)| measured.apart = apart::is_counted(measure));
+        }
+        let shape = Arc::new(Shape::new(layout, layouts)?);
         let window = recipe.window.as_ref();
-        let wall = past.reached.furthest().saturating_add(1).max(0);
+        let wall = known.past.reached.furthest().saturating_add(1).max(0);
         Ok(Self {
             reading,
-            body: Body::new(recipe, &shape, past, ground)?,
+            body: Body::new(recipe, &shape, known, ground)?,
             results: Results::new(recipe, node)?,
             shape,
             clock: Clock {
@@ -209,6 +231,7 @@ impl Operator for Aggregate {
             note.reached = past.reached.spans();
             note.latest = Some(past.latest).filter(|latest| *latest > i64::MIN);
         }
+        note.apart = self.body.apart();
         let note = serde_json::to_value(note);
         cut.note(note.map_err(|error| Failure::bug("a note that is not JSON").because(&error))?);
         Ok(())

@@ -8,8 +8,9 @@ use arrow::compute::{and, interleave};
 use dataflow::Failure;
 use dataflow::element::{BATCH_ROWS_MAX, columns};
 
-use super::accumulate::{Accumulators, Shape};
-use super::input::{Input, Slots};
+use super::accumulate::{Accumulators, Fold, Shape};
+use super::apart::{Apart, Shared};
+use super::input::{Content, Input, Slots};
 use super::results::{Around, Results};
 use crate::operators::Ground;
 use crate::state::{Cut, KeyGroups, Table, Values};
@@ -21,6 +22,7 @@ const KEYS: u8 = 2;
 pub(super) struct Updating {
     table: Table<Known>,
     groups: KeyGroups,
+    apart: Apart,
     measures: usize,
     slots: Vec<u32>,
 }
@@ -57,7 +59,7 @@ impl Values for Known {
 }
 
 impl Updating {
-    pub(super) fn new(shape: &Arc<Shape>, ground: &Ground<'_>) -> Result<Self, Failure> {
+    pub(super) fn new(shape: &Arc<Shape>, mut apart: Apart, ground: &Ground<'_>) -> Result<Self, Failure> {
         let (groups, restored) = (&ground.groups, ground.restored);
         let known = Known {
             accumulators: Accumulators::new(shape)?,
@@ -71,6 +73,8 @@ impl Updating {
         restored.each(groups, |entry| {
             if entry.place.state == KEYS {
                 table.restore(entry.key, entry.value, groups)
+            } else if Apart::owns(entry.place.state) {
+                apart.restore(entry.place.state, entry.key, entry.value, groups)
             } else {
                 Ok(())
             }
@@ -78,6 +82,7 @@ impl Updating {
         Ok(Self {
             table,
             groups: groups.clone(),
+            apart,
             measures: shape.count(),
             slots: Vec::new(),
         })
@@ -98,9 +103,7 @@ impl Updating {
             .filter(|slot| known.given[*slot as usize])
             .collect();
         let before = self.results(&old)?;
-        input
-            .content
-            .fold(&mut self.table.values_mut().accumulators, &slots, &rows)?;
+        self.add(input, &slots, &rows)?;
         self.slots = slots;
         let (after, same) = (self.results(&touched)?, self.same(&old, &before)?);
         let given = self.changes(&touched, &same);
@@ -126,6 +129,24 @@ impl Updating {
                 results.rows(keys, measure, &around(Arc::new(kinds)))
             })
             .collect()
+    }
+
+    fn add(&mut self, input: &Input, slots: &[u32], rows: &[u32]) -> Result<(), Failure> {
+        let into = &mut self.table.values_mut().accumulators;
+        match &input.content {
+            Content::Rows { arguments, times } => {
+                let mut arguments = arguments.clone();
+                self.apart.count(&input.keys, &mut arguments, &self.groups)?;
+                let times = times.as_deref();
+                into.fold(Fold { slots, rows, times }, &arguments)
+            }
+            Content::States(_) => input.content.fold(into, slots, rows),
+        }
+    }
+
+    /// Which measures share tables of distinct values.
+    pub(super) fn apart(&self) -> Shared {
+        self.apart.shared()
     }
 
     fn results(&self, slots: &[u32]) -> Result<Vec<ArrayRef>, Failure> {
@@ -172,6 +193,7 @@ impl Updating {
 
     pub(super) fn freeze(&mut self, cut: &mut Cut) {
         self.table.freeze(cut, &self.groups);
+        self.apart.freeze(cut, &self.groups);
     }
 }
 

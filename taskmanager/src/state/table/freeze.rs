@@ -142,7 +142,8 @@ impl<V: Values> Table<V> {
             let hash = key::hash(key);
             // What is in memory, and what is no more, is not as the disk says.
             if self.seek(hash, key).is_none() && !spilled.is_buried(key) {
-                cut.put(place(groups.group(hash)), key, |out| out.extend_from_slice(value));
+                let group = self.routed.group(hash, key, groups);
+                cut.put(place(group), key, |out| out.extend_from_slice(value));
             }
             cut.len() < end
         })?;
@@ -152,7 +153,7 @@ impl<V: Values> Table<V> {
 
     fn write(&mut self, slot: u32, cut: &mut Cut, groups: &KeyGroups) {
         self.slots[slot as usize].fresh = false;
-        let group = groups.group(self.slots[slot as usize].hash);
+        let group = self.group(slot, groups);
         cut.put(self.place(group), self.key(slot), |out| self.values.encode(slot, out));
     }
 

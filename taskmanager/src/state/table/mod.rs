@@ -78,6 +78,16 @@ pub(crate) struct Table<V> {
     entry_bytes: usize,
     values: V,
     spilled: Option<Spilled>,
+    routed: Routed,
+}
+
+/// What says which key group a key is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Routed {
+    /// Its hash.
+    ByHash,
+    /// Its first two bytes: the key is a part of what belongs to a key of that group.
+    ByPrefix,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +121,15 @@ enum OnDisk {
     Older,
 }
 
+impl Routed {
+    fn group(self, hash: u64, key: &[u8], groups: &KeyGroups) -> u16 {
+        match (self, key.first_chunk()) {
+            (Self::ByPrefix, Some(group)) => u16::from_be_bytes(*group),
+            (Self::ByPrefix, None) | (Self::ByHash, _) => groups.group(hash),
+        }
+    }
+}
+
 /// hashbrown takes the low bits for the place and the high ones for the tag; the key group is the low ones.
 fn mixed(hash: u64) -> u64 {
     hash.rotate_left(32)
@@ -138,6 +157,15 @@ impl<V: Values> Table<V> {
             entry_bytes: 64,
             values,
             spilled: None,
+            routed: Routed::ByHash,
+        }
+    }
+
+    /// The same, whose keys begin with their key group: two bytes, the larger one first.
+    pub(crate) fn with_groups_in_keys(self) -> Self {
+        Self {
+            routed: Routed::ByPrefix,
+            ..self
         }
     }
 
@@ -316,7 +344,8 @@ impl<V: Values> Table<V> {
 
     /// The key group of a slot's key.
     pub(crate) fn group(&self, slot: u32, groups: &KeyGroups) -> u16 {
-        groups.group(self.slots[slot as usize].hash)
+        self.routed
+            .group(self.slots[slot as usize].hash, self.key(slot), groups)
     }
 
     /// The slots that hold a key in memory: all of a table that does not spill. See [`Table::scan`] for the others.
@@ -335,7 +364,7 @@ impl<V: Values> Table<V> {
         }
         if !found.fresh {
             let key = &self.keys[found.start..found.start + found.length as usize];
-            self.removed.push(groups.group(found.hash), key);
+            self.removed.push(self.routed.group(found.hash, key, groups), key);
         }
         if found.disk != OnDisk::Nothing
             && let Some(spilled) = &mut self.spilled

@@ -26,6 +26,7 @@ use kind::canonical;
 pub(super) use set::{Accumulators, Layout, Measured, Shape};
 
 use std::any::Any;
+use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::buffer::NullBuffer;
@@ -68,7 +69,7 @@ pub(super) struct Argument {
     /// Which rows count: their value is not NULL, and the filter is true.
     pub(super) counts: Option<NullBuffer>,
     /// The values as canonical keys, where they are told apart.
-    pub(super) keys: Option<Keys>,
+    pub(super) keys: Option<Arc<Keys>>,
 }
 
 /// Slots of another accumulator to be merged into slots of this one.

@@ -24,6 +24,9 @@ pub(in super::super) struct Measured {
     pub(in super::super) function: Function,
     /// The type of what is folded.
     pub(in super::super) argument: Option<DataType>,
+    /// Its values are counted elsewhere: it counts rows that bring a new one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in super::super) apart: bool,
 }
 
 /// The measures of one version of a step.
@@ -84,6 +87,11 @@ impl Shape {
 }
 
 impl Measured {
+    fn accumulator(&self) -> Result<Box<dyn Accumulator>, Failure> {
+        let function = if self.apart { Function::Count } else { self.function };
+        accumulator(function, self.argument.as_ref())
+    }
+
     /// Whether a state of the other can go on as one of this.
     fn is_alike(&self, other: &Self) -> bool {
         let scale = |measure: &Self| {
@@ -96,7 +104,9 @@ impl Measured {
                 other => other,
             }
         };
-        std::mem::discriminant(&self.function) == std::mem::discriminant(&other.function) && scale(self) == scale(other)
+        self.apart == other.apart
+            && std::mem::discriminant(&self.function) == std::mem::discriminant(&other.function)
+            && scale(self) == scale(other)
     }
 }
 
@@ -173,7 +183,7 @@ impl Accumulators {
             let read = match place {
                 Some(place) => self.measures[place].decode(slot, &mut bytes),
                 None => {
-                    let mut gone = accumulator(before.function, before.argument.as_ref())?;
+                    let mut gone = before.accumulator()?;
                     gone.grow(1);
                     gone.decode(0, &mut bytes)
                 }
@@ -186,9 +196,7 @@ impl Accumulators {
 
 fn make(measures: &Layout) -> Result<Vec<Box<dyn Accumulator>>, Failure> {
     let measures = measures.iter();
-    measures
-        .map(|measure| named(measure, accumulator(measure.function, measure.argument.as_ref())))
-        .collect()
+    measures.map(|measure| named(measure, measure.accumulator())).collect()
 }
 
 fn named<T>(measured: &Measured, result: Result<T, Failure>) -> Result<T, Failure> {

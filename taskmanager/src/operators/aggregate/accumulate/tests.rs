@@ -48,7 +48,7 @@ fn argument(function: Function, values: &ArrayRef, passes: &[bool]) -> Argument 
     Argument {
         values: Some(cast(values, &folded).unwrap()),
         counts: NullBuffer::union(Some(&passes), values.nulls()),
-        keys: Some(keys),
+        keys: Some(Arc::new(keys)),
     }
 }
 
@@ -291,6 +291,7 @@ fn measured(name: &str, function: Function) -> Measured {
         name: name.to_owned(),
         function,
         argument: Some(DataType::Int64),
+        apart: false,
     }
 }
 
