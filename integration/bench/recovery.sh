@@ -20,7 +20,7 @@ await() {
     sleep 0.05
   done
 }
-start() { "$weir" "${@:2}" --allow-path "$folder" >"$folder/$1.log" 2>&1 & pids+=($!); }
+start() { "$weir" "${@:2}" --allow-path "$folder" >"$folder/$1.log" 2>&1 & pids+=($!); disown $!; }
 runs() { "$weir" describe recovery -o json | grep -q '"state": *"running"'; }
 writes() { [ -n "$(find "$folder/out" -type f -size +64k 2>/dev/null)" ]; }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs queries with `weir run` and prints one TSV line a run, in the columns of the Flink harness.
 
-run.py --weir BIN --data DIR --out DIR --events N [--reps N] [--sink json|blackhole|verify] [--digest BENCHGEN] [--cluster] QUERY...
+run.py --weir BIN --data DIR --out DIR --events N [--reps N] [--sink json|blackhole|verify] [--digest BENCHGEN] [--cluster] [--checkpoint 1s] QUERY...
 
 verify writes a change log of the columns that do not depend on the order of arrival (`# verify:` in the query), for a digest of the final table.
 
@@ -53,6 +53,8 @@ def document_of(args, query, out):
     columns = VERIFIED.search(text)
     if args.sink == "verify" and columns:
         text = text.replace("sinks:\n", f"  - select: {columns[1]}\nsinks:\n")
+    if args.checkpoint:
+        text = text.replace("interval: 10s", f"interval: {args.checkpoint}")
     document = out / "datastream.yaml"
     document.write_text(text.replace("${DATA}", args.data).replace("${SINK}", sink))
     return document
@@ -88,6 +90,7 @@ def main():
     parser.add_argument("--reps", type=int, default=1)
     parser.add_argument("--sink", choices=SINKS, default="blackhole")
     parser.add_argument("--digest")
+    parser.add_argument("--checkpoint", help="an interval in place of the query's 10s")
     parser.add_argument("--cluster", action="store_true")
     parser.add_argument("queries", nargs="+")
     args = parser.parse_args()
