@@ -26,7 +26,7 @@ use super::aggregate::{Reached, Span};
 use super::{Emitted, Ground, Moment, Operator, Outbox, column};
 use crate::chain::columns::conform;
 use crate::chain::dead::DeadLetters;
-use crate::state::{Cut, KeyGroups, NONE, Spill, Table, Values};
+use crate::state::{Cut, KeyGroups, NONE, Spill, Table, Values, make_room};
 use crate::task::gauges::NodeGauges;
 
 /// The state of keys.
@@ -75,6 +75,7 @@ struct Note {
 
 impl Values for Passed {
     fn grow(&mut self, slots: usize) {
+        make_room(&mut self.0, slots);
         self.0.resize(slots.max(self.0.len()), NEVER);
     }
 
