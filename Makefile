@@ -19,7 +19,7 @@ setup:           ## Installs what builds and tests need; quiet where nothing is 
 build: setup     ## Builds the one binary.
 	@cargo build --release --locked --package cli --package integration
 
-demo: build      ## The main job on a real cluster of processes, with a kill -9 in the middle; proves that nothing is lost or doubled.
+demo: build      ## A story on a cluster of real processes: archive, replay, counts, savepoint, rescale, kill -9; each output is counted from outside.
 	@./integration/demo.sh $(WEIR)
 
 test: setup      ## All tests: units, contracts, goldens, real processes.

@@ -6,11 +6,13 @@
 mod compare;
 mod counts;
 mod expected;
+mod line;
 mod outside;
 
 pub use compare::{Verdict, compare};
-pub use counts::{Counted, Place, compare_counts, expected_counts, options};
+pub use counts::{Counted, Expected, Extent, Place, compare_counts, expected_counts, options};
 pub use expected::generated;
+pub use line::Line;
 pub use outside::read_folder;
 
 use std::path::Path;
