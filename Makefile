@@ -35,7 +35,7 @@ lint: setup      ## Formatting, clippy, documentation, licences.
 bench: build     ## Weir (and Flink, where the harness lies beside the repository) on the same files, in turn.
 	@./integration/bench/compare.sh $(WEIR)
 
-chaos: build     ## Cycles of kill -9 in mid-flow, with an outside oracle.
+chaos: build     ## 200 cycles of kill -9 in mid-flow, at random and at named points of a checkpoint, judged from outside.
 	@./integration/chaos.sh $(WEIR)
 
 fuzz: setup      ## Ten minutes each of coverage-guided fuzzing of the parsers.

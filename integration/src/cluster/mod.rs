@@ -2,6 +2,7 @@
 //!
 //! Every process is killed when the cluster is dropped; nothing else is ever touched.
 
+mod ask;
 mod process;
 mod wait;
 
@@ -16,6 +17,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
+
+/// What the job manager's process is called.
+pub const JOBMANAGER: &str = "jobmanager";
+
+/// Names the file that says at which crash point a process dies.
+const DIE_AT: &str = "WEIR_DIE_AT";
 
 /// How long a process may take to be ready, on a busy machine.
 const READY: Duration = Duration::from_secs(60);
@@ -105,8 +112,17 @@ impl Cluster {
     /// # Errors
     /// When it is not ready in time.
     pub fn start_jobmanager(&mut self) -> Result<()> {
+        self.begin_jobmanager()?;
+        self.await_jobmanager()
+    }
+
+    /// The same, without waiting: it may be loaded with a crash point that it does not survive.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn begin_jobmanager(&mut self) -> Result<()> {
         self.starts += 1;
-        let ready = self.folder.join(format!("ready-{}.json", self.starts));
+        let ready = self.ready_file();
         let state = self.folder.join("state");
         let mut command = Command::new(binary());
         command.envs(self.environment.iter().cloned()).args([
@@ -126,7 +142,23 @@ impl Cluster {
             .arg("--ready-file")
             .arg(&ready);
         command.args(&self.arguments);
-        let mut process = Process::start("jobmanager", command, &self.folder.join("jobmanager.log"))?;
+        command.env(DIE_AT, self.load_of(JOBMANAGER));
+        let log = self.folder.join("jobmanager.log");
+        self.jobmanager = Some(Process::start(JOBMANAGER, command, &log)?);
+        Ok(())
+    }
+
+    fn ready_file(&self) -> PathBuf {
+        self.folder.join(format!("ready-{}.json", self.starts))
+    }
+
+    /// Waits until the job manager that was begun last is ready, and learns its ports.
+    ///
+    /// # Errors
+    /// When it ends, or is not ready in time.
+    pub fn await_jobmanager(&mut self) -> Result<()> {
+        let ready = self.ready_file();
+        let process = self.jobmanager.as_mut().context("a job manager that was begun")?;
         until("the job manager to be ready", Deadline::of(READY), || {
             process.check()?;
             Ok(fs::read(&ready).ok().filter(|bytes| !bytes.is_empty()))
@@ -140,7 +172,6 @@ impl Cluster {
         };
         self.rest = text("listen")?;
         self.control = text("control")?;
-        self.jobmanager = Some(process);
         Ok(())
     }
 
@@ -163,6 +194,7 @@ impl Cluster {
             ])
             .args(arguments);
         command.arg("--allow-path").arg(&self.folder);
+        command.env(DIE_AT, self.load_of(name));
         let process = Process::start(name, command, &self.folder.join(format!("{name}.log")))?;
         ensure!(
             self.taskmanagers.insert(name.to_owned(), process).is_none(),
@@ -187,9 +219,62 @@ impl Cluster {
         self.taskmanagers.keys().cloned().collect()
     }
 
+    /// The file that says at which crash point a process is to die.
+    fn load_of(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.die-at"))
+    }
+
+    /// Has a process die where it next comes to a crash point (`dataflow::crash`); one that is not yet started too.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn load(&self, name: &str, point: &str) -> Result<()> {
+        let (file, part) = (self.load_of(name), self.folder.join("die-at.part"));
+        // Whole or not at all: the process may look at any time.
+        fs::write(&part, point)?;
+        fs::rename(&part, &file).with_context(|| file.display().to_string())
+    }
+
+    /// Takes that back; false where it has died already.
+    #[must_use]
+    pub fn unload(&self, name: &str) -> bool {
+        fs::remove_file(self.load_of(name)).is_ok()
+    }
+
+    /// Whether a process has ended by itself; one that is not there has.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub fn has_ended(&mut self, name: &str) -> Result<bool> {
+        let process = if name == JOBMANAGER {
+            self.jobmanager.as_mut()
+        } else {
+            self.taskmanagers.get_mut(name)
+        };
+        process.map_or(Ok(true), Process::has_ended)
+    }
+
+    /// Asks the REST interface, without a process in between.
+    ///
+    /// # Errors
+    /// When nobody answers in a few seconds, or not with JSON.
+    pub fn ask(&self, path: &str) -> Result<Value> {
+        ask::ask(&self.rest, path)
+    }
+
+    /// Sends a process a signal by its name, such as `STOP` or `CONT`.
+    ///
+    /// # Errors
+    /// When it is not there, or the signal cannot be sent.
+    pub fn signal(&self, name: &str, signal: &str) -> Result<()> {
+        let mut processes = self.processes();
+        let found = processes.find(|(known, _)| *known == name);
+        found.with_context(|| format!("no process {name}"))?.1.signal(signal)
+    }
+
     /// Every process, by name.
     pub fn processes(&self) -> impl Iterator<Item = (&str, &Process)> {
-        let jobmanager = self.jobmanager.iter().map(|process| ("jobmanager", process));
+        let jobmanager = self.jobmanager.iter().map(|process| (JOBMANAGER, process));
         jobmanager.chain(self.taskmanagers.iter().map(|(name, process)| (name.as_str(), process)))
     }
 

@@ -195,7 +195,7 @@ fn row(record: &[u8]) -> Option<(Place, u64)> {
     Some((place, row.get("events")?.as_u64()?))
 }
 
-fn number(record: &[u8], needle: &[u8]) -> Option<i64> {
+pub(super) fn number(record: &[u8], needle: &[u8]) -> Option<i64> {
     let text = field(record, needle)?;
     let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
     std::str::from_utf8(&text[..end]).ok()?.parse().ok()
