@@ -41,7 +41,6 @@ set_the_stage() {
 }
 
 declare -A process=()   # process id by name: everything that runs in the background
-declare -A killed=()
 number=0
 
 step() {
@@ -126,11 +125,13 @@ document() {
 # A datastream in the background until it has ended; wait_for it.
 submit() {
   "$weir" submit "$folder/$1.yaml" --wait "${@:2}" >"$folder/submit-$1.log" 2>&1 &
-  submitted=$!
+  process[submit-$1]=$!
 }
 
 wait_for() {
-  wait "$submitted" || wrong "$1 did not end well" "$(tail -n 3 "$folder/submit-$1.log")"
+  local pid=${process[submit-$1]}
+  unset "process[submit-$1]"
+  wait "$pid" || wrong "$1 did not end well" "$(tail -n 3 "$folder/submit-$1.log")"
   sed 's/^/   /' "$folder/submit-$1.log"
 }
 

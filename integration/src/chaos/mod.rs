@@ -16,14 +16,14 @@ mod strike;
 mod tally;
 mod verdict;
 
-pub use strike::Strike;
+pub use strike::{Strike, points};
 pub use tally::Tally;
 pub use verdict::{Finding, Verdict};
 
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use dataflow::time::SystemClock;
 
 use blow::Outcome;
@@ -62,7 +62,12 @@ struct Course<'a> {
     report: Report,
     /// The number of the next strike.
     number: u64,
+    /// Crash points in a row to which nobody came.
+    missed: u32,
 }
+
+/// So many of them in a row are no accident.
+const MISSED_MAX: u32 = 8;
 
 impl Campaign {
     /// Strikes until enough kills count. `say` hears a line for each cycle and each verdict. Ends early where something is
@@ -76,6 +81,7 @@ impl Campaign {
             say,
             report: Report::default(),
             number: self.first,
+            missed: 0,
         };
         while course.report.tally.count() < self.kills {
             let began = course.number;
@@ -124,10 +130,20 @@ impl Campaign {
             let outcome = blow::blow(fleet, strike, chance, &course.clock);
             match outcome.with_context(|| format!("strike {number}: {title}"))? {
                 Outcome::Over => break,
-                Outcome::Missed => (course.say)(&format!(
-                    "      strike {number}: {title}: nobody came there, not counted"
-                )),
+                Outcome::Missed => {
+                    course.missed += 1;
+                    ensure!(
+                        course.missed < MISSED_MAX,
+                        "nobody comes to any crash point: build `weir` with `make build`, which has the feature `testing`"
+                    );
+                    (course.say)(&format!(
+                        "      strike {number}: {title}: nobody came there, not counted"
+                    ));
+                }
                 Outcome::Counted(took) => {
+                    if matches!(strike, Strike::Point(..)) {
+                        course.missed = 0;
+                    }
                     course.report.tally.add(strike, took);
                     let (count, took) = (course.report.tally.count(), took.as_millis());
                     (course.say)(&format!(

@@ -93,6 +93,11 @@ fn deck() -> Vec<Strike> {
     deck
 }
 
+/// The names of all crash points.
+pub fn points() -> impl Iterator<Item = &'static str> {
+    TASKMANAGER.into_iter().chain(JOBMANAGER)
+}
+
 impl Strike {
     /// The strike of a number, and the chance that decides the rest: whom, and when.
     #[must_use]
