@@ -4,7 +4,7 @@
 # shellcheck disable=SC2154  # what stage.sh sets
 
 # 1,000 events a second of event time; one in twenty is a copy, one in a thousand comes 1 to 10 minutes late.
-counted_events=800000
+counted_events=720000
 counted_options="events: shop, count: $counted_events, splits: 2, seed: 7, rate: 1000, duplicates: 0.05, late: 0.001"
 counted_json="{\"events\":\"shop\",\"count\":$counted_events,\"seed\":7,\"rate\":1000,\"duplicates\":0.05,\"late\":0.001}"
 
@@ -17,7 +17,7 @@ parallelism: $2
 checkpoint: { interval: 500ms }
 sources:
   - name: events
-    generator: { $counted_options, throughput: 100000 }
+    generator: { $counted_options, throughput: 60000 }
     format: { json: { schema: { eventId: string, companyId: int64, eventTime: timestamp } } }
     eventTime: { field: eventTime, maxOutOfOrderness: 4s }
 steps:
@@ -40,14 +40,14 @@ count_and_rescale() {
   step "Another one, with state: $(grouped $counted_events) events, copies dropped, counted per company and minute, late ones put aside"
   counts_document shop-counts 2 counts late | document counts
   submit counts
+  start_taskmanager tm-4
   await "a quarter of the events" past shop-counts $((counted_events / 4))
 
   step "A savepoint after $(grouped "$(rows_of shop-counts)") events: a checkpoint with a name, whatever the datastream does afterwards"
   "$weir" savepoint shop-counts --as quarter 2>&1 | sed 's/^/   /'
   echo "   below $folder/state/savepoints: $(find "$folder/state/savepoints" -type f | wc -l) files"
 
-  step "Rescale from 2 to 3 while it runs; tm-4 brings the third slot"
-  start_taskmanager tm-4
+  step "Rescale from 2 to 3 while it runs; a third task manager, tm-4, brings the slot"
   await "tm-4" has_joined tm-4
   "$weir" rescale shop-counts --parallelism 3 2>&1 | sed 's/^/   /'
   await "three subtasks of each step" is_wide 3

@@ -70,11 +70,19 @@ await() {
   shift
   until "$@" >/dev/null 2>&1; do
     for name in "${!process[@]}"; do
-      kill -0 "${process[$name]}" 2>/dev/null || wrong "$name ended while the demo waited for $what" "its words are in $folder/$name.log"
+      kill -0 "${process[$name]}" 2>/dev/null || too_late "$name" "$what"
     done
     [ $SECONDS -lt $deadline ] || wrong "waited 60 s for $what" "the words of all processes are in $folder/*.log"
     sleep 0.05
   done
+}
+
+too_late() {
+  case $1 in
+    submit-*) wrong "the datastream of ${1#submit-}.yaml ended while the demo waited for $2" "$(tail -n 1 "$folder/$1.log")" \
+      "where it finished, this machine was too busy to do anything to it in time: try again when it is quieter" ;;
+    *) wrong "$1 ended while the demo waited for $2" "its words are in $folder/$1.log" ;;
+  esac
 }
 
 # One field out of JSON on standard input, such as summary.state.

@@ -7,10 +7,22 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
+use super::Cluster;
+
 /// Longer than any answer takes from who is there.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(super) fn ask(address: &str, path: &str) -> Result<Value> {
+impl Cluster {
+    /// Asks the REST interface, without a process in between.
+    ///
+    /// # Errors
+    /// When nobody answers in a few seconds, or not with JSON.
+    pub fn ask(&self, path: &str) -> Result<Value> {
+        ask(&self.rest, path)
+    }
+}
+
+fn ask(address: &str, path: &str) -> Result<Value> {
     let mut stream = TcpStream::connect(address).with_context(|| address.to_owned())?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;

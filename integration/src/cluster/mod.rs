@@ -3,6 +3,7 @@
 //! Every process is killed when the cluster is dropped; nothing else is ever touched.
 
 mod ask;
+mod death;
 mod process;
 mod wait;
 
@@ -20,9 +21,6 @@ use serde_json::Value;
 
 /// What the job manager's process is called.
 pub const JOBMANAGER: &str = "jobmanager";
-
-/// Names the file that says at which crash point a process dies.
-const DIE_AT: &str = "WEIR_DIE_AT";
 
 /// How long a process may take to be ready, on a busy machine.
 const READY: Duration = Duration::from_secs(60);
@@ -142,7 +140,7 @@ impl Cluster {
             .arg("--ready-file")
             .arg(&ready);
         command.args(&self.arguments);
-        command.env(DIE_AT, self.load_of(JOBMANAGER));
+        command.env(death::DIE_AT, self.load_of(JOBMANAGER));
         let log = self.folder.join("jobmanager.log");
         self.jobmanager = Some(Process::start(JOBMANAGER, command, &log)?);
         Ok(())
@@ -194,7 +192,7 @@ impl Cluster {
             ])
             .args(arguments);
         command.arg("--allow-path").arg(&self.folder);
-        command.env(DIE_AT, self.load_of(name));
+        command.env(death::DIE_AT, self.load_of(name));
         let process = Process::start(name, command, &self.folder.join(format!("{name}.log")))?;
         ensure!(
             self.taskmanagers.insert(name.to_owned(), process).is_none(),
@@ -203,73 +201,10 @@ impl Cluster {
         Ok(())
     }
 
-    /// `kill -9` of the job manager.
-    pub fn kill_jobmanager(&mut self) {
-        drop(self.jobmanager.take());
-    }
-
-    /// `kill -9` of a task manager.
-    pub fn kill_taskmanager(&mut self, name: &str) {
-        drop(self.taskmanagers.remove(name));
-    }
-
     /// The names of the task managers that were started and not killed.
     #[must_use]
     pub fn taskmanagers(&self) -> Vec<String> {
         self.taskmanagers.keys().cloned().collect()
-    }
-
-    /// The file that says at which crash point a process is to die.
-    fn load_of(&self, name: &str) -> PathBuf {
-        self.folder.join(format!("{name}.die-at"))
-    }
-
-    /// Has a process die where it next comes to a crash point (`dataflow::crash`); one that is not yet started too.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn load(&self, name: &str, point: &str) -> Result<()> {
-        let (file, part) = (self.load_of(name), self.folder.join("die-at.part"));
-        // Whole or not at all: the process may look at any time.
-        fs::write(&part, point)?;
-        fs::rename(&part, &file).with_context(|| file.display().to_string())
-    }
-
-    /// Takes that back; false where it has died already.
-    #[must_use]
-    pub fn unload(&self, name: &str) -> bool {
-        fs::remove_file(self.load_of(name)).is_ok()
-    }
-
-    /// Whether a process has ended by itself; one that is not there has.
-    ///
-    /// # Errors
-    /// When it cannot be asked.
-    pub fn has_ended(&mut self, name: &str) -> Result<bool> {
-        let process = if name == JOBMANAGER {
-            self.jobmanager.as_mut()
-        } else {
-            self.taskmanagers.get_mut(name)
-        };
-        process.map_or(Ok(true), Process::has_ended)
-    }
-
-    /// Asks the REST interface, without a process in between.
-    ///
-    /// # Errors
-    /// When nobody answers in a few seconds, or not with JSON.
-    pub fn ask(&self, path: &str) -> Result<Value> {
-        ask::ask(&self.rest, path)
-    }
-
-    /// Sends a process a signal by its name, such as `STOP` or `CONT`.
-    ///
-    /// # Errors
-    /// When it is not there, or the signal cannot be sent.
-    pub fn signal(&self, name: &str, signal: &str) -> Result<()> {
-        let mut processes = self.processes();
-        let found = processes.find(|(known, _)| *known == name);
-        found.with_context(|| format!("no process {name}"))?.1.signal(signal)
     }
 
     /// Every process, by name.
