@@ -84,7 +84,7 @@ impl Campaign {
             missed: 0,
         };
         while course.report.tally.count() < self.kills {
-            let began = course.number;
+            let (began, before) = (course.number, course.report.tally.count());
             let place = || {
                 let folder = self.folder.join("round");
                 format!(
@@ -98,9 +98,15 @@ impl Campaign {
             let exact = verdict.is_exact();
             course.report.verdicts.push(verdict);
             if !exact {
-                let (seed, kills) = (self.seed, course.number - began);
+                let (seed, kills) = (self.seed, course.report.tally.count() - before);
+                let only = self
+                    .only
+                    .as_ref()
+                    .map_or_else(String::new, |only| format!("ONLY='{only}' "));
                 say(&format!("NOT exactly once: {}", place()));
-                say(&format!("again: KILLS={kills} SEED={seed} FIRST={began} make chaos"));
+                say(&format!(
+                    "again: {only}KILLS={kills} SEED={seed} FIRST={began} make chaos"
+                ));
                 break;
             }
         }
