@@ -19,7 +19,7 @@ setup:           ## Installs what builds and tests need; quiet where nothing is 
 build: setup     ## Builds the one binary.
 	@cargo build --release --locked --package cli --package integration
 
-demo: build      ## The main job on a real cluster of processes, with a kill -9 in the middle; proves that nothing is lost or doubled.
+demo: build      ## A story on a cluster of real processes: archive, replay, counts, savepoint, rescale, kill -9; each output is counted from outside.
 	@./integration/demo.sh $(WEIR)
 
 test: setup      ## All tests: units, contracts, goldens, real processes.
@@ -35,7 +35,7 @@ lint: setup      ## Formatting, clippy, documentation, licences.
 bench: build     ## Weir (and Flink, where the harness lies beside the repository) on the same files, in turn.
 	@./integration/bench/compare.sh $(WEIR)
 
-chaos: build     ## Cycles of kill -9 in mid-flow, with an outside oracle.
+chaos: build     ## 200 cycles of kill -9 in mid-flow, at random and at named points of a checkpoint, judged from outside.
 	@./integration/chaos.sh $(WEIR)
 
 fuzz: setup      ## Ten minutes each of coverage-guided fuzzing of the parsers.

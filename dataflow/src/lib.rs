@@ -7,10 +7,11 @@
 //!   element   what flows: batches, watermarks, barriers         recipe    what to do with it, inert
 //!   contract  who does it: sources, sinks, formats              registry  the list of those who can
 //!   expr      SQL expressions over Arrow batches                store     the one door to object stores
-//!   key time id error scope                                     the small words
+//!   key time id error scope crash                               the small words
 //! ```
 
 pub mod contract;
+pub mod crash;
 pub mod element;
 pub mod error;
 pub mod expr;

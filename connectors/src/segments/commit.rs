@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use dataflow::Failure;
 use dataflow::contract::Committable;
 use dataflow::store::{Error, Store, Stores};
+use dataflow::{Failure, crash};
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::Publish;
@@ -55,6 +55,8 @@ async fn publish_file(store: &dyn Store, how: Stitch, publish: &Publish) -> Resu
             Err(error) => return Err(error.into()),
         }
     }
+    // It can be read from here on; what it was made of is still there, and nobody has been told.
+    crash::point("commit.between");
     let deleted = publish.segments.iter().map(|segment| store.delete(&segment.path));
     futures::future::try_join_all(deleted).await?;
     Ok(())

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use integration::oracle::{self, Event, Verdict};
+use integration::oracle::{self, Event, Line, Verdict};
 use serde_json::Value;
 
 /// Compares results with the generator's events, by unique ids.
@@ -32,6 +32,9 @@ struct Arguments {
     /// The end of the replayed time, in milliseconds; events at it are not replayed.
     #[arg(long, default_value_t = i64::MAX)]
     replay_to: i64,
+    /// Appends a line of the table for each folder to this file.
+    #[arg(long)]
+    summary: Option<PathBuf>,
 }
 
 /// What the generator made.
@@ -56,6 +59,12 @@ fn main() -> Result<ExitCode> {
         Some(folder) => judge("replayed", made.replayable, folder)?,
         None => Verdict::default(),
     };
+    if let Some(file) = &arguments.summary {
+        line("archived as Parquet", &archived).append(file)?;
+        if arguments.replayed.is_some() {
+            line("replayed", &replayed).append(file)?;
+        }
+    }
     let exact = archived.is_exact() && replayed.is_exact();
     print(if exact {
         "exactly once: nothing missing, nothing twice, every byte as it was"
@@ -63,6 +72,17 @@ fn main() -> Result<ExitCode> {
         "NOT exactly once"
     });
     Ok(if exact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn line(title: &str, verdict: &Verdict) -> Line {
+    Line {
+        title: title.to_owned(),
+        expected: verdict.expected as u64,
+        found: verdict.actual as u64,
+        missing: verdict.missing as u64,
+        doubled: verdict.duplicated as u64,
+        wrong: (verdict.foreign + verdict.altered) as u64,
+    }
 }
 
 fn make(arguments: &Arguments) -> Result<Made> {

@@ -2,6 +2,8 @@
 //!
 //! Every process is killed when the cluster is dropped; nothing else is ever touched.
 
+mod ask;
+mod death;
 mod process;
 mod wait;
 
@@ -16,6 +18,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
+
+/// What the job manager's process is called.
+pub const JOBMANAGER: &str = "jobmanager";
 
 /// How long a process may take to be ready, on a busy machine.
 const READY: Duration = Duration::from_secs(60);
@@ -105,8 +110,17 @@ impl Cluster {
     /// # Errors
     /// When it is not ready in time.
     pub fn start_jobmanager(&mut self) -> Result<()> {
+        self.begin_jobmanager()?;
+        self.await_jobmanager()
+    }
+
+    /// The same, without waiting: it may be loaded with a crash point that it does not survive.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn begin_jobmanager(&mut self) -> Result<()> {
         self.starts += 1;
-        let ready = self.folder.join(format!("ready-{}.json", self.starts));
+        let ready = self.ready_file();
         let state = self.folder.join("state");
         let mut command = Command::new(binary());
         command.envs(self.environment.iter().cloned()).args([
@@ -126,7 +140,23 @@ impl Cluster {
             .arg("--ready-file")
             .arg(&ready);
         command.args(&self.arguments);
-        let mut process = Process::start("jobmanager", command, &self.folder.join("jobmanager.log"))?;
+        command.env(death::DIE_AT, self.load_of(JOBMANAGER));
+        let log = self.folder.join("jobmanager.log");
+        self.jobmanager = Some(Process::start(JOBMANAGER, command, &log)?);
+        Ok(())
+    }
+
+    fn ready_file(&self) -> PathBuf {
+        self.folder.join(format!("ready-{}.json", self.starts))
+    }
+
+    /// Waits until the job manager that was begun last is ready, and learns its ports.
+    ///
+    /// # Errors
+    /// When it ends, or is not ready in time.
+    pub fn await_jobmanager(&mut self) -> Result<()> {
+        let ready = self.ready_file();
+        let process = self.jobmanager.as_mut().context("a job manager that was begun")?;
         until("the job manager to be ready", Deadline::of(READY), || {
             process.check()?;
             Ok(fs::read(&ready).ok().filter(|bytes| !bytes.is_empty()))
@@ -140,7 +170,6 @@ impl Cluster {
         };
         self.rest = text("listen")?;
         self.control = text("control")?;
-        self.jobmanager = Some(process);
         Ok(())
     }
 
@@ -163,22 +192,13 @@ impl Cluster {
             ])
             .args(arguments);
         command.arg("--allow-path").arg(&self.folder);
+        command.env(death::DIE_AT, self.load_of(name));
         let process = Process::start(name, command, &self.folder.join(format!("{name}.log")))?;
         ensure!(
             self.taskmanagers.insert(name.to_owned(), process).is_none(),
             "{name} is there already"
         );
         Ok(())
-    }
-
-    /// `kill -9` of the job manager.
-    pub fn kill_jobmanager(&mut self) {
-        drop(self.jobmanager.take());
-    }
-
-    /// `kill -9` of a task manager.
-    pub fn kill_taskmanager(&mut self, name: &str) {
-        drop(self.taskmanagers.remove(name));
     }
 
     /// The names of the task managers that were started and not killed.
@@ -189,7 +209,7 @@ impl Cluster {
 
     /// Every process, by name.
     pub fn processes(&self) -> impl Iterator<Item = (&str, &Process)> {
-        let jobmanager = self.jobmanager.iter().map(|process| ("jobmanager", process));
+        let jobmanager = self.jobmanager.iter().map(|process| (JOBMANAGER, process));
         jobmanager.chain(self.taskmanagers.iter().map(|(name, process)| (name.as_str(), process)))
     }
 

@@ -3,14 +3,20 @@
 //! The expected events come straight from the generator's bytes, one thread, no plan, no channel, no checkpoint;
 //! the actual ones from the files that an outsider sees. Fields are found by searching the text, not by Weir's scanner.
 
+mod changes;
 mod compare;
 mod counts;
 mod expected;
+mod line;
+mod order;
 mod outside;
 
+pub use changes::{Ledger, compare_changes, expected_totals};
 pub use compare::{Verdict, compare};
-pub use counts::{Counted, Place, compare_counts, expected_counts, options};
+pub use counts::{Counted, Expected, Extent, Place, compare_counts, expected_counts, options};
 pub use expected::generated;
+pub use line::Line;
+pub use order::{rows_out_of_order, sequences, windows_out_of_order};
 pub use outside::read_folder;
 
 use std::path::Path;

@@ -15,9 +15,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 /// # Errors
 /// When a file cannot be read to its end, or is neither JSON lines nor Parquet.
 pub fn read_folder(folder: &Path, each: &mut dyn FnMut(&[u8])) -> Result<usize> {
-    let mut files = Vec::new();
-    collect(folder, &mut files).with_context(|| format!("listing {}", folder.display()))?;
-    files.sort();
+    let files = files(folder)?;
     for file in &files {
         let reading = || format!("reading {}", file.display());
         match file.extension().and_then(|extension| extension.to_str()) {
@@ -27,6 +25,14 @@ pub fn read_folder(folder: &Path, each: &mut dyn FnMut(&[u8])) -> Result<usize> 
         }
     }
     Ok(files.len())
+}
+
+/// Every visible file below `folder`.
+pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    collect(folder, &mut files).with_context(|| format!("listing {}", folder.display()))?;
+    files.sort();
+    Ok(files)
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
@@ -48,7 +54,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn lines(file: &Path, each: &mut dyn FnMut(&[u8])) -> Result<()> {
+/// Every line of a file; each must end.
+pub(super) fn lines(file: &Path, each: &mut dyn FnMut(&[u8])) -> Result<()> {
     let mut reader = BufReader::with_capacity(1 << 20, File::open(file)?);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line)? > 0 {

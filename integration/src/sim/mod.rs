@@ -14,7 +14,7 @@
 
 mod audit;
 mod blows;
-mod chance;
+pub(crate) mod chance;
 mod desk;
 mod managers;
 mod mutant;

@@ -6,6 +6,7 @@ mod functions;
 mod licences;
 mod names;
 mod operators;
+mod points;
 mod ratchet;
 mod tree;
 

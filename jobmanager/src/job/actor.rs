@@ -7,7 +7,7 @@ use std::time::Duration;
 use dataflow::id::{Epoch, Generation, JobId};
 use dataflow::store::{Store, Stores};
 use dataflow::time::{Clock, Instant, WallTime};
-use dataflow::{Disposition, Failure, Registry, Scope};
+use dataflow::{Disposition, Failure, Registry, Scope, crash};
 use tokio::sync::{mpsc, watch};
 
 use super::changing;
@@ -184,7 +184,9 @@ async fn fenced(
         document: amended,
         replaces: document.graph.clone(),
     });
+    crash::point("fence.before");
     let head = chain.fence(head, generation, amendment, clock).await?;
+    crash::point("fence.after");
     Ok((head, amended.unwrap_or(document)))
 }
 

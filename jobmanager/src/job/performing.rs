@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dataflow::Failure;
 use dataflow::contract::{self, EnumeratorContext};
 use dataflow::id::{BarrierId, Epoch, SubtaskId};
 use dataflow::recipe::Recipe;
 use dataflow::store::Error as StoreError;
+use dataflow::{Failure, crash};
 use serde_json::Value;
 
 use super::actor::Actor;
@@ -117,6 +117,7 @@ impl Actor {
                 .send(&seat.task_manager, &seat.incarnation, message);
         }
         let count = deployment.attempts.len();
+        crash::point("deploy.after");
         self.deployment = Some(deployment);
         self.say(
             "INFO",
@@ -314,6 +315,7 @@ impl Actor {
                         epoch,
                         counter: barrier.counter,
                     });
+                    crash::point("told.after");
                 }
                 checkpoint::Action::Done {
                     epoch,
@@ -340,6 +342,7 @@ impl Actor {
             counter: barrier.counter,
             roll: purpose.roll(),
         });
+        crash::point("trigger.after");
     }
 
     fn record(&mut self, epoch: Epoch, barrier: BarrierId, purpose: Purpose, snapshots: &BTreeMap<SubtaskId, Bytes>) {
@@ -367,7 +370,9 @@ impl Actor {
                 // Only for people; the next one says the same.
                 let _ = trouble.try_send(Event::RecordTrouble(epoch, error.failure()));
             };
+            crash::point("record.before");
             let outcome = chain.append_until_known(epoch, bytes, trouble).await;
+            crash::point("record.after");
             // The job is there as long as it runs.
             let _ = own.send(Event::Recorded { record, outcome }).await;
         });
@@ -403,6 +408,7 @@ impl Actor {
     }
 
     fn done(&mut self, epoch: Epoch, barrier: BarrierId, purpose: Purpose, timing: Timing) {
+        crash::point("done.before");
         self.broadcast(&Order::Recorded {
             epoch,
             last: purpose == Purpose::Final,

@@ -19,6 +19,7 @@ mod tests;
 
 use std::time::Duration;
 
+use dataflow::crash;
 use dataflow::element::{Barrier, Batch, Element, Watermark};
 use dataflow::error::Failure;
 use dataflow::time::Instant;
@@ -160,12 +161,21 @@ impl Gate {
 
     fn align(&mut self, event: AlignEvent, now: Instant) -> Option<Input> {
         match self.alignment.on(event, now) {
-            AlignAction::Aligned { barrier, duration } => Some(Input::Barrier(Aligned { barrier, duration })),
+            AlignAction::Aligned { barrier, duration } => {
+                crash::point("align.after");
+                Some(Input::Barrier(Aligned { barrier, duration }))
+            }
             AlignAction::End => {
                 self.ended = true;
                 Some(Input::End)
             }
-            AlignAction::None => None,
+            AlignAction::None => {
+                // A barrier has come by one channel, and not yet by all.
+                if self.alignment.aligning().is_some() {
+                    crash::point("align.before");
+                }
+                None
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use dataflow::store::{Error, Local, Store, Upload};
 use dataflow::time::Clock;
-use dataflow::{Failure, Scope};
+use dataflow::{Failure, Scope, crash};
 use tokio::io::AsyncReadExt as _;
 
 use super::format::{Corrupt, Head, Reference};
@@ -111,6 +111,7 @@ impl Shelf {
 
     /// Makes a file. Names are never used again.
     pub(super) async fn write(&self, object: &str, content: Content<'_>) -> Result<(), Failure> {
+        crash::point("upload.before");
         match content {
             Content::Parts(parts) if content.length() <= WHOLE_BYTES => {
                 self.create(object, parts.concat().into()).await?
@@ -119,6 +120,7 @@ impl Shelf {
                 self.patiently(|| upload(&*self.store, object, content)).await?;
             }
         }
+        crash::point("upload.after");
         if let Some(copies) = &self.copies
             && let Err(error) = upload(&**copies, object, content).await
         {

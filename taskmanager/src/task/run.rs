@@ -6,13 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dataflow::Failure;
 use dataflow::contract::Committable;
 use dataflow::element::{Barrier, Element, Watermark};
 use dataflow::time::{Clock, Instant};
+use dataflow::{Failure, crash};
 
 use super::gauges::{Gauges, Wait};
-use super::life::{Happened, Life};
+use super::life::{Happened, Life, Status};
 use super::mailbox::{Control, Mailbox};
 use super::report::{Identity, Report, Reports, moved};
 use crate::chain::{Chain, Progress, Signal};
@@ -122,6 +122,7 @@ impl Task {
     }
 
     fn restore(&mut self) {
+        crash::point("restore.before");
         for (node, committables) in std::mem::take(&mut self.parts.restored) {
             if !committables.is_empty() {
                 self.restoring += 1;
@@ -135,6 +136,9 @@ impl Task {
 
     fn happened(&mut self, happened: Happened) {
         if let Some(status) = self.life.on(happened) {
+            if status == Status::Running {
+                crash::point("restore.after");
+            }
             moved(&self.parts.reports, &self.parts.identity, status);
         }
     }
@@ -395,8 +399,10 @@ impl Task {
             }
         }
         let done = self.barriers.begin(counter, snapshot, alignment, now);
+        crash::point("snapshot.before");
         self.parts.chain.freeze(counter)?;
         self.parts.chain.prepare(barrier);
+        crash::point("snapshot.after");
         if let Some(acknowledgement) = done {
             self.report(Report::Acknowledged(acknowledgement));
         }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use dataflow::contract::{Committable, Cut, Prepared, Sink};
 use dataflow::element::{Barrier, Batch};
-use dataflow::{Failure, Scope};
+use dataflow::{Failure, Scope, crash};
 
 use crate::channel::compact;
 use crate::state::Kept;
@@ -117,6 +117,7 @@ async fn work(node: usize, mut sink: Box<dyn Sink>, queue: &Queue, mail: &Mail) 
             }
             Order::Prepare(barrier) => {
                 let prepared = sink.prepare(Cut { roll: barrier.roll }).await;
+                crash::point("prepare.after");
                 prepared.map(|prepared| {
                     Some(Notice::Prepared {
                         counter: barrier.id.counter,
@@ -124,10 +125,12 @@ async fn work(node: usize, mut sink: Box<dyn Sink>, queue: &Queue, mail: &Mail) 
                     })
                 })
             }
-            Order::Commit(committables, occasion) => sink
-                .commit(committables)
-                .await
-                .map(|()| Some(Notice::Committed { occasion })),
+            Order::Commit(committables, occasion) => {
+                crash::point("commit.before");
+                let committed = sink.commit(committables).await;
+                crash::point("commit.after");
+                committed.map(|()| Some(Notice::Committed { occasion }))
+            }
         };
         match outcome {
             Ok(Some(notice)) => mail.notice(node, notice),
