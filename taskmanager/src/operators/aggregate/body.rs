@@ -11,7 +11,6 @@ use super::accumulate::Shape;
 use super::frames::Frames;
 use super::input::Input;
 use super::panes::Panes;
-use super::partial::Partial;
 use super::results::Results;
 use super::sessions::{Lasting, Sessions};
 use super::updating::Updating;
@@ -24,7 +23,6 @@ pub(super) enum Body {
     Panes(Box<Panes>),
     Sessions(Box<Sessions>),
     Updating(Box<Updating>),
-    Partial(Partial),
 }
 
 impl Body {
@@ -36,16 +34,12 @@ impl Body {
     ) -> Result<Self, Failure> {
         let (groups, restored) = (&ground.groups, ground.restored);
         let Some(window) = &recipe.window else {
-            return Ok(match recipe.phase {
-                Phase::Partial => Self::Partial(Partial::new(None, shape)),
-                Phase::Whole | Phase::Final => Self::Updating(Box::new(Updating::new(shape, ground)?)),
-            });
+            return Ok(Self::Updating(Box::new(Updating::new(shape, ground)?)));
         };
         let frames = Frames::new(&window.spans, window.allowed_lateness_ms)?;
         let early = window.emit_every_ms.is_some();
         Ok(match (recipe.phase, frames, &window.spans) {
-            (Phase::Partial, Some(frames), _) => Self::Partial(Partial::new(Some(frames), shape)),
-            (Phase::Whole | Phase::Final, Some(frames), _) => {
+            (_, Some(frames), _) => {
                 let panes = Panes::new(frames, shape, past, ground);
                 let mut panes = if early { panes.with_early() } else { panes };
                 panes.restore(restored)?;
@@ -73,7 +67,6 @@ impl Body {
             Self::Panes(panes) => (Vec::new(), panes.fold(input)?),
             Self::Sessions(sessions) => (Vec::new(), sessions.fold(input)?),
             Self::Updating(updating) => (updating.fold(input, results)?, Vec::new()),
-            Self::Partial(partial) => (partial.fold(input, results)?, Vec::new()),
         })
     }
 
@@ -81,7 +74,7 @@ impl Body {
         match self {
             Self::Panes(panes) => panes.pull(results),
             Self::Sessions(sessions) => sessions.pull(results),
-            Self::Updating(_) | Self::Partial(_) => Ok(None),
+            Self::Updating(_) => Ok(None),
         }
     }
 
@@ -89,7 +82,7 @@ impl Body {
         match self {
             Self::Panes(panes) => panes.advance(watermark),
             Self::Sessions(sessions) => sessions.advance(watermark),
-            Self::Updating(_) | Self::Partial(_) => {}
+            Self::Updating(_) => {}
         }
     }
 
@@ -97,7 +90,7 @@ impl Body {
         match self {
             Self::Panes(panes) => panes.early(),
             Self::Sessions(sessions) => sessions.early(),
-            Self::Updating(_) | Self::Partial(_) => {}
+            Self::Updating(_) => {}
         }
     }
 
@@ -105,7 +98,7 @@ impl Body {
         match self {
             Self::Panes(panes) => panes.is_fresh(),
             Self::Sessions(sessions) => sessions.is_fresh(),
-            Self::Updating(_) | Self::Partial(_) => false,
+            Self::Updating(_) => false,
         }
     }
 
@@ -113,7 +106,7 @@ impl Body {
         match self {
             Self::Panes(panes) => panes.next_end(),
             Self::Sessions(sessions) => sessions.next_end(),
-            Self::Updating(_) | Self::Partial(_) => None,
+            Self::Updating(_) => None,
         }
     }
 
@@ -132,7 +125,6 @@ impl Body {
                 updating.freeze(cut);
                 None
             }
-            Self::Partial(_) => None,
         }
     }
 }
