@@ -254,6 +254,8 @@ pub struct TopN {
     pub rank: Option<Spanned<String>>,
     /// `ties`.
     pub ties: Spanned<Ties>,
+    /// `window`, beside it: a tumbling one by event time, given once.
+    pub window: Option<Spanned<recipe::Window>>,
 }
 
 /// A `delay`.
