@@ -1,7 +1,7 @@
 //! What a change of a document does to what its steps have kept: told before anything is deployed.
 //!
 //! Enters: the job graph that runs and the one that is to run. Leaves: a [`Verdict`] for each step that keeps something.
-//! Who calls: `weir plan`, and who deploys. Must stay true: pure; a step's name is its identity, `renamedFrom` carries it
+//! Who calls: `weir plan`, and the job manager before it deploys: there is no other judge of what state means. Must stay true: pure; a step's name is its identity, `renamedFrom` carries it
 //! over; where state could be read as something else than what was meant, the change is refused.
 
 mod rows;
@@ -9,13 +9,15 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use arrow_schema::Schema;
+use arrow_schema::{Field, Schema};
 use dataflow::expr::{Path, field_type_name, find};
-use dataflow::recipe::{Aggregate, Measure, Node, Phase, Recipe, TopN};
+use dataflow::recipe::{Aggregate, EventTime, Excess, Function, Measure, Node, Phase, Recipe, TopN};
 use serde::Serialize;
 
+use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::job::JobGraph;
-use rows::{Difference, of_rows, of_values};
+use crate::logical::LogicalPlan;
+use rows::{Difference, of_rows, of_values, widens};
 
 /// What becomes of the state of one step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -65,7 +67,33 @@ impl fmt::Display for Verdict {
 /// Whether every step can go on: nothing is refused.
 #[must_use]
 pub fn is_possible(verdicts: &[Verdict]) -> bool {
-    !verdicts.iter().any(|one| matches!(one.state, State::Refused(_)))
+    refusals(verdicts).next().is_none()
+}
+
+/// The steps that cannot go on, each with the reason.
+pub fn refusals(verdicts: &[Verdict]) -> impl Iterator<Item = (&Verdict, &str)> {
+    verdicts.iter().filter_map(|one| match &one.state {
+        State::Refused(why) => Some((one, why.as_str())),
+        State::Keeps | State::Migrates(_) | State::StartsEmpty | State::Drops => None,
+    })
+}
+
+/// What a person does about a step that cannot go on.
+pub const HELP: &str = "undo the change, or give the step another name: then it starts empty, and the old state is dropped where `--allow-dropped-state` says so";
+
+/// The refusals as mistakes of the new document, each at its step.
+#[must_use]
+pub fn diagnostics(verdicts: &[Verdict], plan: &LogicalPlan) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
+    for (verdict, why) in refusals(verdicts) {
+        // An operator of a step has the step's name and a suffix; what has no place of its own stands for the document.
+        let step = verdict.step.split('.').next().unwrap_or_default();
+        let place = plan.places.get(&verdict.step).or_else(|| plan.places.get(step));
+        let span = place.copied().unwrap_or_default();
+        let message = format!("`{}` cannot go on with what it has kept: {why}", verdict.step);
+        diagnostics.push(Diagnostic::new(codes::E0701, span, message).help(HELP));
+    }
+    diagnostics
 }
 
 /// Compares the graph that runs with the one that is to run. New steps come in their order, those that are gone last.
@@ -130,8 +158,9 @@ fn keeps(recipe: &Recipe) -> bool {
         | Recipe::Select(_)
         | Recipe::Drop(_)
         | Recipe::Unnest(_)
-        | Recipe::Sample(_)
-        | Recipe::RateLimit(_) => false,
+        | Recipe::Sample(_) => false,
+        // Rows that wait for their turn.
+        Recipe::RateLimit(limit) => limit.excess == Excess::Wait,
     }
 }
 
@@ -159,13 +188,20 @@ fn step(old: &Node, new: &Node) -> State {
             "it read `{}` and reads `{}`: its positions mean nothing there",
             one.connector, other.connector
         )),
-        (Recipe::Sink(one), Recipe::Sink(other)) if one.connector != other.connector => refused(format!(
-            "it wrote to `{}` and writes to `{}`: what it has prepared cannot be committed there",
-            one.connector, other.connector
+        (Recipe::Source(one), Recipe::Source(other)) if one.options != other.options => refused(format!(
+            "it read {} and reads {}: its positions may mean nothing there",
+            one.options, other.options
         )),
-        (Recipe::Source(_), Recipe::Source(_))
-        | (Recipe::Sink(_), Recipe::Sink(_))
-        | (Recipe::EventTime(_), Recipe::EventTime(_)) => State::Keeps,
+        (Recipe::Sink(one), Recipe::Sink(other)) if one != other => State::Migrates(vec![
+            "what it has prepared is published where it was meant to go, before it writes otherwise".to_owned(),
+        ]),
+        (Recipe::Source(_), Recipe::Source(_)) | (Recipe::Sink(_), Recipe::Sink(_)) => State::Keeps,
+        (Recipe::EventTime(one), Recipe::EventTime(other)) => {
+            let said = |time: &EventTime| time.field.as_ref().map(ToString::to_string).unwrap_or_default();
+            let changed = first_change(&[("event time", said(one), said(other))]);
+            changed.map_or(State::Keeps, State::Refused)
+        }
+        (Recipe::RateLimit(_), Recipe::RateLimit(_)) => settled(of_rows(&old.output, &new.output)),
         (Recipe::Dedup(one), Recipe::Dedup(other)) => {
             let keys = (keys(&one.keys, &old.input), keys(&other.keys, &new.input));
             let changed = first_change(&[
@@ -296,12 +332,8 @@ fn aggregate((one, old): (&Aggregate, &Node), (other, new): (&Aggregate, &Node))
         let Some(before) = named(&one.measures, &measure.name) else {
             continue;
         };
-        let (before, after) = (crate::explain::measure(&before), crate::explain::measure(measure));
-        if before != after {
-            let name = &measure.name;
-            return State::Refused(format!(
-                "`{name}` was `{before}` and is `{after}`: a column that is folded otherwise needs another name"
-            ));
+        if let Some(why) = folded_otherwise(&before, measure) {
+            return State::Refused(why);
         }
     }
     let folded = |aggregate: &Aggregate, node: &Node| {
@@ -310,4 +342,39 @@ fn aggregate((one, old): (&Aggregate, &Node), (other, new): (&Aggregate, &Node))
         Schema::new(fields.cloned().collect::<Vec<_>>())
     };
     settled(of_values(&folded(one, old), &folded(other, new)))
+}
+
+/// Why what one measure has folded is of no use to the other.
+fn folded_otherwise(before: &Measure, after: &Measure) -> Option<String> {
+    let name = &after.name;
+    let words = (crate::explain::measure(before), crate::explain::measure(after));
+    if words.0 != words.1 {
+        return Some(format!(
+            "`{name}` was `{}` and is `{}`: a column that is folded otherwise needs another name",
+            words.0, words.1
+        ));
+    }
+    let field = |measure: &Measure| Some(Field::new(name, measure.argument_type.clone()?, true));
+    let (Some(from), Some(to)) = (field(before), field(after)) else {
+        return None;
+    };
+    let goes_on = match after.function {
+        Function::Count => true,
+        // These fold doubles, whatever they are given.
+        Function::Stddev
+        | Function::StddevPop
+        | Function::Variance
+        | Function::VariancePop
+        | Function::ApproxPercentile(_) => to.data_type().is_numeric(),
+        Function::CountDistinct
+        | Function::Sum
+        | Function::Min
+        | Function::Max
+        | Function::Avg
+        | Function::First
+        | Function::Last
+        | Function::ApproxDistinct => widens(&from, &to),
+    };
+    let (from, to) = (field_type_name(&from), field_type_name(&to));
+    (!goes_on).then(|| format!("`{name}` was {} of {from} and is of {to}", words.0))
 }
