@@ -54,8 +54,8 @@ pub(crate) enum Verb {
     Run(Run),
     /// Finds every mistake in documents, without running them.
     Validate(Files),
-    /// Shows what would run: vertices, edges, parallelism.
-    Plan(Files),
+    /// Shows what would run, and what becomes of the state of what runs now.
+    Plan(Plan),
     /// Creates datastreams on a cluster.
     Submit(Submit),
     /// Creates datastreams on a cluster, or changes those that run to what the documents say.
@@ -102,6 +102,21 @@ pub(crate) struct Files {
     /// YAML files, or `-` for standard input.
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
+}
+
+/// `weir plan`.
+#[derive(Args, Debug)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) files: Files,
+
+    /// The document that ran before: says of each step whether it keeps its state, migrates it, starts empty or is gone.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
+
+    /// The same, against what runs, or ran, under these names on this cluster.
+    #[arg(long, value_name = "URL", env = "WEIR_CLUSTER")]
+    pub(crate) cluster: Option<String>,
 }
 
 /// `weir run`.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use dataflow::store::Stores;
 use dataflow::{Disposition, Failure};
 use jobmanager::{Desired, Plan, Planned, Rejected};
-use planner::diagnostic::Look;
+use planner::diagnostic::{Diagnostics, Look};
 use planner::spec::DesiredState;
 use planner::{Catalog, Discovered, Overrides};
 use serde_json::Value;
@@ -67,13 +67,23 @@ impl Planner {
             .map_err(|rejected| Stop::new(Exit::Document, rejected.rendered.trim_end()))
     }
 
+    /// The whole walk of a text without mistakes.
+    pub(crate) async fn walked(&self, text: &str) -> Result<planner::Planned, Stop> {
+        let planned = self.walk(text).await.map_err(|failure| self.unseen(failure))?;
+        if planned.diagnostics.has_errors() || planned.jobs.is_empty() {
+            return Err(Stop::new(Exit::Document, self.rendered(text, &planned.diagnostics)));
+        }
+        Ok(planned)
+    }
+
+    /// What was found in a text, for the person at this terminal.
+    pub(crate) fn rendered(&self, text: &str, found: &Diagnostics) -> String {
+        found.render(&self.file, text, self.look).trim_end().to_owned()
+    }
+
     /// The logical plans of a text, as text.
     pub(crate) async fn logical_text(&self, text: &str) -> Result<String, Stop> {
-        let planned = self.walk(text).await.map_err(|failure| self.unseen(failure))?;
-        if planned.diagnostics.has_errors() {
-            let rendered = planned.diagnostics.render(&self.file, text, self.look);
-            return Err(Stop::new(Exit::Document, rendered.trim_end()));
-        }
+        let planned = self.walked(text).await?;
         Ok(planned
             .plans
             .iter()

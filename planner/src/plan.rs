@@ -47,7 +47,7 @@ pub struct Planned {
     pub specs: Vec<Spec>,
     /// The plans of those without mistakes, in order.
     pub plans: Vec<LogicalPlan>,
-    /// The job graphs of those plans.
+    /// The job graphs of those plans, in the same order.
     pub jobs: Vec<JobGraph>,
     /// Every mistake and warning.
     pub diagnostics: Diagnostics,

@@ -13,7 +13,7 @@ parallelism: 2
 sources:
   - name: events
     file: { path: in }
-    format: { json: { schema: { id: string, company: string, at: timestamp, n: int32, total: double } } }
+    format: { json: { schema: { id: string, company: string, at: timestamp, later: timestamp, n: int32, total: double } } }
     eventTime: { field: at, maxOutOfOrderness: 5s }
 steps:
   - name: once
@@ -85,7 +85,6 @@ fn what_does_not_touch_state_keeps_it() {
         ("delay: 1m", "delay: 2m"),
         ("tumbling: 1m", "tumbling: 1m, emitEvery: 5s"),
         ("maxOutOfOrderness: 5s", "maxOutOfOrderness: 1m"),
-        ("file: { path: out }", "file: { path: elsewhere }"),
         ("parallelism: 2", "parallelism: 3"),
         ("limit: 3", "limit: 2"),
     ] {
@@ -174,10 +173,19 @@ fn columns_that_come_go_or_widen_migrate() {
     );
 }
 
+/// Each change is refused, for its reason.
+fn refused(cases: &[(&str, &str, &str)]) {
+    for (from, to, why) in cases {
+        let verdicts = verdicts(&[(*from, *to)]);
+        assert!(!is_possible(&verdicts), "{to}");
+        let said: Vec<String> = verdicts.iter().map(ToString::to_string).collect();
+        assert!(said.iter().any(|one| one == why), "{to}: {said:#?}");
+    }
+}
+
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_would_be_read_as_something_else_is_refused() {
-    for (from, to, why) in [
+    refused(&[
         (
             "key: [id]",
             "key: [id, company]",
@@ -211,7 +219,7 @@ fn what_would_be_read_as_something_else_is_refused() {
         (
             "n: int32",
             "n: string",
-            "perMinute (aggregate): refused: `most` was int32 and is string",
+            "perMinute (aggregate): refused: `most` was max(n) of int32 and is of string",
         ),
         (
             "company: string",
@@ -228,10 +236,26 @@ fn what_would_be_read_as_something_else_is_refused() {
             "dedup: { key: [id], within: 1h }",
             "later (dedup): refused: it was a `delay` and is a `dedup`",
         ),
+    ]);
+}
+
+#[test]
+fn another_source_another_time_and_other_key_groups_are_refused() {
+    refused(&[
         (
-            "file: { path: out }",
-            "kafka: { brokers: b, topic: t }",
-            "out (sink): refused: it wrote to `file` and writes to `kafka`: what it has prepared cannot be committed there",
+            "file: { path: in }",
+            "file: { path: other }",
+            r#"events (source): refused: it read {"path":"in"} and reads {"path":"other"}: its positions may mean nothing there"#,
+        ),
+        (
+            "field: at",
+            "field: later",
+            "events.eventTime (event_time): refused: its event time was `at` and is `later`",
+        ),
+        (
+            "total: double }",
+            "total: \"decimal(10,2)\" }",
+            "perMinute (aggregate): refused: `revenue` was sum(total) of double and is of decimal(10,2)",
         ),
         (
             "file: { path: in }",
@@ -243,10 +267,68 @@ fn what_would_be_read_as_something_else_is_refused() {
             "maxParallelism: 64",
             "once (dedup): refused: `maxParallelism` was 1024 and is 64: it is fixed for the life of a datastream",
         ),
-    ] {
-        let verdicts = verdicts(&[(from, to)]);
-        assert!(!is_possible(&verdicts), "{to}");
-        let said: Vec<String> = verdicts.iter().map(ToString::to_string).collect();
-        assert!(said.iter().any(|one| one == why), "{to}: {said:#?}");
+    ]);
+}
+
+#[test]
+fn a_sink_that_writes_elsewhere_publishes_before_what_it_has_prepared() {
+    for to in ["file: { path: elsewhere }", "kafka: { brokers: b, topic: t }"] {
+        assert_eq!(
+            said(&[("file: { path: out }", to)]),
+            [
+                "out (sink): migrates its state: what it has prepared is published where it was meant to go, before it writes otherwise"
+            ]
+        );
     }
+}
+
+#[test]
+fn an_aggregate_in_two_halves_keeps_what_it_had_in_one() {
+    let best = "name: best\n    keyBy: [company]\n    topN: { orderBy: [\"orders DESC\"], limit: 3 }";
+    let one = graph(&changed(&[
+        ("parallelism: 2", "parallelism: 1"),
+        (best, "filter: \"orders > 0\""),
+    ]));
+    let two = graph(&changed(&[(best, "filter: \"orders > 0\"")]));
+    let names = |graph: &JobGraph| {
+        let nodes = graph.vertices.iter().flat_map(|vertex| &vertex.chain.nodes);
+        nodes.map(|node| node.name.clone()).collect::<Vec<_>>()
+    };
+    assert!(
+        names(&two).contains(&"perMinute.partial".to_owned()),
+        "{:?}",
+        names(&two)
+    );
+    assert!(!names(&one).contains(&"perMinute.partial".to_owned()));
+    for (before, after) in [(&one, &two), (&two, &one)] {
+        let verdicts = compare(before, after);
+        assert!(verdicts.iter().all(|one| one.state == State::Keeps), "{verdicts:?}");
+        assert!(
+            verdicts.iter().all(|one| one.step != "perMinute.partial"),
+            "it keeps nothing"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_is_shown_at_its_step() {
+    let text = changed(&[("tumbling: 1m", "tumbling: 2m"), ("field: at", "field: later")]);
+    let planned = planner::plan(&text, &toy::catalog(), &planner::Discovered::default());
+    let verdicts = compare(&graph(DOCUMENT), &planned.jobs[0]);
+    let said = planner::verdict::diagnostics(&verdicts, &planned.plans[0]).render("shop.yaml", &text, Look::Plain);
+    let lines: Vec<&str> = said
+        .lines()
+        .map(str::trim_start)
+        .filter(|line| line.starts_with("-->") || line.starts_with("error"))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "error[E0701]: `events.eventTime` cannot go on with what it has kept: its event time was `at` and is `later`",
+            "--> shop.yaml:6:11",
+            "error[E0701]: `perMinute` cannot go on with what it has kept: its window was `windows of 1m` and is `windows of 2m`",
+            "--> shop.yaml:15:11",
+        ],
+        "{said}"
+    );
 }

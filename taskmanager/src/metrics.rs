@@ -72,7 +72,7 @@ const OF_SUBTASKS: [OfSubtask; 9] = [
 ];
 
 /// Counters by job, vertex and step.
-const OF_NODES: [OfNode; 5] = [
+const OF_NODES: [OfNode; 6] = [
     OfNode("weir_step_records_in", "Rows that reached a step", |node| {
         node.records_in.get()
     }),
@@ -85,6 +85,11 @@ const OF_NODES: [OfNode; 5] = [
     OfNode("weir_late_records", "Rows that came after their time", |node| {
         node.late.get()
     }),
+    OfNode(
+        "weir_step_unfolded_records",
+        "Rows that the first half of an aggregate passed on as they were",
+        |node| node.unfolded.get(),
+    ),
     OfNode("weir_step_dead_letters", "Rows that a step could not take", |node| {
         node.dead.get()
     }),

@@ -1,4 +1,4 @@
-//! `weir validate`, `weir plan` and `weir schema`: documents, without running them.
+//! `weir validate` and `weir schema`: documents, without running them.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -41,19 +41,6 @@ pub(crate) async fn validate(files: &Files, form: OutputForm) -> Result<Exit, St
         show(form, &Value::Array(found), ToString::to_string)?;
     }
     Ok(exit)
-}
-
-pub(crate) async fn plan(files: &Files, form: OutputForm) -> Result<(), Stop> {
-    let parts = Parts::new(AllowPaths::All)?;
-    let mut graphs = Vec::new();
-    for file in &files.files {
-        let text = read(file)?;
-        let planner = Planner::new(parts.catalog.clone(), parts.stores.clone()).of_file(file);
-        graphs.extend(planner.plan_all(&text).await?.into_iter().map(|planned| planned.graph));
-    }
-    show(form, &graphs, |graphs| {
-        graphs.iter().map(planner::explain::job).collect::<Vec<_>>().join("\n")
-    })
 }
 
 pub(crate) fn schema() -> Result<(), Stop> {

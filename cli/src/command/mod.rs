@@ -9,6 +9,7 @@ mod documents;
 mod explain;
 mod list;
 mod logs;
+mod plan;
 mod run;
 mod starter;
 mod state;
@@ -33,7 +34,7 @@ pub(crate) fn run(arguments: Arguments, lines: Lines) -> Result<Exit, Stop> {
         Verb::Jobmanager(verb) => return cluster::jobmanager(&verb),
         Verb::Taskmanager(verb) => return cluster::taskmanager(verb, lines),
         Verb::Validate(files) => return wait(documents::validate(&files, form)),
-        Verb::Plan(files) => wait(documents::plan(&files, form)),
+        Verb::Plan(verb) => return wait(plan::plan(&verb, form)),
         Verb::Submit(verb) => return wait(submit::submit(&verb, form)),
         Verb::Apply(verb) => wait(change::apply(&verb, form)),
         Verb::Rescale(verb) => wait(change::rescale(&verb, form)),

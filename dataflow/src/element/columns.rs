@@ -28,9 +28,11 @@ pub const TIME: &str = "$time";
 /// The bytes of the record that a row was made of, where the row itself is columns or other bytes (`BinaryView`). Only as
 /// far as somebody may have to write them into a dead letter; a sink never sees it.
 pub const ORIGIN: &str = "$origin";
-/// Where the pane of half-folded rows begins, in milliseconds (`Int64`); 0 without windows. Only between the two phases of an aggregate.
+/// Which time rows count for, in milliseconds (`Int64`): of half-folded rows the start of their pane, or the latest of their
+/// times where panes have none. Only between the two phases of an aggregate.
 pub const PANE: &str = "$pane";
-/// What rows were half-folded to, in the aggregate's own form (`Binary`). Only between the two phases of an aggregate.
+/// What rows were half-folded to, in the aggregate's own form (`Binary`); NULL of a row that was not folded. Only between
+/// the two phases of an aggregate.
 pub const STATE: &str = "$state";
 
 /// The field of [`RAW`].
@@ -95,7 +97,20 @@ pub fn pane() -> FieldRef {
 /// The field of [`STATE`].
 #[must_use]
 pub fn state() -> FieldRef {
-    Arc::new(Field::new(STATE, DataType::Binary, false))
+    Arc::new(Field::new(STATE, DataType::Binary, true))
+}
+
+/// The field of one of the values that an aggregate folds, of a row that was not folded yet; NULL beside a [`STATE`]. Only
+/// between the two phases of an aggregate.
+#[must_use]
+pub fn value(place: usize, data_type: DataType) -> FieldRef {
+    Arc::new(Field::new(value_name(place), data_type, true))
+}
+
+/// What such a column is called.
+#[must_use]
+pub fn value_name(place: usize) -> String {
+    format!("$value{place}")
 }
 
 /// How Weir writes an instant: milliseconds since 1970, UTC.

@@ -46,7 +46,7 @@ pub struct Measure {
     pub argument: Option<Expression>,
     /// Which rows count; NULL is no.
     pub filter: Option<Expression>,
-    /// The type of the argument's values, for [`Phase::Final`], which does not see them; the others look for themselves.
+    /// The type of the argument's values, for what travels between the two halves.
     #[serde(default)]
     pub argument_type: Option<DataType>,
 }
@@ -137,22 +137,44 @@ impl Function {
     }
 }
 
+impl Aggregate {
+    /// What the measures read: their arguments and filters, each text once, in the order in which they are first read. The
+    /// columns of these are [`columns::value`](crate::element::columns::value) between the two halves of the work.
+    #[must_use]
+    pub fn values(&self) -> Vec<(&Expression, DataType)> {
+        let mut values: Vec<(&Expression, DataType)> = Vec::new();
+        for measure in &self.measures {
+            let found = measure.argument_type.clone().unwrap_or(DataType::Null);
+            let argument = measure.argument.as_ref().map(|argument| (argument, found));
+            let filter = measure.filter.as_ref().map(|filter| (filter, DataType::Boolean));
+            for (expression, data_type) in argument.into_iter().chain(filter) {
+                if !values.iter().any(|(known, _)| *known == expression) {
+                    values.push((expression, data_type));
+                }
+            }
+        }
+        values
+    }
+}
+
 /// Which half of the work.
 ///
-/// Two halves meet in rows of the keys (by output name), `$pane` (where the pane begins, in milliseconds: for sliding and
-/// cumulative windows a pane is a slide or a step; 0 for [`Spans::Global`](super::Spans::Global)) and `$state` (the folded
-/// values of all measures, in a form that only the two halves know). The planner parts no aggregate yet. It may do so only
-/// where every function is [`Function::is_mergeable`], where windows are not sessions, and where nobody looks at single
-/// late rows: they are counted by the second half, which judges by its own watermark, and given to nobody. What is kept by `Whole` and
-/// by `Final` is the same: another parallelism may part an aggregate, or join it.
+/// Two halves meet in rows of the keys (by output name), `$pane` and `$state`, and one `$value` for each of
+/// [`Aggregate::values`]. A row is either half-folded (`$pane` says of which pane, `$state` to what) or one that was not
+/// folded, because folding would not have spared anything: then `$pane` is its time and the `$value`s are its values. The
+/// planner may part an aggregate only where every function is [`Function::is_mergeable`], where windows are not sessions
+/// and do not go by a clock, and where nobody takes single late rows: they are counted by the second half, which judges by
+/// its own watermark. What is kept by `Whole` and by `Final` is the same: another parallelism may part an aggregate, or
+/// join it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {
     /// Rows in, results out.
     Whole,
-    /// Rows in, states out: in front of a shuffle, so that a hot key sends one row a batch. Keeps nothing over a barrier.
-    /// Its output has the keys by name, `$pane`, `$state`, and `$time` if anybody wants it.
+    /// Rows in, half-folded rows out: in front of a shuffle, so that a hot key sends one row of many. Keeps nothing over a
+    /// barrier.
     Partial,
-    /// States in, results out. Its keys and measures have the names that `Partial` has, its windows the same spans.
+    /// Half-folded rows in, results out. Its keys and measures have the names that `Partial` has, its windows the same
+    /// spans.
     Final,
 }

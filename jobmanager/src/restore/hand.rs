@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use dataflow::key;
-use dataflow::recipe::{Phase, Recipe};
+use dataflow::recipe::{Excess, Phase, Recipe};
 
 /// How what a node left is handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +43,12 @@ impl Hand {
             | Recipe::Select(_)
             | Recipe::Drop(_)
             | Recipe::Unnest(_)
-            | Recipe::Sample(_)
-            | Recipe::RateLimit(_) => Self::Nothing,
+            | Recipe::Sample(_) => Self::Nothing,
+            // Rows that wait for their turn, each under one of the key groups.
+            Recipe::RateLimit(limit) => match limit.excess {
+                Excess::Wait => Self::Keyed,
+                Excess::Drop => Self::Nothing,
+            },
         }
     }
 

@@ -428,8 +428,20 @@ fn a_keyed_step_that_does_something_else_is_refused() {
         panic!("the second is keyed")
     };
     dedup.within_ms += 1;
+    assert!(
+        compatible(&record(&old, 1), &old, &new).is_ok(),
+        "its state means the same"
+    );
+    let Recipe::Dedup(dedup) = &mut new.vertices[1].chain.nodes[0].recipe else {
+        panic!("the second is keyed")
+    };
+    dedup.keys = vec!["other".parse().unwrap()];
     let refused = compatible(&record(&old, 1), &old, &new).unwrap_err();
-    assert!(refused.message.contains("`seen`"), "{}", refused.message);
+    assert!(
+        refused.message.contains("E0701") && refused.message.contains("`seen`"),
+        "{}",
+        refused.message
+    );
     assert!(compatible(&record(&old, 1), &old, &old).is_ok());
 }
 
@@ -443,4 +455,18 @@ fn edges_do_not_matter() {
         partition: dataflow::recipe::Partition::Rebalance,
     });
     assert!(!is_reshaped(&old, &new));
+}
+
+#[test]
+fn rows_that_wait_for_their_turn_are_handed_over() {
+    let limit = |excess| {
+        Recipe::RateLimit(dataflow::recipe::RateLimit {
+            keys: Vec::new(),
+            rows_per_second: 1.0,
+            burst: 1,
+            excess,
+        })
+    };
+    assert_eq!(Hand::of(&limit(dataflow::recipe::Excess::Wait)), Hand::Keyed);
+    assert_eq!(Hand::of(&limit(dataflow::recipe::Excess::Drop)), Hand::Nothing);
 }

@@ -1,34 +1,41 @@
-//! Whether the state of one graph means the same in another.
+//! Whether what one graph left can be that of another: the planner's verdict, and what sinks have under way.
 
 use std::collections::BTreeSet;
 
 use dataflow::Failure;
 use dataflow::recipe::{Node, Recipe};
 use planner::job::JobGraph;
+use planner::verdict::{self, HELP};
 
-use super::Hand;
 use super::estate::Estate;
 use crate::store::Record;
 
-/// Looks at every node that both graphs have and that keeps something.
+/// Asks the planner what becomes of the state of each step, and looks at what the record holds of sinks that change.
 ///
 /// A sink that has left nothing, because its files were closed and published, may do anything from now on.
 ///
 /// # Errors
-/// Where one of them does something else now, or the record cannot be read.
+/// Where a step would read its state as something else, or the record cannot be read.
 pub fn compatible(head: &Record, in_force: &JobGraph, new: &JobGraph) -> Result<(), Failure> {
-    let estate = Estate::of(head, head.snapshots_of(in_force))?;
+    let of = head.snapshots_of(in_force);
+    let verdicts = verdict::compare(of, new);
+    let refused: Vec<String> = verdict::refusals(&verdicts)
+        .map(|(verdict, why)| format!("`{}`: {why}", verdict.step))
+        .collect();
+    if !refused.is_empty() {
+        return Err(Failure::fail(format!("[E0701] {}", refused.join("; "))).help(format!(
+            "{HELP}; or give the datastream another `datastreamName`, or start anew with `--fresh`"
+        )));
+    }
+    let estate = Estate::of(head, of)?;
     let left = estate.names();
-    let before = keepers(in_force, &left);
-    let changed = keepers(new, &left).into_iter().find(|node| {
-        let known = before.iter().find(|known| known.name == node.name);
-        known
-            .is_some_and(|known| known.recipe != node.recipe || (keeps_rows(&node.recipe) && known.input != node.input))
-    });
-    match changed {
+    match moved_sinks(of, new).into_iter().find(|name| left.contains(name)) {
         None => Ok(()),
-        Some(node) => Err(Failure::fail(format!("`{}` keeps state, and what it does has changed", node.name)).help(
-            "undo the change to go on where it was, give the step another name, give the datastream another `datastreamName`, or start anew with `--fresh`",
+        Some(name) => Err(Failure::fail(format!(
+            "`{name}` writes otherwise now, and has output under way that was meant for where it wrote before"
+        ))
+        .help(
+            "undo the change, let it run, and stop it with `weir stop`, so that everything is published; give the step another name; or start anew with `--fresh`",
         )),
     }
 }
@@ -45,20 +52,4 @@ pub fn moved_sinks<'a>(old: &JobGraph, new: &'a JobGraph) -> BTreeSet<&'a str> {
     let nodes = new.vertices.iter().flat_map(|vertex| &vertex.chain.nodes);
     let sinks = nodes.filter(|node| matches!(node.recipe, Recipe::Sink(_)));
     sinks.filter(moved).map(|node| node.name.as_str()).collect()
-}
-
-/// The nodes whose state has a meaning.
-fn keepers<'a>(graph: &'a JobGraph, left: &BTreeSet<&str>) -> Vec<&'a Node> {
-    let nodes = graph.vertices.iter().flat_map(|vertex| &vertex.chain.nodes);
-    let keeps = |node: &&Node| match Hand::of(&node.recipe) {
-        Hand::Nothing => false,
-        Hand::Whole => left.contains(node.name.as_str()),
-        Hand::Keyed | Hand::Times | Hand::Splits => true,
-    };
-    nodes.filter(keeps).collect()
-}
-
-/// Whether what it keeps are rows as they came, or files of such rows.
-fn keeps_rows(recipe: &Recipe) -> bool {
-    matches!(recipe, Recipe::TopN(_) | Recipe::Delay(_) | Recipe::Sink(_))
 }

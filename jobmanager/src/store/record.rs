@@ -201,7 +201,9 @@ impl Record {
         self
     }
 
-    /// Changes what nodes left; `change` says whether it did. What is no snapshot is left as it is: its reader says so.
+    /// Changes what nodes left; `change` says whether it did, and leaves null where nothing is to be left: such a node is
+    /// taken out, so that to every reader it is one that has never left anything. What is no snapshot stays as it is: its
+    /// reader says so.
     fn edit(&mut self, change: impl Fn(&str, &mut Value) -> bool) {
         for part in &mut self.subtasks {
             let Ok(mut value) = serde_json::from_str::<Value>(part.snapshot.get()) else {

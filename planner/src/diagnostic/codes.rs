@@ -234,6 +234,11 @@ codes! {
     E0617,
     /// A sample of rows that have no place in a source.
     E0618,
+    /// A window that a `topN` cannot have.
+    E0619,
+    // E07: changes of what runs
+    /// What a step has kept would be read as something else.
+    E0701,
     // W02: warnings
     /// Nobody is named as contact.
     W0201,

@@ -35,6 +35,9 @@ pub fn logical(plan: &LogicalPlan) -> String {
             line(&mut out, 2, &format!("keyBy {}", keys.join(", ")));
         }
         recipe(&mut out, 2, &node.recipe);
+        if let Some(note) = &node.note {
+            line(&mut out, 2, note);
+        }
         columns(&mut out, 2, &node.output);
     }
     if let Some(dead_letter) = &plan.dead_letter {

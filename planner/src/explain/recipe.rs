@@ -256,9 +256,10 @@ fn top_n(out: &mut String, depth: usize, top_n: &TopN) {
         Ties::Cut => "",
         Ties::Kept => ", and those equal to the last",
     };
-    let emission = match top_n.emission {
-        Emission::Window => "by window",
-        Emission::Changes => "as changes",
+    let emission = match (top_n.emission, &top_n.window) {
+        (Emission::Window, Some(of)) => window(of),
+        (Emission::Window, None) => "by window".to_owned(),
+        (Emission::Changes, _) => "as changes".to_owned(),
     };
     let rank = top_n
         .rank

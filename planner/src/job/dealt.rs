@@ -6,7 +6,7 @@ use dataflow::recipe::{Aggregate, Port, Recipe, Select};
 use crate::logical::{LogicalPlan, Node, Outlet, begins_with};
 
 /// The key by which the rows of an output are dealt out over the subtasks of its node, as paths of those rows.
-pub(super) fn dealt(plan: &LogicalPlan, outlet: Outlet) -> Option<Vec<Path>> {
+pub(crate) fn dealt(plan: &LogicalPlan, outlet: Outlet) -> Option<Vec<Path>> {
     let node = &plan.nodes[outlet.node];
     let before = if node.key_by.is_empty() {
         match node.inputs.as_slice() {

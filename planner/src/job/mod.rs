@@ -6,6 +6,7 @@
 mod dealt;
 mod lower;
 
+pub(crate) use dealt::dealt;
 pub use lower::{DEAD_LETTER, lower};
 
 use std::collections::BTreeMap;

@@ -86,6 +86,7 @@ pub fn bind(
         nodes: nodes.into_iter().flatten().collect(),
         dead_letter,
         settings: settings(spec),
+        places: stages.iter().map(|stage| (stage.name.clone(), stage.span)).collect(),
     })
 }
 
@@ -493,6 +494,7 @@ fn place(stage: &Stage<'_>, bound: Option<Vec<Bound>>, taken: Made, nodes: &mut 
             parallelism,
             output: schema,
             reads: one.reads,
+            note: None,
         }));
         inputs = vec![Outlet::main(nodes.len() - 1)];
         output = Some(one.output);

@@ -23,6 +23,7 @@ pub(crate) use input::{Changing, Input, Origin, Stream, Untimed};
 pub(crate) use outline::{Column, Kind, Measure, SinkItem, Stage};
 pub(crate) use scope::Scope;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
@@ -30,6 +31,7 @@ use dataflow::expr::Path;
 use dataflow::recipe::{Phase, Port, Recipe, Sink};
 
 use crate::job::Settings;
+use crate::spec::Span;
 
 /// A datastream whose names and types are known.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +46,8 @@ pub struct LogicalPlan {
     pub dead_letter: Option<Sink>,
     /// What holds for the whole job.
     pub settings: Settings,
+    /// Where each source, step and sink stands in the text, by its name.
+    pub places: BTreeMap<String, Span>,
 }
 
 /// One operator of a plan.
@@ -63,6 +67,8 @@ pub struct Node {
     pub output: SchemaRef,
     /// What it reads of its input.
     pub reads: Reads,
+    /// Why the planner left it as it is where a person may wonder; lower case, no full stop.
+    pub note: Option<String>,
 }
 
 /// One output of a node.

@@ -11,7 +11,7 @@ use crate::logical::{Binder, Bound, Changing, CheckedAggregate, Input, Measure, 
 use crate::spec::{self, Spanned};
 
 /// Where a window begins, in its results.
-const WINDOW_START: &str = "window_start";
+pub(crate) const WINDOW_START: &str = "window_start";
 /// Where it ends.
 pub(crate) const WINDOW_END: &str = "window_end";
 

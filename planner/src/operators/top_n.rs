@@ -1,27 +1,28 @@
 //! `topN`: keeps the best rows of each key, by window or as changes.
 
-use arrow_schema::{DataType, Field, Fields};
+use arrow_schema::{DataType, Field, FieldRef, Fields};
 use dataflow::element::columns;
 use dataflow::expr::{Path, Slot};
 use dataflow::recipe::{Emission, Order, Recipe, Ties, TopN};
 
-use super::aggregate::{WINDOW_END, one_subtask};
+use super::aggregate::{WINDOW_END, WINDOW_START, one_subtask};
 use super::time;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::logical::{Binder, Bound, Changing, Input, Reads, Scope, Stage, Stream};
-use crate::spec::{self, Spanned};
+use crate::spec::{self, Span, Spanned};
 
 pub(crate) fn observe(binder: &mut Binder<'_>, top_n: &spec::TopN, input: &Scope) -> Scope {
     for order in &top_n.order {
         binder.read(input, &order.value.0, None);
     }
-    match (input, &top_n.rank) {
-        (Scope::Columns(known), Some(rank)) => {
-            let rank = (rank.value.clone(), Slot::Known(DataType::Int64));
-            Scope::Columns(known.iter().cloned().chain([rank]).collect())
-        }
-        (other, _) => other.clone(),
-    }
+    let Scope::Columns(known) = input else {
+        return input.clone();
+    };
+    let bounds = [WINDOW_START, WINDOW_END].map(|name| (name.to_owned(), Slot::Known(columns::timestamp())));
+    let bounds = bounds.into_iter().filter(|_| top_n.window.is_some());
+    let rank = top_n.rank.iter();
+    let rank = rank.map(|rank| (rank.value.clone(), Slot::Known(DataType::Int64)));
+    Scope::Columns(known.iter().cloned().chain(bounds).chain(rank).collect())
 }
 
 pub(crate) fn bind(binder: &mut Binder<'_>, stage: &Stage<'_>, top_n: &spec::TopN, input: &Input) -> Option<Bound> {
@@ -34,11 +35,11 @@ pub(crate) fn bind(binder: &mut Binder<'_>, stage: &Stage<'_>, top_n: &spec::Top
         return None;
     }
     let order = order(binder, top_n, input);
-    let fields = ranked(binder, top_n, input);
+    let fields = given(binder, top_n, input);
     let emission = emission(binder, stage, top_n, input)?;
     let (order, fields) = (order?, fields?);
     let mut keys: Vec<Path> = stage.key_by.iter().map(|key| key.value.clone()).collect();
-    if emission == Emission::Window {
+    if emission == Emission::Window && top_n.window.is_none() {
         keys.extend(
             Path::new(vec![WINDOW_END.to_owned()])
                 .ok()
@@ -63,7 +64,7 @@ pub(crate) fn bind(binder: &mut Binder<'_>, stage: &Stage<'_>, top_n: &spec::Top
         }),
     };
     let recipe = Recipe::TopN(TopN {
-        window: None,
+        window: top_n.window.as_ref().map(|window| window.value.clone()),
         keys: keys.clone(),
         order,
         limit: top_n.limit,
@@ -103,23 +104,38 @@ fn order(binder: &mut Binder<'_>, top_n: &spec::TopN, input: &Input) -> Option<V
     (orders.len() == top_n.order.len()).then_some(orders)
 }
 
-/// The columns of the input, and that of the rank behind them.
-fn ranked(binder: &mut Binder<'_>, top_n: &spec::TopN, input: &Input) -> Option<Fields> {
-    let Some(rank) = &top_n.rank else {
-        return Some(input.fields.clone());
+/// The columns of the input, and behind them the bounds of the window that is made here, and the rank.
+fn given(binder: &mut Binder<'_>, top_n: &spec::TopN, input: &Input) -> Option<Fields> {
+    let mut fields: Vec<FieldRef> = input.fields.iter().cloned().collect();
+    let before = binder.diagnostics.error_count();
+    let mut add = |field: Field, span: Span, help: &str| {
+        if fields.iter().any(|known| known.name() == field.name()) {
+            let message = format!("the rows have a column `{}` already", field.name());
+            let found = Diagnostic::new(codes::E0404, span, message);
+            binder.diagnostics.push(found.help(help));
+        }
+        fields.push(field.into());
     };
-    if input.fields.iter().any(|field| *field.name() == rank.value) {
-        let message = format!("the rows have a column `{}` already", rank.value);
-        let found = Diagnostic::new(codes::E0404, rank.span, message);
-        binder.diagnostics.push(found.help("give the rank another name"));
-        return None;
+    if let Some(window) = &top_n.window {
+        for name in [WINDOW_START, WINDOW_END] {
+            let help = "rows that have `window_end` are ordered by that window: remove `window`, or call the column something else";
+            add(Field::new(name, columns::timestamp(), false), window.span, help);
+        }
     }
-    let rank = Field::new(&rank.value, DataType::Int64, false);
-    Some(input.fields.iter().cloned().chain([rank.into()]).collect())
+    if let Some(rank) = &top_n.rank {
+        let field = Field::new(&rank.value, DataType::Int64, false);
+        add(field, rank.span, "give the rank another name");
+    }
+    (binder.diagnostics.error_count() == before).then(|| fields.into())
 }
 
-/// By window where rows name one, else at every change.
+/// By window where one is made here or rows name one, else at every change.
 fn emission(binder: &mut Binder<'_>, stage: &Stage<'_>, top_n: &spec::TopN, input: &Input) -> Option<Emission> {
+    if let Some(window) = &top_n.window {
+        let goes = ("the best rows of each window are given", "or remove `window`");
+        time::settled(binder, goes, (None, window.span), input)?;
+        return Some(Emission::Window);
+    }
     let windowed = input
         .fields
         .iter()
@@ -130,7 +146,9 @@ fn emission(binder: &mut Binder<'_>, stage: &Stage<'_>, top_n: &spec::TopN, inpu
             let found = Diagnostic::new(codes::E0615, top_n.ties.span, message);
             binder
                 .diagnostics
-                .push(found.help("remove `ties`, or aggregate in windows before"));
+                .push(found.help(
+                    "write `window: { tumbling: 10s }` beside it, remove `ties`, or aggregate in windows before",
+                ));
             return None;
         }
         return Some(Emission::Changes);

@@ -4,6 +4,7 @@
 //! to each other are not merged: metrics and dead letters name the step, and a step's name is its identity.
 
 mod drop_unread;
+mod pre_aggregate;
 mod prune_columns;
 mod skip_decodes;
 mod skip_event_times;
@@ -16,7 +17,8 @@ pub fn rewrite(plan: LogicalPlan) -> LogicalPlan {
     let plan = drop_unread::apply(plan);
     let plan = prune_columns::apply(plan);
     let plan = skip_event_times::apply(plan);
-    skip_decodes::apply(plan)
+    let plan = skip_decodes::apply(plan);
+    pre_aggregate::apply(plan)
 }
 
 /// The plan without some of its nodes; who read one of them reads what it read.

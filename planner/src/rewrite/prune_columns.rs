@@ -11,9 +11,10 @@ use std::sync::Arc;
 use arrow_schema::{Fields, Schema};
 use dataflow::element::columns;
 use dataflow::expr::Path;
-use dataflow::recipe::{Port, Recipe};
+use dataflow::recipe::{Port, Recipe, TopN};
 
 use crate::logical::{LogicalPlan, Node, Outlet, begins_with, holds, prune, user};
+use crate::operators::aggregate::{WINDOW_END, WINDOW_START};
 
 /// What a node must give.
 #[derive(Clone, Default, PartialEq)]
@@ -136,7 +137,7 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
             let kept = wanted
                 .paths
                 .iter()
-                .filter(|path| Some(path.column()) != top_n.rank.as_deref());
+                .filter(|path| Some(path.column()) != top_n.rank.as_deref() && !makes(top_n, path));
             reads.paths.extend(kept.cloned());
             reads
                 .reserved
@@ -160,6 +161,11 @@ fn reads(plan: &LogicalPlan, node: &Node, wanted: &Wanted) -> Wanted {
         reads.reserved.extend(origin);
     }
     reads
+}
+
+/// Whether a column is the bound of a window that is made there.
+fn makes(top_n: &TopN, path: &Path) -> bool {
+    top_n.window.is_some() && matches!(path.column(), WINDOW_START | WINDOW_END)
 }
 
 fn narrow(node: &mut Node, wanted: &Wanted) {

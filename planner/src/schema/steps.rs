@@ -55,8 +55,10 @@ pub(super) fn steps() -> Value {
         .chain(keeping())
         .map(|(name, description, schema)| {
             let mut properties = json!(step_siblings());
-            if name == "aggregate" {
-                properties["window"] = window();
+            match name {
+                "aggregate" => properties["window"] = window(),
+                "topN" => properties["window"] = plain_window(),
+                _ => {}
             }
             properties[name] = json!({"allOf": [schema], "description": description});
             json!({"type": "object", "properties": properties, "required": [name], "additionalProperties": false})
@@ -131,6 +133,19 @@ fn rate_limit() -> Value {
 }
 
 /// `window:` beside an aggregate: one form, and what stands beside it.
+/// The windows of a `topN`.
+fn plain_window() -> Value {
+    json!({
+        "type": "object", "required": ["tumbling"], "additionalProperties": false,
+        "properties": {
+            "tumbling": length("One behind the other, each so long."),
+            "time": {"const": "event"},
+            "offset": length("Where windows begin, from midnight."),
+            "timeZone": {"type": "string", "description": "Whose midnight and days are meant, such as `Europe/Berlin`; UTC unless given."},
+        },
+    })
+}
+
 fn window() -> Value {
     let two = |part: &str, description: &str| {
         let mut properties = json!({"size": length("How long.")});

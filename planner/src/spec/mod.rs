@@ -1,10 +1,8 @@
 //! What a person wrote: the document as types, each value with its place.
 //!
 //! Enters: the text of a file and the catalog. Leaves: one [`Spec`] a document, and every mistake in it at once.
-//! Who calls: [`crate::logical`] binds it, `weir validate` shows it. Must stay true: no I/O, no panic and bounded
-//! work on any text; what a `Spec` holds was checked by its component's JSON Schema.
-//! Not here: names of steps, expressions and types are only known to be text; the binder gives them a meaning.
-//!
+//! Who calls: [`crate::logical`] binds it, `weir validate` shows it. Must stay true: no I/O, no panic and bounded work on
+//! any text; a `Spec` was checked by its components' JSON Schemas. Not here: what names and expressions mean (logical).
 //! ```text
 //!   text --events--> Node (tree with places) --catalog, JSON Schemas--> Spec
 //! ```
@@ -254,6 +252,8 @@ pub struct TopN {
     pub rank: Option<Spanned<String>>,
     /// `ties`.
     pub ties: Spanned<Ties>,
+    /// `window`, beside it: a tumbling one by event time, given once.
+    pub window: Option<Spanned<recipe::Window>>,
 }
 
 /// A `delay`.

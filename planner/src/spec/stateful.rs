@@ -79,7 +79,8 @@ impl Reader<'_> {
     }
 
     /// `{ orderBy: ["price DESC", "dateTime"], limit: 10, rank: rank }`.
-    pub(crate) fn top_n(&mut self, node: &Node) -> Option<TopN> {
+    pub(crate) fn top_n(&mut self, item: &Node, node: &Node) -> Option<TopN> {
+        let window = item.entry("window").map(|entry| self.plain_window(entry));
         self.map(node, "`topN`", &["orderBy", "limit", "rank", "ties"])?;
         let order = self.needed(node, "topN", ("orderBy", "such as `orderBy: [\"price DESC\"]`"));
         let order = order.map(|order| {
@@ -103,6 +104,7 @@ impl Reader<'_> {
             limit: u64::from(limit?.value),
             rank: settled(rank)?,
             ties: settled(ties)?.unwrap_or_else(|| Spanned::new(Ties::Cut, node.span)),
+            window: settled(window)?,
         })
     }
 

@@ -173,7 +173,7 @@ impl Reader<'_> {
             "sample" => self.sample(node),
             "dedup" => self.dedup(node).map(Operation::Dedup),
             "aggregate" => self.aggregate(item, node).map(Operation::Aggregate),
-            "topN" => self.top_n(node).map(Operation::TopN),
+            "topN" => self.top_n(item, node).map(Operation::TopN),
             "delay" => self.delay(node).map(Operation::Delay),
             "rateLimit" => self.rate_limit(node).map(Operation::RateLimit),
             _ => None,

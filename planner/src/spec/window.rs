@@ -1,4 +1,4 @@
-//! `window:` beside an aggregate: which spans of time its results are of, and when they are given.
+//! `window:` beside an aggregate or a `topN`: which spans of time its results are of, and when they are given.
 
 use std::time::Duration;
 
@@ -21,20 +21,53 @@ pub(crate) fn milliseconds(duration: Duration) -> u64 {
 }
 
 impl Reader<'_> {
-    /// A window beside what is no aggregate.
+    /// A window beside what has none.
     pub(crate) fn window_beside(&mut self, item: &Node, step: Option<&Entry>) {
         let (Some(window), Some(step)) = (item.entry("window"), step) else {
             return;
         };
-        if step.key.value == "aggregate" {
+        if matches!(step.key.value.as_str(), "aggregate" | "topN") {
             return;
         }
-        let message = format!("`window` stands beside `aggregate`, not beside `{}`", step.key.value);
+        let message = format!(
+            "`window` stands beside `aggregate` and `topN`, not beside `{}`",
+            step.key.value
+        );
         let found = Diagnostic::new(codes::E0605, window.key.span, message);
-        self.report(match step.key.value.as_str() {
-            "topN" => found.help("a `topN` goes by window where its rows have the column `window_end`, as those of a windowed aggregate do"),
-            _ => found.help("write `aggregate: { name: count(*) }` beside it, or remove it"),
-        });
+        self.report(found.help("write `aggregate: { name: count(*) }` beside it, or remove it"));
+    }
+
+    /// The window beside a `topN`: what it gives is final, and a row is in one window.
+    pub(crate) fn plain_window(&mut self, entry: &Entry) -> Option<Spanned<Window>> {
+        let window = self.window(entry)?;
+        let node = &entry.value;
+        let stray = |key: &str| node.entry(key).map(|entry| entry.key.span);
+        let (place, what) = match &window.value {
+            Window {
+                spans: Spans::Tumbling { .. },
+                clock: Clocked::Event,
+                allowed_lateness_ms: 0,
+                emit_every_ms: None,
+            } => return Some(window),
+            Window { spans, .. } if !matches!(spans, Spans::Tumbling { .. }) => {
+                let form = FORMS.iter().copied().find_map(stray);
+                (form, "a row may be in several of these windows, or in one that grows")
+            }
+            Window {
+                clock: Clocked::Processing,
+                ..
+            } => (stray("time"), "these windows go by the clock of the machine"),
+            Window {
+                emit_every_ms: Some(_), ..
+            } => (stray("emitEvery"), "the best rows of a window are given once"),
+            Window { .. } => (stray("allowedLateness"), "the best rows of a window are given once"),
+        };
+        let message = format!("{what}: the windows of a `topN` are tumbling ones by event time");
+        let found = Diagnostic::new(codes::E0619, place.unwrap_or(window.span), message);
+        self.report(
+            found.help("write `window: { tumbling: 10s }`, or order the results of an `aggregate` with such windows"),
+        );
+        None
     }
 
     /// `window: { tumbling: 1m, allowedLateness: 30s }`, or `window: global`.

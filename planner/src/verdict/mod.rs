@@ -1,21 +1,23 @@
 //! What a change of a document does to what its steps have kept: told before anything is deployed.
 //!
 //! Enters: the job graph that runs and the one that is to run. Leaves: a [`Verdict`] for each step that keeps something.
-//! Who calls: `weir plan`, and who deploys. Must stay true: pure; a step's name is its identity, `renamedFrom` carries it
-//! over; where state could be read as something else than what was meant, the change is refused.
+//! Who calls: `weir plan`, and the job manager before it deploys: there is no other judge of what state means. Must stay
+//! true: pure; a step's name is its identity, `renamedFrom` carries it over; where state could be read as something else
+//! than what was meant, the change is refused.
 
 mod rows;
+mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use arrow_schema::Schema;
-use dataflow::expr::{Path, field_type_name, find};
-use dataflow::recipe::{Aggregate, Measure, Node, Phase, Recipe, TopN};
+use dataflow::recipe::{Excess, Node, Phase, Recipe};
 use serde::Serialize;
 
+use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::job::JobGraph;
-use rows::{Difference, of_rows, of_values};
+use crate::logical::LogicalPlan;
+use step::step;
 
 /// What becomes of the state of one step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -65,7 +67,33 @@ impl fmt::Display for Verdict {
 /// Whether every step can go on: nothing is refused.
 #[must_use]
 pub fn is_possible(verdicts: &[Verdict]) -> bool {
-    !verdicts.iter().any(|one| matches!(one.state, State::Refused(_)))
+    refusals(verdicts).next().is_none()
+}
+
+/// The steps that cannot go on, each with the reason.
+pub fn refusals(verdicts: &[Verdict]) -> impl Iterator<Item = (&Verdict, &str)> {
+    verdicts.iter().filter_map(|one| match &one.state {
+        State::Refused(why) => Some((one, why.as_str())),
+        State::Keeps | State::Migrates(_) | State::StartsEmpty | State::Drops => None,
+    })
+}
+
+/// What a person does about a step that cannot go on.
+pub const HELP: &str = "undo the change, or give the step another name: then it starts empty, and the old state is dropped where `--allow-dropped-state` says so";
+
+/// The refusals as mistakes of the new document, each at its step.
+#[must_use]
+pub fn diagnostics(verdicts: &[Verdict], plan: &LogicalPlan) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
+    for (verdict, why) in refusals(verdicts) {
+        // An operator of a step has the step's name and a suffix; what has no place of its own stands for the document.
+        let step = verdict.step.split('.').next().unwrap_or_default();
+        let place = plan.places.get(&verdict.step).or_else(|| plan.places.get(step));
+        let span = place.copied().unwrap_or_default();
+        let message = format!("`{}` cannot go on with what it has kept: {why}", verdict.step);
+        diagnostics.push(Diagnostic::new(codes::E0701, span, message).help(HELP));
+    }
+    diagnostics
 }
 
 /// Compares the graph that runs with the one that is to run. New steps come in their order, those that are gone last.
@@ -130,8 +158,9 @@ fn keeps(recipe: &Recipe) -> bool {
         | Recipe::Select(_)
         | Recipe::Drop(_)
         | Recipe::Unnest(_)
-        | Recipe::Sample(_)
-        | Recipe::RateLimit(_) => false,
+        | Recipe::Sample(_) => false,
+        // Rows that wait for their turn.
+        Recipe::RateLimit(limit) => limit.excess == Excess::Wait,
     }
 }
 
@@ -149,165 +178,4 @@ fn former(name: &str, renamed: &BTreeMap<String, String>) -> String {
     // The longest name is meant where one goes on as another begins.
     let found = renamed.iter().rev().find_map(carried);
     found.unwrap_or_else(|| name.to_owned())
-}
-
-/// What becomes of the state of a step that is there before and after.
-fn step(old: &Node, new: &Node) -> State {
-    let refused = |why: String| State::Refused(why);
-    match (&old.recipe, &new.recipe) {
-        (Recipe::Source(one), Recipe::Source(other)) if one.connector != other.connector => refused(format!(
-            "it read `{}` and reads `{}`: its positions mean nothing there",
-            one.connector, other.connector
-        )),
-        (Recipe::Sink(one), Recipe::Sink(other)) if one.connector != other.connector => refused(format!(
-            "it wrote to `{}` and writes to `{}`: what it has prepared cannot be committed there",
-            one.connector, other.connector
-        )),
-        (Recipe::Source(_), Recipe::Source(_))
-        | (Recipe::Sink(_), Recipe::Sink(_))
-        | (Recipe::EventTime(_), Recipe::EventTime(_)) => State::Keeps,
-        (Recipe::Dedup(one), Recipe::Dedup(other)) => {
-            let keys = (keys(&one.keys, &old.input), keys(&other.keys, &new.input));
-            let changed = first_change(&[
-                ("key", keys.0, keys.1),
-                ("clock", format!("{:?}", one.clock), format!("{:?}", other.clock)),
-            ]);
-            changed.map_or(State::Keeps, State::Refused)
-        }
-        (Recipe::Delay(one), Recipe::Delay(other)) => {
-            let clocks = (format!("{:?}", one.clock), format!("{:?}", other.clock));
-            match first_change(&[("clock", clocks.0, clocks.1)]) {
-                Some(why) => State::Refused(why),
-                None => settled(of_rows(&old.input, &new.input)),
-            }
-        }
-        (Recipe::TopN(one), Recipe::TopN(other)) => top_n((one, old), (other, new)),
-        (Recipe::Aggregate(one), Recipe::Aggregate(other)) => aggregate((one, old), (other, new)),
-        (one, other) => refused(format!("it was a `{}` and is a `{}`", one.name(), other.name())),
-    }
-}
-
-/// Keys with their types, as they would be said.
-fn keys(paths: &[Path], input: &Schema) -> String {
-    let key = |path: &Path| {
-        let found = find(path, input);
-        let data_type = found.map_or_else(|| "nothing".to_owned(), |field| field_type_name(&field));
-        format!("{path} ({data_type})")
-    };
-    paths.iter().map(key).collect::<Vec<_>>().join(", ")
-}
-
-/// The first of these that is not what it was, in words.
-fn first_change(parts: &[(&str, String, String)]) -> Option<String> {
-    let changed = parts.iter().find(|(_, before, after)| before != after);
-    changed.map(|(part, before, after)| {
-        let said = |text: &str| {
-            if text.is_empty() {
-                "none".to_owned()
-            } else {
-                text.to_lowercase()
-            }
-        };
-        match *part {
-            "clock" => format!("it went by {} time and goes by {} time", said(before), said(after)),
-            _ => format!("its {part} was {} and is {}", quoted(before), quoted(after)),
-        }
-    })
-}
-
-fn quoted(text: &str) -> String {
-    if text.is_empty() {
-        "none".to_owned()
-    } else {
-        format!("`{text}`")
-    }
-}
-
-fn settled(difference: Difference) -> State {
-    match difference {
-        Difference::Wrong(why) => State::Refused(why),
-        Difference::Migrates(how) if how.is_empty() => State::Keeps,
-        Difference::Migrates(how) => State::Migrates(how),
-    }
-}
-
-fn top_n((one, old): (&TopN, &Node), (other, new): (&TopN, &Node)) -> State {
-    let order = |top_n: &TopN| {
-        let parts = top_n
-            .order
-            .iter()
-            .map(|order| format!("{} {:?}", order.path, order.direction));
-        parts.collect::<Vec<_>>().join(", ")
-    };
-    let window = |top_n: &TopN| {
-        let window = top_n.window.as_ref();
-        window
-            .map(|window| crate::explain::spans(&window.spans))
-            .unwrap_or_default()
-    };
-    let given = |top_n: &TopN| format!("{:?}", top_n.emission);
-    let changed = first_change(&[
-        ("key", keys(&one.keys, &old.input), keys(&other.keys, &new.input)),
-        ("order", order(one), order(other)),
-        ("window", window(one), window(other)),
-        ("way to give results", given(one), given(other)),
-    ]);
-    if let Some(why) = changed {
-        return State::Refused(why);
-    }
-    let mut difference = of_rows(&old.input, &new.input);
-    if let (Difference::Migrates(how), true) = (&mut difference, one.limit < other.limit) {
-        how.push(format!(
-            "only {} rows of a key were kept so far, not {}",
-            one.limit, other.limit
-        ));
-    }
-    settled(difference)
-}
-
-fn aggregate((one, old): (&Aggregate, &Node), (other, new): (&Aggregate, &Node)) -> State {
-    let named_keys = |aggregate: &Aggregate, node: &Node| {
-        let paths = aggregate
-            .keys
-            .iter()
-            .filter_map(|key| Path::new(vec![key.name.clone()]).ok());
-        keys(&paths.collect::<Vec<_>>(), &node.output)
-    };
-    let spans = |aggregate: &Aggregate| {
-        let window = aggregate.window.as_ref();
-        window
-            .map(|window| crate::explain::spans(&window.spans))
-            .unwrap_or_default()
-    };
-    let clock = |aggregate: &Aggregate| {
-        let window = aggregate.window.as_ref();
-        window.map(|window| format!("{:?}", window.clock)).unwrap_or_default()
-    };
-    let changed = first_change(&[
-        ("key", named_keys(one, old), named_keys(other, new)),
-        ("window", spans(one), spans(other)),
-        ("clock", clock(one), clock(other)),
-    ]);
-    if let Some(why) = changed {
-        return State::Refused(why);
-    }
-    let named = |measures: &[Measure], name: &str| measures.iter().find(|one| one.name == name).cloned();
-    for measure in &other.measures {
-        let Some(before) = named(&one.measures, &measure.name) else {
-            continue;
-        };
-        let (before, after) = (crate::explain::measure(&before), crate::explain::measure(measure));
-        if before != after {
-            let name = &measure.name;
-            return State::Refused(format!(
-                "`{name}` was `{before}` and is `{after}`: a column that is folded otherwise needs another name"
-            ));
-        }
-    }
-    let folded = |aggregate: &Aggregate, node: &Node| {
-        let names: Vec<String> = aggregate.measures.iter().map(|measure| measure.name.clone()).collect();
-        let fields = node.output.fields().iter().filter(|field| names.contains(field.name()));
-        Schema::new(fields.cloned().collect::<Vec<_>>())
-    };
-    settled(of_values(&folded(one, old), &folded(other, new)))
 }

@@ -49,7 +49,7 @@ fn of(old: &Schema, new: &Schema, added: &str) -> Difference {
 }
 
 /// Whether every value of one type is one of the other.
-fn widens(from: &Field, to: &Field) -> bool {
+pub(super) fn widens(from: &Field, to: &Field) -> bool {
     use DataType::{Decimal128, Float32, Float64, Int32, Int64, List, Struct};
     if columns::is_any(from) || columns::is_any(to) {
         return columns::is_any(from) && columns::is_any(to);

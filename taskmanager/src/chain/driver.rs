@@ -174,6 +174,20 @@ impl Chain {
         self.under_way.iter().all(|under_way| under_way.node != index) && behind.all(is_quiet)
     }
 
+    /// Has every operator give what it holds back only to have more of it together. Only when nothing is under way; whether
+    /// something is then. No row is handed to one that has not given its own: the last node is pulled first.
+    pub(crate) fn settle(&mut self) -> Result<bool, Failure> {
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            if node.operator.settle()? {
+                self.under_way.push(UnderWay {
+                    node: index,
+                    then: None,
+                });
+            }
+        }
+        Ok(!self.under_way.is_empty())
+    }
+
     /// When the next operator wants to be told the time.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
         let told = self.told_the_time().into_iter();

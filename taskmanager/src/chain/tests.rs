@@ -230,3 +230,50 @@ fn those_beside_a_node_that_is_full_are_told_the_time_and_those_before_it_are_no
     assert_eq!(log.lock()[0], "beside tick");
     assert!(!log.lock().contains(&"first tick".to_owned()));
 }
+
+/// Holds what comes until it is to settle.
+#[derive(Default)]
+struct Gathering {
+    held: Vec<Batch>,
+    given: VecDeque<Batch>,
+}
+
+impl Operator for Gathering {
+    fn push(&mut self, batch: Batch) -> Result<(), Failure> {
+        self.held.push(batch);
+        Ok(())
+    }
+
+    fn pull(&mut self) -> Result<Option<Emitted>, Failure> {
+        Ok(self.given.pop_front().map(|batch| Emitted::Rows(Port::Main, batch)))
+    }
+
+    fn settle(&mut self) -> Result<bool, Failure> {
+        self.given.extend(self.held.drain(..));
+        Ok(!self.given.is_empty())
+    }
+}
+
+#[test]
+fn what_is_held_to_have_more_of_it_together_comes_when_the_chain_settles_and_not_before() {
+    let log = Log::default();
+    let nodes = vec![
+        (Box::new(Gathering::default()) as Box<dyn Operator>, vec![1, 2]),
+        (Box::new(Gathering::default()) as Box<dyn Operator>, vec![2]),
+        (many("last", 0, &log), vec![]),
+    ];
+    let mut chain = chain(nodes);
+    for number in [1, 2] {
+        chain.enter(row(number)).unwrap();
+        assert_eq!(settle(&mut chain), Progress::Through);
+    }
+    assert!(log.lock().is_empty());
+    assert!(chain.settle().unwrap());
+    assert_eq!(settle(&mut chain), Progress::Through);
+    assert_eq!(std::mem::take(&mut *log.lock()), ["last 1", "last 2"]);
+    // What one gives the other holds again.
+    assert!(chain.settle().unwrap());
+    assert_eq!(settle(&mut chain), Progress::Through);
+    assert_eq!(std::mem::take(&mut *log.lock()), ["last 1", "last 2"]);
+    assert!(!chain.settle().unwrap());
+}

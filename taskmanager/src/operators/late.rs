@@ -38,6 +38,11 @@ impl LateRows {
         }
     }
 
+    /// Counts so many late rows that nobody can be given.
+    pub(super) fn count(&self, rows: u64) {
+        self.gauges.late.add(rows);
+    }
+
     /// Sends the late ones of `rows`, in the order of the batch.
     pub(super) fn send(&self, rows: &RecordBatch, mut late: Vec<Late>, outbox: &mut Outbox) -> Result<(), Failure> {
         if late.is_empty() {

@@ -93,6 +93,12 @@ pub(crate) trait Operator: Send {
         Ok(())
     }
 
+    /// Gives now what it holds back only to have more of it together: nothing else is waiting to come in, or a barrier is
+    /// about to pass. Called when nothing is left to pull. Whether there is something to pull then.
+    fn settle(&mut self) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
     /// The splits of the chain's source have changed: said to every operator of a chain that begins with one.
     fn splits(&mut self, change: &SplitChange) {
         let _ = change;
@@ -180,7 +186,7 @@ pub(crate) fn build(node: &Node, ground: &Ground<'_>) -> Result<Box<dyn Operator
         Recipe::Sample(recipe) => Box::new(sample::Sample::build(recipe, node, ground)?),
         Recipe::Sink(recipe) => Box::new(sink::Sink::build(recipe, node, ground)?),
         Recipe::Dedup(recipe) => Box::new(dedup::Dedup::build(recipe, node, ground)?),
-        Recipe::Aggregate(recipe) => Box::new(aggregate::Aggregate::build(recipe, node, ground)?),
+        Recipe::Aggregate(recipe) => aggregate::build(recipe, node, ground)?,
         Recipe::TopN(recipe) => Box::new(top_n::TopN::build(recipe, node, ground)?),
         Recipe::Delay(recipe) => delay::build(recipe, node, ground)?,
         Recipe::RateLimit(recipe) => rate_limit::build(recipe, node, ground)?,

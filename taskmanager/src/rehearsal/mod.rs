@@ -175,8 +175,12 @@ impl Rehearsal {
 
     fn settle(&mut self) -> Result<(), Failure> {
         let now = self.now();
-        while self.chain.step(now)? == Progress::Moved {}
-        Ok(())
+        loop {
+            while self.chain.step(now)? == Progress::Moved {}
+            if !self.chain.is_through() || !self.chain.settle()? {
+                return Ok(());
+            }
+        }
     }
 }
 

@@ -198,6 +198,8 @@ pub(crate) struct NodeGauges {
     pub(crate) dropped: Count,
     /// Rows that came after their time.
     pub(crate) late: Count,
+    /// Rows that the first half of an aggregate passed on as they were, because folding them had not spared anything.
+    pub(crate) unfolded: Count,
     /// Rows it could not take.
     pub(crate) dead: Count,
     /// How far event time has come here.

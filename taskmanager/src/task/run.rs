@@ -76,6 +76,8 @@ pub(crate) struct Task {
     restoring: usize,
     /// A barrier that the job manager asked for and that has not passed yet.
     triggered: Triggered,
+    /// A barrier whose place is here, behind what the operators give before it, and how long it was aligned.
+    passing: Option<(Barrier, Duration)>,
     /// How the input comes to its end.
     ending: Ending,
     /// When the operators were last told the time.
@@ -93,6 +95,7 @@ impl Task {
             barriers: Acknowledgements::new(parts.sinks.iter().cloned(), parts.stateful.iter().cloned()),
             restoring: 0,
             triggered: Triggered::default(),
+            passing: None,
             ending: Ending::Open,
             // The operators know the time before the first row.
             ticked: now - TICK,
@@ -161,9 +164,15 @@ impl Task {
         let now = self.parts.clock.now();
         match self.advance(now)? {
             None => self.account(None),
+            Some(wait) if self.settles(&wait)? => self.account(None),
             Some(wait) => self.sleep(&wait)?,
         }
         Ok(())
+    }
+
+    /// Nothing is waiting to come in: whether an operator gives now what it has held back to have more of it together.
+    fn settles(&mut self, wait: &Wait) -> Result<bool, Failure> {
+        Ok(!wait.is_elsewhere() && self.parts.chain.is_through() && self.parts.chain.settle()?)
     }
 
     fn account(&mut self, wait: Option<&Wait>) {
@@ -202,6 +211,9 @@ impl Task {
         if self.parts.chain.step(now)? == Progress::Moved {
             return Ok(None);
         }
+        if let Some((barrier, alignment)) = self.passing.take() {
+            return self.pass(barrier, alignment).map(|()| None);
+        }
         let held = self.parts.chain.held();
         if self.ending == Ending::TimeRunsOut && held.is_none() {
             self.ending = Ending::Sent;
@@ -239,7 +251,7 @@ impl Task {
                 .map(|aligned| (aligned.barrier, aligned.duration)),
         };
         match next {
-            Some((barrier, alignment)) => self.checkpoint(barrier, alignment).map(|()| true),
+            Some((barrier, alignment)) => self.pass(barrier, alignment).map(|()| true),
             None => Ok(false),
         }
     }
@@ -260,14 +272,14 @@ impl Task {
             gate::Input::Batch(batch) => chain.enter(batch),
             gate::Input::Watermark(watermark) => chain.signal(Signal::Watermark(watermark)),
             gate::Input::Idle => chain.signal(Signal::Idle),
-            gate::Input::Barrier(aligned) => self.checkpoint(aligned.barrier, aligned.duration),
+            gate::Input::Barrier(aligned) => self.pass(aligned.barrier, aligned.duration),
             gate::Input::End => self.begin_end(),
         }
     }
 
     fn read(&mut self) -> Result<Option<Wait>, Failure> {
         if let Some(barrier) = self.triggered.take() {
-            self.checkpoint(barrier, Duration::ZERO)?;
+            self.pass(barrier, Duration::ZERO)?;
             return Ok(None);
         }
         let Input::Source(source) = &mut self.parts.input else {
@@ -373,6 +385,15 @@ impl Task {
             }
         }
         Ok(())
+    }
+
+    /// A barrier's place is here, behind what the operators still hold back to have more of it together.
+    fn pass(&mut self, barrier: Barrier, alignment: Duration) -> Result<(), Failure> {
+        if self.parts.chain.settle()? {
+            self.passing = Some((barrier, alignment));
+            return Ok(());
+        }
+        self.checkpoint(barrier, alignment)
     }
 
     /// The barrier passes: on to the neighbours, then into the snapshot. Nothing is under way in the chain.

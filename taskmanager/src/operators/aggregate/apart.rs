@@ -110,11 +110,6 @@ impl Apart {
         })
     }
 
-    /// Nothing, for who counts them himself.
-    pub(super) fn none() -> Self {
-        Self { tables: Vec::new() }
-    }
-
     /// Whether a state is of these tables.
     pub(super) fn owns(state: u8) -> bool {
         state >= FIRST

@@ -9,9 +9,10 @@ use arrow::compute::{cast, prep_null_mask_filter};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use dataflow::Failure;
 use dataflow::contract::BadRecord;
+use dataflow::element::columns;
 use dataflow::expr::{Evaluated, Evaluator, Expression, Path};
 use dataflow::key::{KeyReader, Keys};
-use dataflow::recipe::{Function, Measure};
+use dataflow::recipe::{self, Function, Measure, Phase};
 
 use super::accumulate::{Argument, Layout, Measured, folded};
 use crate::chain::columns::batch;
@@ -20,8 +21,35 @@ use crate::chain::dead::without;
 /// The expressions of all measures.
 pub(super) struct Arguments {
     /// Each text once, whoever uses it.
-    expressions: Vec<(Expression, Evaluator)>,
+    expressions: Vec<(Expression, Value)>,
     measures: Vec<Reading>,
+}
+
+/// Where the values of an expression come from.
+enum Value {
+    /// Of the row.
+    Computed(Evaluator),
+    /// The first half has computed them.
+    Given { column: usize, data_type: DataType },
+}
+
+impl Value {
+    fn data_type(&self) -> &DataType {
+        match self {
+            Self::Computed(evaluator) => evaluator.data_type(),
+            Self::Given { data_type, .. } => data_type,
+        }
+    }
+
+    fn evaluate(&self, input: &RecordBatch) -> Evaluated {
+        match self {
+            Self::Computed(evaluator) => evaluator.evaluate_rows(input),
+            Self::Given { column, .. } => Evaluated {
+                values: Arc::clone(input.column(*column)),
+                failed: Vec::new(),
+            },
+        }
+    }
 }
 
 /// Where a measure's values come from, by places among the expressions.
@@ -34,8 +62,8 @@ struct Reading {
 
 /// A batch, evaluated.
 pub(super) struct Evaluation {
-    /// What each measure folds.
-    pub(super) arguments: Vec<Argument>,
+    /// The values of each expression, in the order of [`recipe::Aggregate::values`].
+    pub(super) values: Vec<ArrayRef>,
     /// The rows for which every expression could be evaluated: those that are folded.
     pub(super) kept: RecordBatch,
     /// The others, by their place in the batch.
@@ -43,20 +71,22 @@ pub(super) struct Evaluation {
 }
 
 impl Arguments {
-    pub(super) fn new(measures: &[Measure], input: &SchemaRef) -> Result<Self, Failure> {
+    pub(super) fn new(recipe: &recipe::Aggregate, input: &SchemaRef) -> Result<Self, Failure> {
+        let given = recipe.phase == Phase::Final;
         let mut arguments = Self {
             expressions: Vec::new(),
             measures: Vec::new(),
         };
-        for measure in measures {
-            let value = measure
-                .argument
-                .as_ref()
-                .map(|text| arguments.expression(measure, text, input));
-            let filter = measure
-                .filter
-                .as_ref()
-                .map(|text| arguments.expression(measure, text, input));
+        for measure in &recipe.measures {
+            let mut place = |text: &Expression| {
+                if given {
+                    arguments.given(measure, text, input)
+                } else {
+                    arguments.computed(measure, text, input)
+                }
+            };
+            let value = measure.argument.as_ref().map(&mut place);
+            let filter = measure.filter.as_ref().map(&mut place);
             let (value, filter) = (value.transpose()?, filter.transpose()?);
             let argument = value.map(|value| arguments.expressions[value].1.data_type().clone());
             let keys = match (&argument, measure.function) {
@@ -80,14 +110,32 @@ impl Arguments {
         Ok(arguments)
     }
 
-    fn expression(&mut self, measure: &Measure, text: &Expression, input: &SchemaRef) -> Result<usize, Failure> {
-        if let Some(place) = self.expressions.iter().position(|(known, _)| known == text) {
+    fn known(&self, text: &Expression) -> Option<usize> {
+        self.expressions.iter().position(|(known, _)| known == text)
+    }
+
+    fn computed(&mut self, measure: &Measure, text: &Expression, input: &SchemaRef) -> Result<usize, Failure> {
+        if let Some(place) = self.known(text) {
             return Ok(place);
         }
         let evaluator = Evaluator::compile(text, input)
             .map_err(|error| Failure::fail(format!("`{}` cannot run", measure.name)).because(&error))?;
-        self.expressions.push((text.clone(), evaluator));
+        self.expressions.push((text.clone(), Value::Computed(evaluator)));
         Ok(self.expressions.len() - 1)
+    }
+
+    fn given(&mut self, measure: &Measure, text: &Expression, input: &SchemaRef) -> Result<usize, Failure> {
+        if let Some(place) = self.known(text) {
+            return Ok(place);
+        }
+        let place = self.expressions.len();
+        let column = input
+            .index_of(&columns::value_name(place))
+            .map_err(|error| Failure::bug(format!("`{}` is not given its values", measure.name)).because(&error))?;
+        let data_type = input.field(column).data_type().clone();
+        self.expressions
+            .push((text.clone(), Value::Given { column, data_type }));
+        Ok(place)
     }
 
     /// What the states of these measures are of.
@@ -100,10 +148,7 @@ impl Arguments {
     /// # Errors
     /// Only of Weir's own making: rows whose expressions fail are among the `failed`.
     pub(super) fn evaluate(&self, input: &RecordBatch) -> Result<Evaluation, Failure> {
-        let evaluated = self
-            .expressions
-            .iter()
-            .map(|(_, evaluator)| evaluator.evaluate_rows(input));
+        let evaluated = self.expressions.iter().map(|(_, value)| value.evaluate(input));
         let evaluated: Vec<Evaluated> = evaluated.collect();
         let failed = self.failed(&evaluated);
         let mut values: Vec<ArrayRef> = evaluated.into_iter().map(|evaluated| evaluated.values).collect();
@@ -113,13 +158,14 @@ impl Arguments {
             let columns = without(input.columns(), input.num_rows(), &failed)?;
             kept = batch(&input.schema(), columns, input.num_rows() - failed.len())?;
         }
-        let keys = self.keys(&values, kept.num_rows())?;
-        let arguments = self.measures.iter().map(|reading| reading.argument(&values, &keys));
-        Ok(Evaluation {
-            arguments: arguments.collect::<Result<_, _>>()?,
-            kept,
-            failed,
-        })
+        Ok(Evaluation { values, kept, failed })
+    }
+
+    /// What each measure folds of so many rows with these values.
+    pub(super) fn of(&self, values: &[ArrayRef], rows: usize) -> Result<Vec<Argument>, Failure> {
+        let keys = self.keys(values, rows)?;
+        let arguments = self.measures.iter().map(|reading| reading.argument(values, &keys));
+        arguments.collect()
     }
 
     /// The values that are told apart, each expression's once.

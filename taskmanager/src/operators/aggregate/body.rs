@@ -11,7 +11,6 @@ use super::apart::{Apart, Shared};
 use super::frames::Frames;
 use super::input::Input;
 use super::panes::Panes;
-use super::partial::Partial;
 use super::results::Results;
 use super::sessions::{Lasting, Sessions};
 use super::updating::Updating;
@@ -25,7 +24,6 @@ pub(super) enum Body {
     Panes(Box<Panes>),
     Sessions(Box<Sessions>),
     Updating(Box<Updating>),
-    Partial(Partial),
 }
 
 impl Body {
@@ -37,20 +35,13 @@ impl Body {
     ) -> Result<Self, Failure> {
         let (groups, restored) = (&ground.groups, ground.restored);
         let Some(window) = &recipe.window else {
-            return Ok(match recipe.phase {
-                Phase::Partial => Self::Partial(Partial::new(None, shape)),
-                Phase::Whole => {
-                    let apart = Apart::new(&recipe.measures, apart, ground)?;
-                    Self::Updating(Box::new(Updating::new(shape, apart, ground)?))
-                }
-                Phase::Final => Self::Updating(Box::new(Updating::new(shape, Apart::none(), ground)?)),
-            });
+            let apart = Apart::new(&recipe.measures, apart, ground)?;
+            return Ok(Self::Updating(Box::new(Updating::new(shape, apart, ground)?)));
         };
         let frames = Frames::new(&window.spans, window.allowed_lateness_ms)?;
         let early = window.emit_every_ms.is_some();
         Ok(match (recipe.phase, frames, &window.spans) {
-            (Phase::Partial, Some(frames), _) => Self::Partial(Partial::new(Some(frames), shape)),
-            (Phase::Whole | Phase::Final, Some(frames), _) => {
+            (_, Some(frames), _) => {
                 let panes = Panes::new(frames, shape, past, ground);
                 let mut panes = if early { panes.with_early() } else { panes };
                 panes.restore(restored)?;
@@ -78,7 +69,6 @@ impl Body {
             Self::Panes(panes) => (Vec::new(), panes.fold(input)?),
             Self::Sessions(sessions) => (Vec::new(), sessions.fold(input)?),
             Self::Updating(updating) => (updating.fold(input, results)?, Vec::new()),
-            Self::Partial(partial) => (partial.fold(input, results)?, Vec::new()),
         })
     }
 
@@ -86,7 +76,7 @@ impl Body {
         match self {
             Self::Panes(panes) => panes.pull(results),
             Self::Sessions(sessions) => sessions.pull(results),
-            Self::Updating(_) | Self::Partial(_) => Ok(None),
+            Self::Updating(_) => Ok(None),
         }
     }
 
@@ -94,7 +84,7 @@ impl Body {
         match self {
             Self::Panes(panes) => panes.advance(watermark),
             Self::Sessions(sessions) => sessions.advance(watermark),
-            Self::Updating(_) | Self::Partial(_) => {}
+            Self::Updating(_) => {}
         }
     }
 
@@ -102,7 +92,7 @@ impl Body {
         match self {
             Self::Panes(panes) => panes.early(),
             Self::Sessions(sessions) => sessions.early(),
-            Self::Updating(_) | Self::Partial(_) => {}
+            Self::Updating(_) => {}
         }
     }
 
@@ -110,7 +100,7 @@ impl Body {
         match self {
             Self::Panes(panes) => panes.is_fresh(),
             Self::Sessions(sessions) => sessions.is_fresh(),
-            Self::Updating(_) | Self::Partial(_) => false,
+            Self::Updating(_) => false,
         }
     }
 
@@ -118,7 +108,7 @@ impl Body {
         match self {
             Self::Panes(panes) => panes.next_end(),
             Self::Sessions(sessions) => sessions.next_end(),
-            Self::Updating(_) | Self::Partial(_) => None,
+            Self::Updating(_) => None,
         }
     }
 
@@ -145,7 +135,6 @@ impl Body {
                 updating.freeze(cut);
                 None
             }
-            Self::Partial(_) => None,
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{filter_record_batch, is_not_null, is_null};
 use arrow::datatypes::{Int64Type, TimestampMillisecondType};
 use dataflow::Failure;
 use dataflow::contract::BadRecord;
@@ -10,12 +11,25 @@ use dataflow::element::columns;
 use dataflow::key::{KeyReader, Keys};
 use dataflow::recipe::{self, Clocked, Node, Phase};
 
-use super::accumulate::{Accumulators, Argument, Fold, Layout, Measured, Merge, Shape};
+use super::accumulate::packed::take_count;
+use super::accumulate::{Accumulators, Argument, Fold, Layout, Merge, Shape};
 use super::arguments::Arguments;
 use crate::chain::columns::batch;
 use crate::chain::dead::{DeadLetters, without};
 use crate::operators::{Outbox, column};
 use crate::state::Values;
+
+/// A batch whose values are known.
+pub(super) struct Rows {
+    /// Its rows.
+    pub(super) records: RecordBatch,
+    /// Which time each row counts for.
+    pub(super) at: Vec<i64>,
+    /// Their event times, if they have any.
+    pub(super) times: Option<Vec<i64>>,
+    /// The values of each expression.
+    pub(super) values: Vec<ArrayRef>,
+}
 
 /// A batch, ready to be folded.
 pub(super) struct Input {
@@ -36,8 +50,8 @@ pub(super) enum Content {
         arguments: Vec<Argument>,
         times: Option<Vec<i64>>,
     },
-    /// States, one for each row.
-    States(Box<Accumulators>),
+    /// States, one for each row, and how many rows were folded to each.
+    States { states: Box<Accumulators>, rows: Vec<u64> },
 }
 
 impl Content {
@@ -48,13 +62,21 @@ impl Content {
                 let times = times.as_deref();
                 into.fold(Fold { slots, rows, times }, arguments)
             }
-            Self::States(states) => into.merge(
+            Self::States { states, .. } => into.merge(
                 Merge {
                     into: slots,
                     from: rows,
                 },
                 states,
             ),
+        }
+    }
+
+    /// How many rows one of these stands for.
+    pub(super) fn weight(&self, row: u32) -> u64 {
+        match self {
+            Self::Rows { .. } => 1,
+            Self::States { rows, .. } => rows[row as usize],
         }
     }
 }
@@ -119,10 +141,9 @@ impl<'a> FromIterator<&'a [u8]> for KeyRun {
 /// How batches are read.
 pub(super) struct Reading {
     keys: Option<KeyReader>,
-    /// None: half-folded rows come in.
-    arguments: Option<Arguments>,
+    arguments: Arguments,
     times: Times,
-    layout: Layout,
+    phase: Phase,
 }
 
 /// Which time a row counts for.
@@ -142,58 +163,101 @@ impl Reading {
         let keys = (!paths.is_empty())
             .then(|| KeyReader::new(&node.input, &paths))
             .transpose();
-        let arguments = match recipe.phase {
-            Phase::Final => None,
-            Phase::Whole | Phase::Partial => Some(Arguments::new(&recipe.measures, &node.input)?),
-        };
+        let arguments = Arguments::new(recipe, &node.input)?;
         let times = match recipe.window.as_ref().map(|window| window.clock) {
             None => Times::Any,
             Some(Clocked::Event) => Times::Event,
             Some(Clocked::Processing) => Times::Clock,
         };
-        if times == Times::Event && arguments.is_some() {
-            column(&node.input, columns::TIME)?;
+        match recipe.phase {
+            Phase::Final => {
+                column(&node.input, columns::PANE)?;
+                column(&node.input, columns::STATE)?;
+            }
+            Phase::Whole | Phase::Partial if times == Times::Event => {
+                column(&node.input, columns::TIME)?;
+            }
+            Phase::Whole | Phase::Partial => {}
         }
         Ok(Self {
             keys: keys.map_err(|error| Failure::fail(format!("`{}` cannot run", node.name)).because(&error))?,
-            layout: arguments.as_ref().map_or_else(|| planned(recipe), Arguments::layout),
             arguments,
             times,
+            phase: recipe.phase,
         })
     }
 
     /// What the states of the measures are of.
     pub(super) fn layout(&self) -> Layout {
-        self.layout.clone()
+        self.arguments.layout()
     }
 
-    /// Reads a batch that came at `now`; rows that cannot be folded go to the dead letters.
-    pub(super) fn read(&self, records: &RecordBatch, now: i64, out: &mut Letters<'_>) -> Result<Input, Failure> {
-        let Some(arguments) = &self.arguments else {
-            return self.read_states(records, out.shape);
+    /// The parts of a batch that are read each in one manner: half-folded rows and others may come together.
+    pub(super) fn parts(&self, records: &RecordBatch) -> Result<Vec<RecordBatch>, Failure> {
+        let states = records
+            .column_by_name(columns::STATE)
+            .filter(|_| self.phase == Phase::Final);
+        let Some(states) = states.filter(|states| (1..states.len()).contains(&states.null_count())) else {
+            return Ok(vec![records.clone()]);
         };
+        let wrong =
+            |error: arrow::error::ArrowError| Failure::bug("half-folded rows that cannot be picked").because(&error);
+        let masks = [is_not_null(states), is_null(states)];
+        let part = |mask: &BooleanArray| filter_record_batch(records, mask).map_err(wrong);
+        masks.into_iter().map(|mask| part(&mask.map_err(wrong)?)).collect()
+    }
+
+    /// Reads a part of a batch that came at `now`; rows that cannot be folded go to the dead letters.
+    pub(super) fn read(&self, records: &RecordBatch, now: i64, out: &mut Letters<'_>) -> Result<Input, Failure> {
+        let half_folded = || {
+            let states = records.column_by_name(columns::STATE);
+            states.is_some_and(|states| states.null_count() == 0)
+        };
+        if self.phase == Phase::Final && half_folded() {
+            return self.read_states(records, out.shape);
+        }
+        let rows = self.rows(records, now, out)?;
+        self.input(rows)
+    }
+
+    /// The rows that can be folded, and their values.
+    pub(super) fn rows(&self, records: &RecordBatch, now: i64, out: &mut Letters<'_>) -> Result<Rows, Failure> {
         let timed = self.timed(records, out)?;
-        let evaluation = arguments.evaluate(&timed)?;
+        let evaluation = self.arguments.evaluate(&timed)?;
         out.outbox.dead(out.dead, &timed, &evaluation.failed)?;
         let records = evaluation.kept;
-        let times = records.column_by_name(columns::TIME);
-        let times = times.and_then(|times| times.as_primitive_opt::<TimestampMillisecondType>());
-        let times = times
-            .filter(|times| times.null_count() == 0)
-            .map(|times| times.values().to_vec());
+        let times = match self.phase {
+            Phase::Final => Some(panes(&records)?.to_vec()),
+            Phase::Whole | Phase::Partial => {
+                let times = records.column_by_name(columns::TIME);
+                let times = times.and_then(|times| times.as_primitive_opt::<TimestampMillisecondType>());
+                let times = times.filter(|times| times.null_count() == 0);
+                times.map(|times| times.values().to_vec())
+            }
+        };
         let at = match (self.times, &times) {
             (Times::Event | Times::Any, Some(times)) => times.clone(),
             (Times::Event, None) => return Err(Failure::bug("rows without the time that the plan promises")),
             (Times::Clock | Times::Any, _) => vec![now; records.num_rows()],
         };
-        Ok(Input {
-            keys: self.keys(&records)?,
-            at,
-            content: Content::Rows {
-                arguments: evaluation.arguments,
-                times,
-            },
+        Ok(Rows {
             records,
+            at,
+            times,
+            values: evaluation.values,
+        })
+    }
+
+    /// The same, ready to be folded.
+    pub(super) fn input(&self, rows: Rows) -> Result<Input, Failure> {
+        Ok(Input {
+            keys: self.keys(&rows.records)?,
+            at: rows.at,
+            content: Content::Rows {
+                arguments: self.arguments.of(&rows.values, rows.records.num_rows())?,
+                times: rows.times,
+            },
+            records: rows.records,
         })
     }
 
@@ -217,23 +281,26 @@ impl Reading {
     }
 
     fn read_states(&self, records: &RecordBatch, shape: &Arc<Shape>) -> Result<Input, Failure> {
-        let planned = |name: &str| {
-            let column = records.column_by_name(name);
-            column.ok_or_else(|| Failure::bug(format!("half-folded rows without `{name}`")))
-        };
-        let bytes = planned(columns::STATE)?.as_binary_opt::<i32>();
-        let bytes = bytes.ok_or_else(|| Failure::bug("half-folded rows that are no bytes"))?;
-        let panes = planned(columns::PANE)?.as_primitive_opt::<Int64Type>();
-        let panes = panes.ok_or_else(|| Failure::bug("half-folded rows without a pane"))?;
+        let malformed = || Failure::bug("half-folded rows that are not as the first half writes them");
+        let bytes = records.column_by_name(columns::STATE);
+        let bytes = bytes
+            .and_then(|bytes| bytes.as_binary_opt::<i32>())
+            .ok_or_else(malformed)?;
         let mut states = Accumulators::new(shape)?;
         states.grow(records.num_rows());
+        let mut rows = Vec::with_capacity(records.num_rows());
         for (row, state) in (0..).zip(bytes.iter()) {
-            states.take(row, state.unwrap_or_default())?;
+            let mut state = state.unwrap_or_default();
+            rows.push(take_count(&mut state).ok_or_else(malformed)?);
+            states.take(row, state)?;
         }
         Ok(Input {
             keys: self.keys(records)?,
-            at: panes.values().to_vec(),
-            content: Content::States(Box::new(states)),
+            at: panes(records)?.to_vec(),
+            content: Content::States {
+                states: Box::new(states),
+                rows,
+            },
             records: records.clone(),
         })
     }
@@ -258,13 +325,10 @@ pub(super) struct Letters<'a> {
     pub(super) shape: &'a Arc<Shape>,
 }
 
-/// What states are of, as the plan says it: of half-folded rows the argument's values are not to be seen.
-fn planned(recipe: &recipe::Aggregate) -> Layout {
-    let measures = recipe.measures.iter().map(|measure| Measured {
-        name: measure.name.clone(),
-        function: measure.function,
-        argument: measure.argument_type.clone(),
-        apart: false,
-    });
-    measures.collect()
+/// Which time half-folded rows count for.
+fn panes(records: &RecordBatch) -> Result<&[i64], Failure> {
+    let panes = records.column_by_name(columns::PANE);
+    let panes = panes.and_then(|panes| panes.as_primitive_opt::<Int64Type>());
+    let panes = panes.ok_or_else(|| Failure::bug("half-folded rows without a pane"))?;
+    Ok(panes.values())
 }

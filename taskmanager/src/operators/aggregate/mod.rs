@@ -2,10 +2,11 @@
 //!
 //! ```text
 //!   batch ── arguments: expressions, once each ──> Input ──> Panes     windows of panes: fixed, sliding, cumulative, all
-//!              └── failed rows: dead letters         │       Sessions  windows of each key's own
-//!                                                    │       Updating  no windows: before and after
-//!                                                    └─────> Partial   the half in front of a shuffle
+//!              └── failed rows: dead letters                 Sessions  windows of each key's own
+//!                                                            Updating  no windows: before and after
 //! ```
+//!
+//! The half of the work in front of a shuffle, where the planner has parted it, is an operator of its own (partial).
 //!
 //! Enters: batches, watermarks, the time. Leaves: results in batches, one for each pull; late rows; dead letters. Must
 //! stay true: a row counts in every window it belongs to that is not closed, and in no other; no window fires twice but
@@ -47,6 +48,7 @@ use accumulate::{Layout, Shape};
 use apart::Shared;
 use body::Body;
 use input::{Letters, Reading};
+use partial::Partial;
 use results::Results;
 
 /// An aggregate at work.
@@ -57,6 +59,8 @@ pub(super) struct Aggregate {
     shape: Arc<Shape>,
     clock: Clock,
     late: LateRows,
+    /// It is the second half: what it would call late rows, nobody could read.
+    counts_late: bool,
     dead: DeadLetters,
     outbox: Outbox,
 }
@@ -124,12 +128,24 @@ fn notes(node: &Node, ground: &Ground<'_>) -> Result<(Vec<Layout>, Known), Failu
     Ok((layouts, Known { past, apart }))
 }
 
+/// What comes alive from an aggregate's recipe.
+pub(super) fn build(
+    recipe: &recipe::Aggregate,
+    node: &Node,
+    ground: &Ground<'_>,
+) -> Result<Box<dyn Operator>, Failure> {
+    Ok(match recipe.phase {
+        Phase::Partial => Box::new(Partial::build(recipe, node, ground)?),
+        Phase::Whole | Phase::Final => Box::new(Aggregate::build(recipe, node, ground)?),
+    })
+}
+
 impl Aggregate {
-    pub(super) fn build(recipe: &recipe::Aggregate, node: &Node, ground: &Ground<'_>) -> Result<Self, Failure> {
+    fn build(recipe: &recipe::Aggregate, node: &Node, ground: &Ground<'_>) -> Result<Self, Failure> {
         let (layouts, known) = notes(node, ground)?;
         let reading = Reading::new(recipe, node)?;
         let mut layout = reading.layout();
-        if recipe.window.is_none() && recipe.phase == Phase::Whole {
+        if recipe.window.is_none() {
             let counted = layout.iter_mut().zip(&recipe.measures);
             counted.for_each(|(measured, measure)| measured.apart = apart::is_counted(measure));
         }
@@ -151,6 +167,7 @@ impl Aggregate {
                 wall,
             },
             late: LateRows::new(node, ground),
+            counts_late: recipe.phase == Phase::Final,
             dead: ground.dead_letters(),
             outbox: Outbox::default(),
         })
@@ -159,18 +176,26 @@ impl Aggregate {
 
 impl Operator for Aggregate {
     fn push(&mut self, batch: Batch) -> Result<(), Failure> {
-        let mut letters = Letters {
-            dead: &self.dead,
-            outbox: &mut self.outbox,
-            shape: &self.shape,
-        };
-        let input = self.reading.read(batch.records(), self.clock.wall, &mut letters)?;
-        if input.keys.is_empty() {
-            return Ok(());
+        for part in self.reading.parts(batch.records())? {
+            let mut letters = Letters {
+                dead: &self.dead,
+                outbox: &mut self.outbox,
+                shape: &self.shape,
+            };
+            let input = self.reading.read(&part, self.clock.wall, &mut letters)?;
+            if input.keys.is_empty() {
+                continue;
+            }
+            let (rows, late) = self.body.fold(&input, &self.results)?;
+            rows.into_iter().for_each(|rows| self.outbox.main(rows));
+            if self.counts_late {
+                self.late
+                    .count(late.iter().map(|late| input.content.weight(late.row)).sum());
+            } else {
+                self.late.send(&input.records, late, &mut self.outbox)?;
+            }
         }
-        let (rows, late) = self.body.fold(&input, &self.results)?;
-        rows.into_iter().for_each(|rows| self.outbox.main(rows));
-        self.late.send(&input.records, late, &mut self.outbox)
+        Ok(())
     }
 
     fn pull(&mut self) -> Result<Option<Emitted>, Failure> {

@@ -34,6 +34,8 @@ enum Column {
     Kind,
     Pane,
     State,
+    /// Of rows that were not folded: NULL in all others.
+    Value,
 }
 
 /// What is the same for all rows of a batch, and the columns that only some outputs have.
@@ -104,6 +106,7 @@ impl Results {
                 columns::KIND => Ok(Column::Kind),
                 columns::PANE => Ok(Column::Pane),
                 columns::STATE => Ok(Column::State),
+                name if columns::is_reserved(name) => Ok(Column::Value),
                 _ if key.is_some() => Ok(Column::Key(key.unwrap_or_default())),
                 WINDOW_START if recipe.window.is_some() => Ok(Column::Start),
                 WINDOW_END if recipe.window.is_some() => Ok(Column::End),
@@ -143,6 +146,7 @@ impl Results {
                 Column::Pane => instant(around.pane, rows),
                 Column::Kind => around.kinds.clone().ok_or_else(missing)?,
                 Column::State => around.states.clone().ok_or_else(missing)?,
+                Column::Value => new_null_array(field.data_type(), rows),
             };
             fitted(made, field.data_type())
         });
@@ -151,7 +155,7 @@ impl Results {
 }
 
 /// A result in the type of its column.
-fn fitted(made: ArrayRef, wanted: &DataType) -> Result<ArrayRef, Failure> {
+pub(super) fn fitted(made: ArrayRef, wanted: &DataType) -> Result<ArrayRef, Failure> {
     if made.data_type() == wanted {
         return Ok(made);
     }

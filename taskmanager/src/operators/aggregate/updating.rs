@@ -141,7 +141,7 @@ impl Updating {
                 let times = times.as_deref();
                 into.fold(Fold { slots, rows, times }, &arguments)
             }
-            Content::States(_) => input.content.fold(into, slots, rows),
+            Content::States { .. } => input.content.fold(into, slots, rows),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Aggregates from outside: windows of every kind, late rows, early results, changes, two phases.
 
+mod change;
 mod late;
 mod phases;
 mod reference;
@@ -78,6 +79,8 @@ fn output(recipe: &recipe::Aggregate) -> SchemaRef {
     }
     if recipe.phase == Phase::Partial {
         fields.extend([columns::pane(), columns::state()].map(|field| field.as_ref().clone()));
+        let values = recipe.values().into_iter().enumerate();
+        fields.extend(values.map(|(place, (_, data_type))| columns::value(place, data_type).as_ref().clone()));
         return Arc::new(Schema::new(fields));
     }
     for measure in &recipe.measures {

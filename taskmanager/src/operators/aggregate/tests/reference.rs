@@ -59,7 +59,7 @@ fn by_hand(spans: &Spans, lateness: i64, steps: &[Step]) -> (BTreeMap<(i64, i64,
     (results, late)
 }
 
-fn script(rows: Vec<(i64, &'static str, i64, bool)>) -> Vec<Step> {
+pub(super) fn script(rows: Vec<(i64, &'static str, i64, bool)>) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut time = 0;
     for (moved, key, n, marked) in rows {
