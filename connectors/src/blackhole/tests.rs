@@ -29,6 +29,35 @@ fn unknown_options_are_refused_and_none_are_fine() {
 }
 
 #[test]
+fn a_pace_that_is_none_is_refused() {
+    let input = subject(Rows::Open).input();
+    assert!(
+        Blackhole
+            .plan(&serde_json::json!({ "throughput": 0.5 }), &input)
+            .is_ok()
+    );
+    let refused = Blackhole
+        .plan(&serde_json::json!({ "throughput": 0 }), &input)
+        .unwrap_err();
+    assert_eq!(refused.pointer, "/throughput");
+}
+
+#[tokio::test]
+async fn a_slow_one_takes_its_time_for_every_row() {
+    let clock = ManualClock::new();
+    let subject = Subject {
+        options: serde_json::json!({ "throughput": 10 }),
+        ..subject(Rows::Typed)
+    };
+    let mut sink = subject.sink(&clock, Vec::new());
+    let mut write = sink.write(subject.batch(0..70));
+    let waits = futures::poll!(&mut write);
+    assert!(waits.is_pending());
+    clock.advance(std::time::Duration::from_secs(7));
+    write.await.unwrap();
+}
+
+#[test]
 fn every_column_is_asked_for() {
     assert_eq!(
         subject(Rows::Open).wants().reserved,

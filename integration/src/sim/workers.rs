@@ -173,7 +173,11 @@ impl World {
                 !keys.is_empty()
             }
             to::Message::Drain(v1::Drain { fence }) => self.tell(slot, fence.as_ref(), |task| task.drain()),
-            to::Message::Trigger(v1::Trigger { fence, barrier }) => {
+            // Nothing waits in the channels of this world: a barrier finds nothing to overtake.
+            to::Message::Trigger(v1::Trigger {
+                fence, overtake: true, ..
+            }) => !self.meant(slot, fence.as_ref()).is_empty(),
+            to::Message::Trigger(v1::Trigger { fence, barrier, .. }) => {
                 let (asked, of) = (
                     barrier.unwrap_or_default(),
                     fence.as_ref().map(generation).unwrap_or_default(),

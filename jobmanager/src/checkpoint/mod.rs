@@ -11,5 +11,5 @@ mod purpose;
 mod tests;
 
 pub use commit::{Commits, Heard};
-pub use coordinator::{Acknowledgement, Action, Config, Coordinator, Event, Members, Seen, Timing};
+pub use coordinator::{Acknowledgement, Action, Aligned, Config, Coordinator, Event, Members, Seen, Timing};
 pub use purpose::Purpose;

@@ -9,6 +9,8 @@ use dataflow::{Disposition, Failure};
 use proto::v1;
 use proto::v1::from_task_manager::Message;
 
+use crate::checkpoint::Aligned;
+
 /// What a task manager says about one subtask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reported {
@@ -33,6 +35,8 @@ pub enum Report {
         counter: u64,
         /// Its snapshot.
         snapshot: Bytes,
+        /// How the barrier got through.
+        aligned: Aligned,
     },
     /// It has committed an epoch.
     Committed(u64),
@@ -167,8 +171,21 @@ pub(super) fn route(message: v1::FromTaskManager) -> Routed {
             attempt,
             counter,
             snapshot,
+            alignment_us,
+            overtook_bytes,
             ..
-        }) => report(fence, subtask, attempt, Report::Acknowledged { counter, snapshot }),
+        }) => {
+            let aligned = Aligned {
+                longest: Duration::from_micros(alignment_us),
+                overtook: overtook_bytes,
+            };
+            let acknowledged = Report::Acknowledged {
+                counter,
+                snapshot,
+                aligned,
+            };
+            report(fence, subtask, attempt, acknowledged)
+        }
         Message::Committed(v1::Committed {
             fence,
             subtask,

@@ -23,6 +23,13 @@ pub enum Order {
         /// What the sinks do with open files.
         roll: Roll,
     },
+    /// Let a barrier that was sent out overtake what flows.
+    Overtake {
+        /// Its counter.
+        counter: u64,
+        /// What the sinks do with open files.
+        roll: Roll,
+    },
     /// Commit what was prepared for a barrier.
     Commit {
         /// The epoch whose record covers it.
@@ -56,13 +63,16 @@ impl Order {
         let message = match self.clone() {
             Self::Cancel(reason) => Message::Cancel(v1::Cancel { fence, reason }),
             Self::Drain => Message::Drain(v1::Drain { fence }),
-            Self::Trigger { counter, roll } => {
-                let barrier = Some(v1::Barrier {
-                    counter,
-                    roll_all: roll == Roll::All,
-                });
-                Message::Trigger(v1::Trigger { fence, barrier })
-            }
+            Self::Trigger { counter, roll } => Message::Trigger(v1::Trigger {
+                fence,
+                barrier: Some(barrier(counter, roll)),
+                overtake: false,
+            }),
+            Self::Overtake { counter, roll } => Message::Trigger(v1::Trigger {
+                fence,
+                barrier: Some(barrier(counter, roll)),
+                overtake: true,
+            }),
             Self::Commit { epoch, counter } => Message::Commit(v1::Commit {
                 fence,
                 epoch: epoch.0,
@@ -89,5 +99,12 @@ impl Order {
             }
         };
         v1::ToTaskManager { message: Some(message) }
+    }
+}
+
+fn barrier(counter: u64, roll: Roll) -> v1::Barrier {
+    v1::Barrier {
+        counter,
+        roll_all: roll == Roll::All,
     }
 }

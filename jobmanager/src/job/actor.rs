@@ -258,7 +258,10 @@ impl Actor {
             document,
             execution: execution.unwrap_or_default(),
             life: Life::new(RestartPolicy::new(settings.restart, seed)),
-            coordinator: Coordinator::new(Config::every(settings.checkpoint_interval), epoch),
+            coordinator: Coordinator::new(
+                Config::every(settings.checkpoint_interval).overtaking_after(settings.aligned_timeout),
+                epoch,
+            ),
             deployment: None,
             past: None,
             seats: crate::cluster::Seats::default(),
@@ -404,12 +407,17 @@ impl Actor {
         }
         match report {
             Report::State(state) => self.changed(subtask, task_manager, state),
-            Report::Acknowledged { counter, snapshot } => {
+            Report::Acknowledged {
+                counter,
+                snapshot,
+                aligned,
+            } => {
                 let barrier = dataflow::id::BarrierId { generation, counter };
                 self.coordinate(checkpoint::Event::Acknowledged(checkpoint::Acknowledgement {
                     subtask,
                     barrier,
                     snapshot,
+                    aligned,
                 }));
             }
             Report::Committed(epoch) => {

@@ -288,6 +288,10 @@ impl Actor {
         for action in self.coordinator.on(event, self.context.clock.now()) {
             match action {
                 checkpoint::Action::Trigger { barrier, purpose } => self.trigger(barrier, purpose),
+                checkpoint::Action::Overtake { barrier, purpose } => self.broadcast(&Order::Overtake {
+                    counter: barrier.counter,
+                    roll: purpose.roll(),
+                }),
                 checkpoint::Action::Aborted {
                     barrier,
                     reason,

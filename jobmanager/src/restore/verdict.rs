@@ -6,8 +6,8 @@ use dataflow::Failure;
 use dataflow::recipe::{Node, Recipe};
 use planner::job::JobGraph;
 
-use super::Hand;
 use super::estate::Estate;
+use super::{Hand, overtaken};
 use crate::store::Record;
 
 /// Looks at every node that both graphs have and that keeps something.
@@ -17,7 +17,11 @@ use crate::store::Record;
 /// # Errors
 /// Where one of them does something else now, or the record cannot be read.
 pub fn compatible(head: &Record, in_force: &JobGraph, new: &JobGraph) -> Result<(), Failure> {
-    let estate = Estate::of(head, head.snapshots_of(in_force))?;
+    let old = head.snapshots_of(in_force);
+    if (&old.vertices, &old.edges) != (&new.vertices, &new.edges) && head.has_overtaken()? {
+        return Err(overtaken(head));
+    }
+    let estate = Estate::of(head, old)?;
     let left = estate.names();
     let before = keepers(in_force, &left);
     let changed = keepers(new, &left).into_iter().find(|node| {

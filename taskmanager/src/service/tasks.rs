@@ -169,10 +169,15 @@ impl Tasks {
         };
         let roll = if roll_all { Roll::All } else { Roll::Keep };
         self.all_of(message.fence, |generation| {
-            Control::Trigger(Barrier {
+            let barrier = Barrier {
                 id: BarrierId { generation, counter },
                 roll,
-            })
+            };
+            if message.overtake {
+                Control::Overtake(barrier)
+            } else {
+                Control::Trigger(barrier)
+            }
         })
     }
 

@@ -57,6 +57,7 @@ pub(super) fn report(identity: &Identity, report: Report) -> Option<Message> {
             snapshot: done.snapshot.encode().into(),
             alignment_us: micros(done.alignment),
             prepare_us: micros(done.prepare),
+            overtook_bytes: done.overtook,
         }),
         Report::Committed(epoch) => Message::Committed(v1::Committed {
             fence,

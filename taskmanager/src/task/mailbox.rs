@@ -23,6 +23,8 @@ pub(crate) enum Control {
     Drain,
     /// Begin, or answer, a checkpoint.
     Trigger(Barrier),
+    /// A barrier is not to wait any longer for what stands before it.
+    Overtake(Barrier),
     /// A record covers a barrier.
     Commit {
         /// The record's number.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dataflow::Failure;
 use dataflow::contract::Committable;
-use dataflow::element::{Barrier, Element, Watermark};
+use dataflow::element::{Barrier, Batch, Element, Watermark};
 use dataflow::time::{Clock, Instant};
 
 use super::gauges::{Gauges, Wait};
@@ -16,9 +16,10 @@ use super::life::{Happened, Life};
 use super::mailbox::{Control, Mailbox};
 use super::report::{Identity, Report, Reports, moved};
 use crate::chain::{Chain, Progress, Signal};
-use crate::checkpoint::{Acknowledgements, Snapshot, Triggered};
+use crate::checkpoint::{Acknowledgement, Acknowledgements, Snapshot, Triggered};
 use crate::gate::{self, Gate};
 use crate::operators::{self, Moment, Source, SplitChange};
+use crate::overtaken::Stow;
 use crate::writer::{Notice, Occasion};
 
 /// Operators that want to know the time are told so often at most while rows flow.
@@ -54,6 +55,10 @@ pub(crate) struct Parts {
     pub(crate) stateful: Vec<(usize, String)>,
     /// What each sink commits again before the first row.
     pub(crate) restored: BTreeMap<usize, Vec<Committable>>,
+    /// Rows that a restored barrier had passed in front of sinks, by node.
+    pub(crate) unwritten: BTreeMap<usize, Vec<Batch>>,
+    /// Where that goes which barriers overtake; none where they cannot.
+    pub(crate) stow: Option<Stow>,
 }
 
 /// How far the end of the input has come.
@@ -69,13 +74,18 @@ enum Ending {
 
 /// One subtask at work.
 pub(crate) struct Task {
-    parts: Parts,
+    pub(super) parts: Parts,
     life: Life,
-    barriers: Acknowledgements,
+    pub(super) barriers: Acknowledgements,
     /// Sinks that still commit what was restored.
     restoring: usize,
     /// A barrier that the job manager asked for and that has not passed yet.
-    triggered: Triggered,
+    pub(super) triggered: Triggered,
+    /// A barrier whose place is here, and how long it was aligned; what stands before it is still leaving by the outputs. So
+    /// no barrier ever waits in one.
+    pub(super) passing: Option<(Barrier, Duration)>,
+    /// A barrier that is not to wait for what stands before it.
+    pub(super) overtaking: Option<Barrier>,
     /// How the input comes to its end.
     ending: Ending,
     /// When the operators were last told the time.
@@ -93,6 +103,8 @@ impl Task {
             barriers: Acknowledgements::new(parts.sinks.iter().cloned(), parts.stateful.iter().cloned()),
             restoring: 0,
             triggered: Triggered::default(),
+            passing: None,
+            overtaking: None,
             ending: Ending::Open,
             // The operators know the time before the first row.
             ticked: now - TICK,
@@ -127,6 +139,9 @@ impl Task {
                 self.restoring += 1;
                 self.parts.chain.commit(node, committables, Occasion::Restored);
             }
+        }
+        for (node, batches) in std::mem::take(&mut self.parts.unwritten) {
+            self.parts.chain.restore_writer(node, batches);
         }
         if self.restoring == 0 {
             self.happened(Happened::Restored);
@@ -189,8 +204,19 @@ impl Task {
             Life::Over => return Ok(None),
             Life::Running => {}
         }
+        if self.overtaking.is_some() && self.overtake(now)? {
+            return Ok(None);
+        }
         if self.ending == Ending::Sent {
             return self.end();
+        }
+        if let Some((barrier, alignment)) = self.passing {
+            let wait = self.parts.chain.pump()?;
+            if wait.is_none() {
+                self.passing = None;
+                self.checkpoint(barrier, alignment)?;
+            }
+            return Ok(wait);
         }
         if let Some(wait) = self.parts.chain.blocked()? {
             return Ok(Some(wait));
@@ -235,7 +261,7 @@ impl Task {
                 .map(|aligned| (aligned.barrier, aligned.duration)),
         };
         match next {
-            Some((barrier, alignment)) => self.checkpoint(barrier, alignment).map(|()| true),
+            Some((barrier, alignment)) => self.pass(barrier, alignment).map(|()| true),
             None => Ok(false),
         }
     }
@@ -256,14 +282,14 @@ impl Task {
             gate::Input::Batch(batch) => chain.enter(batch),
             gate::Input::Watermark(watermark) => chain.signal(Signal::Watermark(watermark)),
             gate::Input::Idle => chain.signal(Signal::Idle),
-            gate::Input::Barrier(aligned) => self.checkpoint(aligned.barrier, aligned.duration),
+            gate::Input::Barrier(aligned) => self.pass(aligned.barrier, aligned.duration),
             gate::Input::End => self.begin_end(),
         }
     }
 
     fn read(&mut self) -> Result<Option<Wait>, Failure> {
         if let Some(barrier) = self.triggered.take() {
-            self.checkpoint(barrier, Duration::ZERO)?;
+            self.pass(barrier, Duration::ZERO)?;
             return Ok(None);
         }
         let Input::Source(source) = &mut self.parts.input else {
@@ -319,6 +345,7 @@ impl Task {
             // Only an ended subtask answers by itself; the others wait for the barrier's place in their data.
             Control::Trigger(barrier) if self.life == Life::Ended => self.checkpoint(barrier, Duration::ZERO)?,
             Control::Trigger(barrier) => self.triggered.ask(barrier),
+            Control::Overtake(barrier) => self.told_to_overtake(barrier)?,
             Control::Commit { epoch, counter } => self.commit(epoch, counter),
             Control::Notice(node, notice) => self.noticed(node, notice)?,
         }
@@ -343,13 +370,19 @@ impl Task {
             Notice::Prepared { counter, prepared } => {
                 let now = self.parts.clock.now();
                 if let Some(acknowledgement) = self.barriers.prepared(node, counter, prepared, now) {
-                    self.report(Report::Acknowledged(acknowledgement));
+                    self.acknowledge(acknowledgement);
                 }
             }
             Notice::Kept { counter, kept } => {
                 let now = self.parts.clock.now();
                 if let Some(acknowledgement) = self.barriers.kept(node, counter, kept, now) {
-                    self.report(Report::Acknowledged(acknowledgement));
+                    self.acknowledge(acknowledgement);
+                }
+            }
+            Notice::Stowed { counter, stowed } => {
+                let now = self.parts.clock.now();
+                if let Some(acknowledgement) = self.barriers.stowed(counter, stowed, now) {
+                    self.acknowledge(acknowledgement);
                 }
             }
             Notice::Committed {
@@ -371,6 +404,17 @@ impl Task {
         Ok(())
     }
 
+    pub(super) fn acknowledge(&self, acknowledgement: Acknowledgement) {
+        self.report(Report::Acknowledged(acknowledgement));
+    }
+
+    /// A barrier's place is here: it passes once everything before it has left. Nothing is under way in the chain.
+    fn pass(&mut self, barrier: Barrier, alignment: Duration) -> Result<(), Failure> {
+        self.parts.chain.flush()?;
+        self.passing = Some((barrier, alignment));
+        Ok(())
+    }
+
     /// The barrier passes: on to the neighbours, then into the snapshot. Nothing is under way in the chain.
     fn checkpoint(&mut self, barrier: Barrier, alignment: Duration) -> Result<(), Failure> {
         debug_assert!(self.parts.chain.is_through(), "a barrier does not overtake rows");
@@ -383,6 +427,17 @@ impl Task {
         if self.ending != Ending::Sent {
             self.parts.chain.broadcast(&Element::Barrier(barrier), now)?;
         }
+        let done = self.barriers.begin(counter, self.snapshot(), alignment, now);
+        self.parts.chain.freeze(counter)?;
+        self.parts.chain.prepare(barrier);
+        if let Some(acknowledgement) = done {
+            self.acknowledge(acknowledgement);
+        }
+        Ok(())
+    }
+
+    /// Counts and splits, as they are now.
+    pub(super) fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot {
             counts: self.parts.gauges.counts(),
             ..Snapshot::default()
@@ -394,13 +449,7 @@ impl Task {
                 snapshot.nodes.insert(source.step().to_owned(), value);
             }
         }
-        let done = self.barriers.begin(counter, snapshot, alignment, now);
-        self.parts.chain.freeze(counter)?;
-        self.parts.chain.prepare(barrier);
-        if let Some(acknowledgement) = done {
-            self.report(Report::Acknowledged(acknowledgement));
-        }
-        Ok(())
+        snapshot
     }
 }
 
