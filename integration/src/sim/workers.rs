@@ -203,7 +203,9 @@ impl World {
                 let key = keys.into_iter().find(|key| key.subtask == subtask);
                 key.is_some_and(|key| self.act(key, |task| task.assign(&assign)))
             }
-            to::Message::Recorded(_) | to::Message::Registered(_) | to::Message::Refused(_) => return,
+            to::Message::Recorded(_) | to::Message::Registered(_) | to::Message::Refused(_) | to::Message::Bound(_) => {
+                return;
+            }
         };
         self.workers[slot].fences.met(met);
     }

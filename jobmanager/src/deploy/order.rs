@@ -8,6 +8,7 @@ use proto::v1;
 use proto::v1::to_task_manager::Message;
 
 use super::named;
+use crate::source::Bound;
 
 /// One thing that subtasks of a deployment are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,13 @@ pub enum Order {
         epoch: Epoch,
         /// Whether it was the last.
         last: bool,
+    },
+    /// Read no further than this.
+    Bound {
+        /// Who.
+        subtask: SubtaskId,
+        /// How far.
+        bound: Bound,
     },
     /// Read these.
     Assign {
@@ -82,6 +90,12 @@ impl Order {
                 fence,
                 epoch: epoch.0,
                 r#final: last,
+            }),
+            Self::Bound { subtask, bound } => Message::Bound(v1::Bound {
+                fence,
+                subtask: Some(named(subtask)),
+                until_ms: bound.until_ms,
+                slowest: Some(named(bound.slowest)),
             }),
             Self::Assign {
                 subtask,

@@ -426,6 +426,7 @@ impl Actor {
                     epoch: Epoch(epoch),
                 });
             }
+            Report::Reached(reached_ms) => self.keep_together(subtask, reached_ms),
             Report::SplitsWanted => self.read_on(subtask, source::Event::Wanted(subtask)),
             Report::SplitFinished(split) => self.read_on(subtask, source::Event::Finished(subtask, split)),
         }

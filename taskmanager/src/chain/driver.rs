@@ -7,6 +7,7 @@
 //! Rows that wait in a node are its state, and not under way. Only one that can hold no more stays on the stack, so that
 //! nothing before it is pulled, until the time it is told lets it give some.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dataflow::element::{Barrier, Batch, Element, Watermark};
@@ -433,6 +434,15 @@ impl Chain {
             .enumerate()
             .filter(|(_, node)| node.keeper.is_some())
             .map(|(index, _)| index)
+    }
+
+    /// How far each split of the source has come that is being read, where a node knows.
+    pub(crate) fn reached(&self) -> BTreeMap<String, i64> {
+        let mut reached = BTreeMap::new();
+        for node in &self.nodes {
+            node.operator.reached(&mut reached);
+        }
+        reached
     }
 
     /// Nothing is between node 0 and the ways out.

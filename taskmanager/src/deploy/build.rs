@@ -21,6 +21,7 @@ use crate::operators::{self, Ground, Source, SplitChange};
 use crate::overtaken::{self, Passed, Place, Stow};
 use crate::partition::Output;
 use crate::state::{Home, Keeper, Kept, KeptCut, KeyGroups, Limits, Shelf, Spill};
+use crate::task::drift::Drift;
 use crate::task::gauges::Gauges;
 use crate::task::mailbox::{Mail, Mailbox};
 use crate::task::{Input, Parts};
@@ -75,6 +76,11 @@ impl Seed {
             .stateful()
             .map(|index| (index, self.nodes()[index].name.clone()))
             .collect();
+        let most = self.nodes().iter().find_map(|node| match &node.recipe {
+            Recipe::EventTime(event_time) => event_time.max_drift_ms,
+            _ => None,
+        });
+        let drift = most.map(|most| Drift::new(most, self.plan.parallelism));
         let identity = &self.plan.identity;
         let prefix = format!("{}/{}", identity.generation, identity.attempt);
         let stow = self
@@ -93,6 +99,7 @@ impl Seed {
             restored: BTreeMap::new(),
             unwritten: BTreeMap::new(),
             stow,
+            drift,
         }
     }
 

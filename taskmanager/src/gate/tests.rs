@@ -275,6 +275,39 @@ fn script() -> impl Strategy<Value = Vec<bool>> {
     prop::collection::vec(any::<bool>(), 0..20)
 }
 
+/// What a channel sends, the last first, and how many of its rows stand before each barrier and the end. A row is its channel
+/// and its place in it.
+fn plan(channel: i64, script: &[bool]) -> (Vec<Element>, Vec<i64>) {
+    let (mut plan, mut cuts, mut rows) = (Vec::new(), Vec::new(), 0);
+    for is_barrier in script.iter().copied().chain([true; 3]) {
+        if is_barrier && cuts.len() < 3 {
+            cuts.push(rows);
+            plan.push(Element::Barrier(barrier(cuts.len() as u64)));
+        } else {
+            plan.push(row(channel * 1_000 + rows));
+            rows += 1;
+        }
+    }
+    cuts.push(rows);
+    plan.push(Element::End);
+    plan.reverse();
+    (plan, cuts)
+}
+
+/// How far each channel had come when a barrier passed these, after so many rows were taken of each: they must follow those.
+fn passed_over(taken: &[i64], passed: Vec<(ChannelId, Vec<Element>)>) -> Vec<i64> {
+    let mut reached = taken.to_vec();
+    for (id, elements) in passed {
+        let channel = id.from.index as usize;
+        for element in elements {
+            let Element::Batch(batch) = element else { continue };
+            assert_eq!(numbers(&batch), [i64::from(id.from.index) * 1_000 + reached[channel]]);
+            reached[channel] += 1;
+        }
+    }
+    reached
+}
+
 proptest! {
     /// Between two aligned barriers stand exactly the rows that every channel had between them, whatever comes first.
     #[test]
@@ -333,26 +366,7 @@ proptest! {
     ) {
         let (outlets, mut gate) = gate(u32::try_from(scripts.len()).unwrap());
         let mut outlets: Vec<Option<Outlet>> = outlets.into_iter().map(Some).collect();
-        // A row is its channel, and its place in it; barriers stand at places that the script says.
-        let mut plans: Vec<Vec<Element>> = Vec::new();
-        let mut cuts: Vec<Vec<i64>> = Vec::new();
-        for (channel, script) in (0i64..).zip(&scripts) {
-            let (mut plan, mut at, mut rows) = (Vec::new(), Vec::new(), 0);
-            for is_barrier in script.iter().copied().chain([true; 3]) {
-                if is_barrier && at.len() < 3 {
-                    at.push(rows);
-                    plan.push(Element::Barrier(barrier(at.len() as u64)));
-                } else {
-                    plan.push(row(channel * 1_000 + rows));
-                    rows += 1;
-                }
-            }
-            at.push(rows);
-            plan.push(Element::End);
-            plan.reverse();
-            plans.push(plan);
-            cuts.push(at);
-        }
+        let (mut plans, cuts): (Vec<_>, Vec<_>) = (0..).zip(&scripts).map(|(channel, script)| plan(channel, script)).unzip();
         let mut random = order;
         let mut draw = |below: usize| {
             random = dataflow::key::hash(&random.to_le_bytes());
@@ -369,18 +383,9 @@ proptest! {
             for _ in 0..draw(4) {
                 if done < 3 && draw(2) == 0 {
                     if let Some(overtook) = gate.overtake(barrier(done as u64 + 1), at(0)).unwrap() {
-                        let mut reached = taken.clone();
-                        for (channel, elements) in overtook.passed {
-                            let channel = channel.from.index as usize;
-                            for element in elements {
-                                let Element::Batch(batch) = element else { continue };
-                                prop_assert_eq!(numbers(&batch), vec![i64::try_from(channel).unwrap() * 1_000 + reached[channel]]);
-                                reached[channel] += 1;
-                            }
-                        }
-                        for (channel, reached) in reached.iter().enumerate() {
-                            prop_assert_eq!(*reached, cuts[channel][done]);
-                        }
+                        let reached = passed_over(&taken, overtook.passed);
+                        let places: Vec<i64> = cuts.iter().map(|cuts| cuts[done]).collect();
+                        prop_assert_eq!(reached, places);
                         done += 1;
                     }
                     continue;
@@ -395,9 +400,8 @@ proptest! {
                     }
                     Some(Input::Barrier(aligned)) => {
                         prop_assert_eq!(aligned.barrier, barrier(done as u64 + 1));
-                        for (channel, taken) in taken.iter().enumerate() {
-                            prop_assert_eq!(*taken, cuts[channel][done]);
-                        }
+                        let places: Vec<i64> = cuts.iter().map(|cuts| cuts[done]).collect();
+                        prop_assert_eq!(&taken, &places);
                         done += 1;
                     }
                     Some(Input::End) => ended = true,
@@ -405,9 +409,8 @@ proptest! {
                 }
             }
         }
-        for (channel, taken) in taken.iter().enumerate() {
-            prop_assert_eq!(*taken, cuts[channel][3]);
-        }
+        let all: Vec<i64> = cuts.iter().map(|cuts| cuts[3]).collect();
+        prop_assert_eq!(taken, all);
         outlets.clear();
     }
 

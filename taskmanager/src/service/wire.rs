@@ -70,6 +70,12 @@ pub(super) fn report(identity: &Identity, report: Report) -> Option<Message> {
             subtask,
             attempt,
         }),
+        Report::Reached(reached_ms) => Message::Reached(v1::Reached {
+            fence,
+            subtask,
+            attempt,
+            reached_ms,
+        }),
         Report::SplitFinished(split) => Message::SplitFinished(v1::SplitFinished {
             fence,
             subtask,

@@ -41,6 +41,13 @@ pub(crate) enum Control {
         /// Whether there will be more.
         outlook: Outlook,
     },
+    /// How far the source may go.
+    Bound {
+        /// Up to this event time.
+        until_ms: i64,
+        /// The slowest subtask.
+        slowest: String,
+    },
     /// A sink's worker at this node says something.
     Notice(usize, Notice),
 }

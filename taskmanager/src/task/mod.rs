@@ -13,6 +13,7 @@
 //! neighbour or the job manager but in its one sleep. Not here: how a life moves on (life), what a barrier needs (checkpoint),
 //! how one overtakes (overtake).
 
+pub(crate) mod drift;
 pub(crate) mod gauges;
 pub mod life;
 pub(crate) mod mailbox;

@@ -11,6 +11,7 @@ use dataflow::contract::Committable;
 use dataflow::element::{Barrier, Batch, Element, Watermark};
 use dataflow::time::{Clock, Instant};
 
+use super::drift::Drift;
 use super::gauges::{Gauges, Wait};
 use super::life::{Happened, Life};
 use super::mailbox::{Control, Mailbox};
@@ -57,6 +58,8 @@ pub(crate) struct Parts {
     pub(crate) restored: BTreeMap<usize, Vec<Committable>>,
     /// Rows that a restored barrier had passed in front of sinks, by node.
     pub(crate) unwritten: BTreeMap<usize, Vec<Batch>>,
+    /// How far its source may run ahead, where that is bounded.
+    pub(crate) drift: Option<Drift>,
     /// Where that goes which barriers overtake; none where they cannot.
     pub(crate) stow: Option<Stow>,
 }
@@ -292,6 +295,9 @@ impl Task {
             self.pass(barrier, Duration::ZERO)?;
             return Ok(None);
         }
+        if let Some(slowest) = self.keep_pace() {
+            return Ok(Some(Wait::Drift(slowest)));
+        }
         let Input::Source(source) = &mut self.parts.input else {
             return Ok(None);
         };
@@ -308,8 +314,25 @@ impl Task {
         Ok(None)
     }
 
+    /// Says how far the source has come, and holds what is too far ahead; whom all of it waits for, if it does.
+    fn keep_pace(&mut self) -> Option<String> {
+        let drift = self.parts.drift.as_mut()?;
+        let pace = drift.on(&self.parts.chain.reached());
+        if let Some(reached) = pace.say {
+            self.report(Report::Reached(reached));
+        }
+        if let Input::Source(source) = &mut self.parts.input {
+            source.hold(pace.hold);
+        }
+        pace.wait
+    }
+
     /// No row follows: time runs out, and behind what that makes the operators give goes `End`.
     fn begin_end(&mut self) -> Result<(), Failure> {
+        if self.parts.drift.is_some() {
+            // Whatever is left of it holds up nobody.
+            self.report(Report::Reached(None));
+        }
         self.ending = Ending::TimeRunsOut;
         self.parts.chain.signal(Signal::Watermark(Watermark::MAX))
     }
@@ -340,6 +363,11 @@ impl Task {
                     let ids = splits.iter().map(|split| split.id.clone()).collect();
                     source.assign(splits, outlook)?;
                     self.parts.chain.splits(&SplitChange::Assigned(ids));
+                }
+            }
+            Control::Bound { until_ms, slowest } => {
+                if let Some(drift) = &mut self.parts.drift {
+                    drift.bound(until_ms, slowest);
                 }
             }
             // Only an ended subtask answers by itself; the others wait for the barrier's place in their data.
