@@ -103,7 +103,7 @@ mod tests {
     fn a_subtask_alone_holds_its_fast_splits_and_never_waits_or_speaks() {
         let mut drift = Drift::new(800, 1);
         let pace = drift.on(&at(&[("a", 1_000), ("b", 1_800), ("c", 1_801)]));
-        assert_eq!((held(&pace), pace.say, pace.wait), (vec!["c"], None, None));
+        assert_eq!((held(&pace), pace.say, pace.wait.clone()), (vec!["c"], None, None));
         assert!(
             drift.on(&at(&[("c", 1_801)])).hold.is_empty(),
             "the others are at their ends"
@@ -118,12 +118,15 @@ mod tests {
         drift.bound(900, "sub-0.1".to_owned());
         let pace = drift.on(&at(&[("a", 1_000)]));
         assert_eq!(
-            (held(&pace), pace.say, pace.wait),
+            (held(&pace), pace.say, pace.wait.clone()),
             (vec!["a"], None, Some("sub-0.1".to_owned()))
         );
         // A split that was given to it and is older goes on.
         let pace = drift.on(&at(&[("a", 1_000), ("b", 100)]));
-        assert_eq!((held(&pace), pace.say, pace.wait), (vec!["a"], Some(Some(100)), None));
+        assert_eq!(
+            (held(&pace), pace.say, pace.wait.clone()),
+            (vec!["a"], Some(Some(100)), None)
+        );
         drift.bound(1_000, "sub-0.1".to_owned());
         assert_eq!(drift.on(&at(&[("a", 1_000)])).wait, None);
     }
