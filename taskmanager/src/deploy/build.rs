@@ -82,7 +82,10 @@ impl Seed {
         });
         let drift = most.map(|most| Drift::new(most, self.plan.parallelism));
         let identity = &self.plan.identity;
-        let prefix = format!("{}/{}", identity.generation, identity.attempt);
+        let prefix = format!(
+            "{}/{}/overtaken-{}",
+            identity.generation, identity.attempt, identity.subtask
+        );
         let stow = self
             .shelf
             .map(|shelf| Stow::new(shelf, prefix, self.scope.clone(), self.mail.clone()));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   gate, outputs, sinks' queues ── passed ──> Stow, on the runtime for I/O ──> one object ──> Notice: stowed
-//!   snapshot: {"overtaken": {"object": "gen-1.2/att-1.2.3.0/overtaken-17", "bytes": …, "crc": …, "rows": …}}
+//!   snapshot: {"overtaken": {"object": "gen-1.2/att-1.2.3.0/overtaken-sub-3.0-17", "bytes": …, "crc": …, "rows": …}}
 //!   restore:  the object ──> to the front of the same channels and queues, in their order
 //! ```
 //!
@@ -98,7 +98,7 @@ pub(crate) fn row_bytes(passed: &[Passed]) -> u64 {
 #[derive(Clone, Debug)]
 pub(crate) struct Stow {
     shelf: Shelf,
-    /// The beginning of every name: generation and attempt, which together never come again.
+    /// The beginning of every name: generation, attempt and subtask, which together never come again.
     prefix: String,
     scope: Scope,
     mail: Mail,
@@ -118,7 +118,7 @@ impl Stow {
     /// Makes an object of what the barrier `counter` passed, while data flows; the answer comes as a notice.
     pub(crate) fn keep(&self, counter: u64, passed: Vec<Passed>) {
         let (shelf, mail, last) = (self.shelf.clone(), self.mail.clone(), self.mail.clone());
-        let object = format!("{}/overtaken-{counter}", self.prefix);
+        let object = format!("{}-{counter}", self.prefix);
         let work = async move {
             let (bytes, rows) = format::encode(&passed)?;
             // The rows go on meanwhile: their memory is not held for longer than it takes to write them down.
