@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use integration::cluster::Cluster;
+use integration::cluster::{Cluster, weir};
 use integration::oracle::{self, compare};
 use serde_json::{Value, json};
 
@@ -68,13 +68,11 @@ fn a_checkpoint_overtakes_what_waits_for_a_slow_sink_and_a_kill_costs_no_record(
         described["summary"]["state"] == "running" && described["summary"]["restarts"].as_u64() >= Some(1)
     };
     cluster.until("held-up", "to go on", LIMIT, restarted)?;
-    let state = cluster.weir(&[
-        "state",
-        "verify",
-        "held-up",
-        "--state",
-        &place.path().join("state").to_string_lossy(),
-    ])?;
+    let store = place.path().join("state");
+    let state = weir(
+        &["state", "verify", "held-up", "--state", &store.to_string_lossy()],
+        place.path(),
+    )?;
     ensure!(state.status.success(), "{}", String::from_utf8_lossy(&state.stdout));
     cluster.until_finished("held-up", LIMIT)?;
     judge(&out)
