@@ -207,11 +207,9 @@ async fn a_barrier_overtakes_the_rows_before_a_stuck_sink_and_all_rows_are_resto
     play.waits_for(1, 0, "sink").await;
     play.trigger(1, 1, Roll::Keep).await;
     play.overtake(1, 1).await;
-    // A write that is under way is waited for, and no other: one more is allowed, and the queue is full.
-    play.toys.allow_writes(Some(1));
     let mut restored = BTreeMap::new();
     for (vertex, index) in [(0, 0), (0, 1), (1, 0)] {
-        let snapshot = play.acknowledged(vertex, index, 1).await;
+        let snapshot = play.acknowledged_slowly(vertex, index, 1).await;
         restored.insert((vertex, index), snapshot);
     }
     let sink = &restored[&(1, 0)];
@@ -261,13 +259,11 @@ async fn a_barrier_that_was_given_up_and_one_that_overtakes_later_share_their_ro
     play.overtake(1, 1).await;
     play.acknowledged(0, 0, 1).await;
     play.acknowledged(0, 1, 1).await;
-    play.toys.allow_writes(Some(2));
     play.trigger(1, 2, Roll::Keep).await;
     play.overtake(1, 2).await;
-    play.toys.allow_writes(Some(2));
     let mut restored = BTreeMap::new();
     for (vertex, index) in [(0, 0), (0, 1), (1, 0)] {
-        restored.insert((vertex, index), play.acknowledged(vertex, index, 2).await);
+        restored.insert((vertex, index), play.acknowledged_slowly(vertex, index, 2).await);
     }
     play.commit(1, 1, 2).await;
     play.committed(1, 1).await;

@@ -209,6 +209,23 @@ impl Play {
         Snapshot::decode(&bytes.await).unwrap()
     }
 
+    /// The same of a subtask whose sink writes one batch with each heartbeat.
+    pub(super) async fn acknowledged_slowly(&mut self, vertex: u32, index: u32, counter: u64) -> Snapshot {
+        let subtask = Some(v1::Subtask { vertex, index });
+        let toys = self.toys.clone();
+        let bytes = self.next(move |message| match message {
+            from::Message::Acknowledge(ack) if ack.subtask == subtask && ack.counter == counter => {
+                Some(ack.snapshot.clone())
+            }
+            from::Message::Heartbeat(_) => {
+                toys.allow_writes(Some(1));
+                None
+            }
+            _ => None,
+        });
+        Snapshot::decode(&bytes.await).unwrap()
+    }
+
     pub(super) async fn committed(&mut self, vertex: u32, epoch: u64) {
         self.next(|message| match message {
             from::Message::Committed(done) if done.subtask.is_some_and(|subtask| subtask.vertex == vertex) => {
