@@ -222,13 +222,13 @@ async fn a_barrier_overtakes_the_rows_before_a_stuck_sink_and_all_rows_are_resto
     let in_outlets = |index| restored[&(0, index)].overtaken.is_some();
     assert!(in_outlets(0) || in_outlets(1), "rows waited for credit");
     play.commit(1, 1, 1).await;
-    play.committed(1, 1).await;
+    play.committed_slowly(1, 1).await;
     let published = play.toys.shelf();
     assert_eq!(published.len(), prepared(sink));
     // Another deployment takes its place, and goes on from the barrier.
-    play.toys.allow_writes(None);
     play.deploy(2, &restored).await;
     play.running().await;
+    play.toys.allow_writes(None);
     for index in [0, 1] {
         play.assign_to(2, index, &[]).await;
     }
@@ -266,10 +266,10 @@ async fn a_barrier_that_was_given_up_and_one_that_overtakes_later_share_their_ro
         restored.insert((vertex, index), play.acknowledged_slowly(vertex, index, 2).await);
     }
     play.commit(1, 1, 2).await;
-    play.committed(1, 1).await;
-    play.toys.allow_writes(None);
+    play.committed_slowly(1, 1).await;
     play.deploy(2, &restored).await;
     play.running().await;
+    play.toys.allow_writes(None);
     for index in [0, 1] {
         play.assign_to(2, index, &[]).await;
     }

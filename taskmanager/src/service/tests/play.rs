@@ -236,6 +236,22 @@ impl Play {
         .await;
     }
 
+    /// As [`Self::committed`], where a write may be in the way.
+    pub(super) async fn committed_slowly(&mut self, vertex: u32, epoch: u64) {
+        let toys = self.toys.clone();
+        self.next(move |message| match message {
+            from::Message::Committed(done) if done.subtask.is_some_and(|subtask| subtask.vertex == vertex) => {
+                (done.epoch == epoch).then_some(())
+            }
+            from::Message::Heartbeat(_) => {
+                toys.allow_writes(Some(1));
+                None
+            }
+            _ => None,
+        })
+        .await;
+    }
+
     pub(super) async fn splits_wanted(&mut self, index: u32) {
         let subtask = Some(v1::Subtask { vertex: 0, index });
         self.next(|message| match message {
