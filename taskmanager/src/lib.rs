@@ -19,6 +19,7 @@ pub mod channel;
 pub mod network;
 pub mod gate;
 pub mod state;
+pub mod overtaken;
 pub(crate) mod writer;
 pub mod checkpoint;
 pub(crate) mod memory;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use dataflow::time::{Clock, SystemClock, WallTime};
 use jobmanager::rest::types::{
-    Checkpoints, Datastream, DeadLetters, Exception, Holder, Operation, Outlook, Summary, Vertex,
+    Checkpoint, Checkpoints, Datastream, DeadLetters, Exception, Holder, Operation, Outlook, Summary, Vertex,
 };
 
 use crate::args::{Named, OutputForm};
@@ -181,7 +181,7 @@ fn checkpoints(checkpoints: &Checkpoints) -> String {
         return text;
     }
     let mut table = Table::new(&[
-        "#epoch", "barrier", "#took", "#collect", "#record", "#commit", "#size", "",
+        "#epoch", "barrier", "#took", "#collect", "#aligned", "#record", "#commit", "#size", "",
     ]);
     for checkpoint in checkpoints.history.iter().take(SHOWN) {
         table.row(vec![
@@ -189,13 +189,23 @@ fn checkpoints(checkpoints: &Checkpoints) -> String {
             checkpoint.barrier.clone(),
             age(checkpoint.duration_ms),
             age(checkpoint.collect_ms),
+            age(checkpoint.alignment_ms),
             age(checkpoint.record_ms),
             age(checkpoint.commit_ms),
             bytes(checkpoint.bytes),
-            checkpoint.aborted.clone().unwrap_or_default(),
+            how(checkpoint),
         ]);
     }
     text + &indent(&table.to_string())
+}
+
+/// What is worth knowing of a checkpoint beside its times.
+fn how(checkpoint: &Checkpoint) -> String {
+    match (&checkpoint.aborted, checkpoint.overtook_bytes) {
+        (Some(reason), _) => reason.clone(),
+        (None, Some(overtook)) => format!("unaligned, {} in flight", bytes(overtook)),
+        (None, None) => String::new(),
+    }
 }
 
 /// Who holds time back.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use dataflow::store::Store;
 use dataflow::{Failure, Scope};
 use jobmanager::store::{Chain, Record};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use taskmanager::overtaken::Stowed;
 use taskmanager::state::inspect::{Files, Held, StepState};
 
 use crate::args::{Cluster, Kept, OutputForm, State};
@@ -98,6 +99,27 @@ impl Checkpoint {
     }
 }
 
+impl Checkpoint {
+    /// What the barrier overtook in each subtask, where it did.
+    fn overtaken(&self) -> Result<Vec<(String, Stowed)>, Stop> {
+        #[derive(Deserialize)]
+        struct Part {
+            overtaken: Option<Stowed>,
+        }
+        let mut all = Vec::new();
+        for subtask in &self.record.subtasks {
+            let label = format!("sub-{}.{}", subtask.vertex.0, subtask.index);
+            let part: Part = serde_json::from_str(subtask.snapshot.get())
+                .map_err(|error| Failure::fail(format!("the snapshot of {label} cannot be read")).because(&error))?;
+            all.extend(part.overtaken.map(|stowed| (label, stowed)));
+        }
+        Ok(all)
+    }
+}
+
+/// What stands for a step where rows were on their way.
+const IN_FLIGHT: &str = "(in flight)";
+
 /// The newest life of a datastream that has a checkpoint, or the one that was named.
 async fn head(store: &Arc<dyn Store>, name: &str) -> Result<Option<(String, Record)>, Stop> {
     let mut found = None;
@@ -148,6 +170,14 @@ async fn ls(kept: &Kept, form: OutputForm) -> Result<(), Stop> {
             entries: cuts.iter().map(|cut| cut.entries).sum(),
         });
     }
+    rows.extend(checkpoint.overtaken()?.into_iter().map(|(subtask, stowed)| Row {
+        step: IN_FLIGHT.to_owned(),
+        subtask,
+        cuts: 0,
+        files: 1,
+        bytes: stowed.bytes,
+        entries: stowed.rows,
+    }));
     let epoch = checkpoint.record.epoch;
     show(form, &rows, |rows| {
         let mut table = Table::new(&["step", "subtask", "#cuts", "#files", "#bytes", "#entries"]);
@@ -248,6 +278,16 @@ async fn verify(kept: &Kept, form: OutputForm) -> Result<Exit, Stop> {
                 problem: outcome.err().map(|failure| failure.message),
             });
         }
+    }
+    for (subtask, stowed) in checkpoint.overtaken()? {
+        let outcome = checkpoint.files.overtaken(&stowed).await;
+        verdicts.push(Verdict {
+            step: IN_FLIGHT.to_owned(),
+            subtask,
+            cut: stowed.object,
+            bytes: stowed.bytes,
+            problem: outcome.err().map(|failure| failure.message),
+        });
     }
     let bad = verdicts.iter().filter(|verdict| verdict.problem.is_some()).count();
     show(form, &verdicts, |verdicts| {

@@ -3,6 +3,9 @@
 //! It asks for every column, so that no plan prunes work away because nobody looks at the result. The count is part of
 //! the state: after a recovery each row is counted once.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use arrow::record_batch::RecordBatch;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
@@ -13,6 +16,7 @@ use dataflow::contract::{
     SinkContext, SinkState, connector,
 };
 use dataflow::element::{columns, row_bytes};
+use dataflow::time::Clock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,10 +27,17 @@ use crate::segments;
 #[derive(Clone, Copy, Debug)]
 pub struct Blackhole;
 
-/// Counts the rows that reach it and forgets them. It has no options.
+/// Counts the rows that reach it and forgets them.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Options {}
+struct Options {
+    /// Takes so many rows a second in each subtask, and holds up what comes before it: to see what a slow sink does.
+    #[serde(default)]
+    throughput: Option<f64>,
+}
+
+/// Nobody waits longer for one batch.
+const LONGEST: Duration = Duration::from_secs(86_400);
 
 const EXAMPLES: &[Example] = &[Example {
     title: "How fast a filter is",
@@ -62,10 +73,17 @@ impl Connector for Blackhole {
 /// `- blackhole:` with nothing behind it is as good as `blackhole: {}`.
 fn read(options: &Value) -> Result<Options, InvalidOptions> {
     if options.is_null() {
-        Ok(Options {})
-    } else {
-        connector::options(options)
+        return Ok(Options::default());
     }
+    let options: Options = connector::options(options)?;
+    if options.throughput.is_some_and(|rows| !rows.is_finite() || rows <= 0.0) {
+        return Err(InvalidOptions {
+            pointer: "/throughput".to_owned(),
+            message: "`throughput` must be greater than 0".to_owned(),
+            help: None,
+        });
+    }
+    Ok(options)
 }
 
 impl SinkConnector for Blackhole {
@@ -90,7 +108,8 @@ impl SinkConnector for Blackhole {
         })
     }
 
-    fn sink(&self, _: &Value, context: SinkContext) -> Result<Box<dyn Sink>, Failure> {
+    fn sink(&self, options: &Value, context: SinkContext) -> Result<Box<dyn Sink>, Failure> {
+        let options = read(options).map_err(|invalid| Failure::fail(invalid.message))?;
         let mut total = Total::default();
         for state in context.restored.iter().filter(|state| !state.0.is_null()) {
             let counted = Total::deserialize(&state.0);
@@ -102,6 +121,8 @@ impl SinkConnector for Blackhole {
         }
         Ok(Box::new(Counter {
             step: context.step,
+            clock: context.clock,
+            throughput: options.throughput,
             total,
             prepared: total,
         }))
@@ -124,6 +145,8 @@ impl Total {
 /// The blackhole of one subtask.
 struct Counter {
     step: String,
+    clock: Arc<dyn Clock>,
+    throughput: Option<f64>,
     total: Total,
     /// What the last barrier saw.
     prepared: Total,
@@ -132,6 +155,10 @@ struct Counter {
 #[async_trait]
 impl Sink for Counter {
     async fn write(&mut self, batch: RecordBatch) -> Result<(), Failure> {
+        if let Some(throughput) = self.throughput {
+            let takes = Duration::try_from_secs_f64(batch.num_rows() as f64 / throughput);
+            self.clock.sleep(takes.unwrap_or(LONGEST)).await;
+        }
         self.total.rows += batch.num_rows() as u64;
         self.total.bytes += row_bytes(&batch) as u64;
         Ok(())

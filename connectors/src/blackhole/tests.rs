@@ -6,6 +6,7 @@ use dataflow::element::Roll;
 use dataflow::store::open::{AllowPaths, OpenStores, S3};
 use dataflow::testing::sink::{Rows, Subject, check_options};
 use dataflow::time::ManualClock;
+use futures::FutureExt as _;
 
 use super::*;
 
@@ -26,6 +27,34 @@ const CUT: Cut = Cut { roll: Roll::Keep };
 fn unknown_options_are_refused_and_none_are_fine() {
     check_options(&subject(Rows::Open));
     assert!(Blackhole.plan(&Value::Null, &subject(Rows::Open).input()).is_ok());
+}
+
+#[test]
+fn a_pace_that_is_none_is_refused() {
+    let input = subject(Rows::Open).input();
+    assert!(
+        Blackhole
+            .plan(&serde_json::json!({ "throughput": 0.5 }), &input)
+            .is_ok()
+    );
+    let refused = Blackhole
+        .plan(&serde_json::json!({ "throughput": 0 }), &input)
+        .unwrap_err();
+    assert_eq!(refused.pointer, "/throughput");
+}
+
+#[tokio::test]
+async fn a_slow_one_takes_its_time_for_every_row() {
+    let clock = ManualClock::new();
+    let subject = Subject {
+        options: serde_json::json!({ "throughput": 10 }),
+        ..subject(Rows::Typed)
+    };
+    let mut sink = subject.sink(&clock, Vec::new());
+    let mut write = sink.write(subject.batch(0..70));
+    assert!((&mut write).now_or_never().is_none(), "it waits");
+    clock.advance(std::time::Duration::from_secs(7));
+    write.await.unwrap();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Generates: an enumerator that deals the stream out, and a reader that fills one buffer a batch.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use arrow::buffer::Buffer;
 use arrow::record_batch::RecordBatch;
@@ -121,6 +121,10 @@ impl Generating {
         let now = self.context.clock.now();
         for _ in 0..self.held.len() {
             let front = self.held.front_mut()?;
+            if front.is_ahead {
+                self.held.rotate_left(1);
+                continue;
+            }
             let rows = front
                 .allowance
                 .as_mut()
@@ -133,6 +137,7 @@ impl Generating {
         let ready = self
             .held
             .iter()
+            .filter(|split| !split.is_ahead)
             .filter_map(|split| split.allowance.as_ref())
             .map(|allowance| allowance.ready())
             .min();
@@ -204,6 +209,12 @@ impl Reader for Generating {
         }
         let finished = self.held.pop_front().map(|split| split.id);
         Ok(finished.map_or(Polled::Wait, Polled::Finished))
+    }
+
+    fn hold(&mut self, ahead: &BTreeSet<String>) {
+        for split in &mut self.held {
+            split.is_ahead = ahead.contains(&split.id);
+        }
     }
 
     fn snapshot(&self) -> Vec<Split> {

@@ -45,6 +45,8 @@ pub(super) struct Held {
     pub(super) next: u64,
     pub(super) label: SplitLabel,
     pub(super) allowance: Option<Allowance>,
+    /// The others are to be read first.
+    pub(super) is_ahead: bool,
 }
 
 impl Held {
@@ -66,6 +68,7 @@ impl Held {
             next: next.unwrap_or(0),
             label,
             allowance,
+            is_ahead: false,
         })
     }
 

@@ -5,6 +5,7 @@
 //!                                                  \--snapshot--> splits at the last row handed out
 //! ```
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -196,6 +197,12 @@ pub trait Reader: Send {
     /// # Errors
     /// What ends the attempt: the world failed (retry), or is not as the split says, such as a file that changed (fail).
     fn poll(&mut self) -> Result<Polled, Failure>;
+
+    /// These of its splits have run too far ahead in event time, and all others have not: a reader that reads several at a time
+    /// reads the others first. Who reads one at a time need not care; it is not polled while that one has to wait.
+    fn hold(&mut self, ahead: &BTreeSet<String>) {
+        let _ = ahead;
+    }
 
     /// The splits it holds, each at the position after the last row that `poll` returned.
     ///

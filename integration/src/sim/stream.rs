@@ -89,6 +89,8 @@ impl Stream {
         };
         let settings = Settings {
             checkpoint_interval: self.interval,
+            // Nothing waits in the channels of this world.
+            aligned_timeout: None,
             restart: Restart::Exponential {
                 first: Duration::from_millis(50),
                 longest: Duration::from_secs(2),

@@ -440,6 +440,7 @@ impl Subtask {
             snapshot: Bytes::from(done.snapshot.encode()),
             alignment_us: 0,
             prepare_us: 0,
+            overtook_bytes: None,
         })
     }
 

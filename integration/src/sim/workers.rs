@@ -173,7 +173,11 @@ impl World {
                 !keys.is_empty()
             }
             to::Message::Drain(v1::Drain { fence }) => self.tell(slot, fence.as_ref(), |task| task.drain()),
-            to::Message::Trigger(v1::Trigger { fence, barrier }) => {
+            // Nothing waits in the channels of this world: a barrier finds nothing to overtake.
+            to::Message::Trigger(v1::Trigger {
+                fence, overtake: true, ..
+            }) => !self.meant(slot, fence.as_ref()).is_empty(),
+            to::Message::Trigger(v1::Trigger { fence, barrier, .. }) => {
                 let (asked, of) = (
                     barrier.unwrap_or_default(),
                     fence.as_ref().map(generation).unwrap_or_default(),
@@ -199,7 +203,9 @@ impl World {
                 let key = keys.into_iter().find(|key| key.subtask == subtask);
                 key.is_some_and(|key| self.act(key, |task| task.assign(&assign)))
             }
-            to::Message::Recorded(_) | to::Message::Registered(_) | to::Message::Refused(_) => return,
+            to::Message::Recorded(_) | to::Message::Registered(_) | to::Message::Refused(_) | to::Message::Bound(_) => {
+                return;
+            }
         };
         self.workers[slot].fences.met(met);
     }

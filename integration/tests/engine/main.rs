@@ -3,6 +3,7 @@
 mod examples;
 mod letters;
 mod logs;
+mod overtake;
 mod recovery;
 mod refusals;
 mod rescale;

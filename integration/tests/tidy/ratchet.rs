@@ -2,7 +2,7 @@
 
 /// Files that are longer than their ceiling, with their length.
 pub(crate) const FILES: &[(&str, usize)] = &[
-    ("planner/src/schema/mod.rs", 363),
+    ("planner/src/schema/mod.rs", 354),
     ("planner/src/spec/mod.rs", 357),
     ("taskmanager/src/operators/dedup/mod.rs", 345),
     ("taskmanager/src/operators/delay/mod.rs", 306),

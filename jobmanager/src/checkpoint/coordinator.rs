@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   Away ──Running──> Idle ──due, or all ended, or stop──> Collecting ──all acknowledged──> Recording
+//!                                                          (not aligned in time: overtaking)
 //!    ^                 ^ ^                                     │                               │
 //!    │                 │ └──────── deadline: aborted ──────────┘                               │ Recorded
 //!    │                 └────────────── all committed (not after the last one) ── Committing <──┘
@@ -14,39 +15,17 @@
 //! holds one of every member; epoch numbers have no gaps; record N+1 is not made before N's commits are done, by the
 //! sinks or, after a restart, by those who were restored from N.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use bytes::Bytes;
 use dataflow::element::Roll;
 use dataflow::id::{BarrierId, Epoch, Generation, SubtaskId};
 use dataflow::time::Instant;
 
-use super::Purpose;
 use super::commit::{Commits, Heard};
-
-/// How often, and how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// From one barrier to the next.
-    pub interval: Duration,
-    /// How long acknowledgements may take before the barrier is given up.
-    pub collect_deadline: Duration,
-    /// How long commits may take before the job is restarted, to commit again.
-    pub commit_deadline: Duration,
-}
-
-impl Config {
-    /// Checkpoints each `interval`, with time-outs that only a stuck world meets.
-    #[must_use]
-    pub fn every(interval: Duration) -> Self {
-        Self {
-            interval,
-            collect_deadline: Duration::from_secs(600),
-            commit_deadline: Duration::from_secs(600),
-        }
-    }
-}
+use super::timing::{Aligned, Timing};
+use super::{Config, Purpose};
 
 /// The subtasks of one deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,6 +86,8 @@ pub struct Acknowledgement {
     pub barrier: BarrierId,
     /// Its part of the snapshot.
     pub snapshot: Bytes,
+    /// How the barrier got through.
+    pub aligned: Aligned,
 }
 
 /// What the shell is to do.
@@ -114,6 +95,13 @@ pub struct Acknowledgement {
 pub enum Action {
     /// Send the barrier out.
     Trigger {
+        /// Its id.
+        barrier: BarrierId,
+        /// What it is for.
+        purpose: Purpose,
+    },
+    /// Nobody is to hold the barrier back any longer for what stands before it: that goes into the snapshots.
+    Overtake {
         /// Its id.
         barrier: BarrierId,
         /// What it is for.
@@ -163,19 +151,6 @@ pub enum Action {
     CommitsOverdue(Epoch),
 }
 
-/// When the steps of a checkpoint came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// The barrier went out.
-    pub triggered: Instant,
-    /// The last acknowledgement came.
-    pub collected: Option<Instant>,
-    /// The record was known to exist.
-    pub recorded: Option<Instant>,
-    /// It was over.
-    pub over: Instant,
-}
-
 #[derive(Clone, Debug)]
 struct Flight {
     barrier: BarrierId,
@@ -183,15 +158,27 @@ struct Flight {
     triggered: Instant,
     collected: Option<Instant>,
     recorded: Option<Instant>,
+    overtakes: bool,
+    aligned: Aligned,
 }
 
 impl Flight {
+    /// When it is to overtake. Whatever is kept by name, or handed to another graph, is aligned.
+    fn overtakes_at(&self, config: &Config) -> Option<Instant> {
+        let may = self.purpose == Purpose::Periodic && !self.overtakes;
+        config
+            .aligned_timeout
+            .filter(|_| may)
+            .map(|timeout| self.triggered + timeout)
+    }
+
     fn timing(&self, over: Instant) -> Timing {
         Timing {
             triggered: self.triggered,
             collected: self.collected,
             recorded: self.recorded,
             over,
+            aligned: self.aligned,
         }
     }
 }
@@ -221,7 +208,7 @@ enum Phase {
 pub struct Seen {
     /// Its barrier.
     pub barrier: BarrierId,
-    /// `collecting`, `recording`, `committing`.
+    /// `collecting`, `overtaking`, `recording`, `committing`.
     pub phase: &'static str,
     /// When it was triggered.
     pub triggered: Instant,
@@ -303,7 +290,11 @@ impl Coordinator {
     pub fn deadline(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Idle => Some(self.next_at),
-            Phase::Collecting { flight, .. } => Some(flight.triggered + self.config.collect_deadline),
+            Phase::Collecting { flight, .. } => {
+                let given_up = flight.triggered + self.config.collect_deadline;
+                let overtakes = flight.overtakes_at(&self.config);
+                Some(overtakes.map_or(given_up, |at| at.min(given_up)))
+            }
             Phase::Committing { flight, .. } => flight.recorded.map(|at| at + self.config.commit_deadline),
             Phase::Away | Phase::Recording { .. } | Phase::Over => None,
         }
@@ -319,7 +310,8 @@ impl Coordinator {
                     .all
                     .iter()
                     .filter(|subtask| !snapshots.contains_key(subtask));
-                (flight, "collecting", silent.copied().collect())
+                let phase = if flight.overtakes { "overtaking" } else { "collecting" };
+                (flight, phase, silent.copied().collect())
             }
             Phase::Recording { flight, .. } => (flight, "recording", BTreeSet::new()),
             Phase::Committing { flight, commits } => (flight, "committing", commits.waits_for().clone()),
@@ -408,7 +400,10 @@ impl Coordinator {
             return;
         }
         // The first answer stands: a second one of the same barrier is the same message again.
-        snapshots.entry(answer.subtask).or_insert(answer.snapshot);
+        if let Entry::Vacant(place) = snapshots.entry(answer.subtask) {
+            place.insert(answer.snapshot);
+            flight.aligned = flight.aligned.and(answer.aligned);
+        }
         if snapshots.len() < self.members.all.len() {
             return;
         }
@@ -517,6 +512,13 @@ impl Coordinator {
             return;
         }
         match &mut self.phase {
+            Phase::Collecting { flight, .. } if now < flight.triggered + self.config.collect_deadline => {
+                flight.overtakes = true;
+                actions.push(Action::Overtake {
+                    barrier: flight.barrier,
+                    purpose: flight.purpose,
+                });
+            }
             Phase::Collecting { flight, snapshots } => {
                 let silent = self.members.all.iter().find(|subtask| !snapshots.contains_key(subtask));
                 let reason =
@@ -564,6 +566,8 @@ impl Coordinator {
             triggered: now,
             collected: None,
             recorded: None,
+            overtakes: false,
+            aligned: Aligned::default(),
         };
         actions.push(Action::Trigger { barrier, purpose });
         self.phase = Phase::Collecting {

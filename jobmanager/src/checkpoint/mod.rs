@@ -7,9 +7,11 @@
 mod commit;
 mod coordinator;
 mod purpose;
+mod timing;
 #[cfg(test)]
 mod tests;
 
 pub use commit::{Commits, Heard};
-pub use coordinator::{Acknowledgement, Action, Config, Coordinator, Event, Members, Seen, Timing};
+pub use coordinator::{Acknowledgement, Action, Coordinator, Event, Members, Seen};
 pub use purpose::Purpose;
+pub use timing::{Aligned, Config, Timing};

@@ -53,6 +53,7 @@ fn acknowledge(coordinator: &mut Coordinator, vertex: u32, barrier: BarrierId, n
             subtask: sub(vertex),
             barrier,
             snapshot,
+            aligned: Aligned::default(),
         }),
         now,
     )
@@ -318,6 +319,60 @@ fn commits_that_never_come_are_reported() {
     assert_eq!(coordinator.on(Event::Tick, at(601_001)), []);
 }
 
+fn overtaking() -> Config {
+    Config::every(Duration::from_secs(1)).overtaking_after(Some(Duration::from_secs(2)))
+}
+
+#[test]
+fn a_barrier_that_is_not_aligned_in_time_overtakes_once_and_is_given_up_no_earlier() {
+    let mut coordinator = Coordinator::new(overtaking(), Epoch(0));
+    running(&mut coordinator, 1, at(0));
+    let (barrier, purpose) = triggered(&coordinator.on(Event::Tick, at(1_000)));
+    let answer = |vertex, longest, overtook| {
+        Event::Acknowledged(Acknowledgement {
+            subtask: sub(vertex),
+            barrier,
+            snapshot: Bytes::from_static(b"{}"),
+            aligned: Aligned {
+                longest: Duration::from_millis(longest),
+                overtook,
+            },
+        })
+    };
+    coordinator.on(answer(0, 3, None), at(1_010));
+    assert_eq!(coordinator.deadline(), Some(at(3_000)));
+    assert_eq!(coordinator.on(Event::Tick, at(2_999)), []);
+    let overtake = [Action::Overtake { barrier, purpose }];
+    assert_eq!(coordinator.on(Event::Tick, at(3_000)), overtake);
+    assert_eq!(coordinator.seen().unwrap().phase, "overtaking");
+    assert_eq!(coordinator.deadline(), Some(at(601_000)));
+    assert_eq!(coordinator.on(Event::Tick, at(4_000)), [], "once");
+    // The same answer again counts once.
+    coordinator.on(answer(0, 9, Some(9)), at(4_000));
+    coordinator.on(answer(1, 2_000, Some(70)), at(4_100));
+    coordinator.on(Event::Recorded(Epoch(1)), at(4_100));
+    let epoch = Epoch(1);
+    let done = coordinator.on(Event::Committed { subtask: sub(1), epoch }, at(4_200));
+    let Some(Action::Done { timing, .. }) = done.first() else {
+        panic!("it is done, and not {done:?}")
+    };
+    let aligned = Aligned {
+        longest: Duration::from_secs(2),
+        overtook: Some(70),
+    };
+    assert_eq!(timing.aligned, aligned);
+}
+
+#[test]
+fn a_savepoint_is_aligned_however_long_that_takes() {
+    let mut coordinator = Coordinator::new(overtaking(), Epoch(0));
+    running(&mut coordinator, 1, at(0));
+    let (_, purpose) = triggered(&coordinator.on(Event::SavepointAsked, at(10)));
+    assert_eq!(purpose, Purpose::Savepoint);
+    assert_eq!(coordinator.deadline(), Some(at(600_010)));
+    assert_eq!(coordinator.on(Event::Tick, at(500_000)), []);
+}
+
 #[test]
 fn a_commit_of_another_epoch_pays_nothing() {
     let mut commits = Commits::owed(Epoch(3), [sub(1), sub(2)].into());
@@ -380,7 +435,7 @@ struct World {
 impl World {
     fn new() -> Self {
         Self {
-            coordinator: Coordinator::new(Config::every(Duration::from_secs(1)), Epoch(0)),
+            coordinator: Coordinator::new(overtaking(), Epoch(0)),
             now: 0,
             deployment: 0,
             barrier: None,
@@ -474,6 +529,14 @@ impl World {
                 assert!(self.barrier.is_none_or(|last| last < barrier), "barrier ids only grow");
                 self.barrier = Some(barrier);
                 self.in_flight = true;
+            }
+            Action::Overtake { barrier, purpose } => {
+                assert_eq!(self.barrier, Some(barrier));
+                assert!(
+                    self.in_flight && self.recording.is_none(),
+                    "who is through overtakes nothing"
+                );
+                assert_eq!(purpose, Purpose::Periodic, "what is kept or handed over is aligned");
             }
             Action::Aborted { barrier, .. } => {
                 assert_eq!(self.barrier, Some(barrier));

@@ -9,6 +9,8 @@ use dataflow::{Disposition, Failure};
 use proto::v1;
 use proto::v1::from_task_manager::Message;
 
+use crate::checkpoint::Aligned;
+
 /// What a task manager says about one subtask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reported {
@@ -33,11 +35,15 @@ pub enum Report {
         counter: u64,
         /// Its snapshot.
         snapshot: Bytes,
+        /// How the barrier got through.
+        aligned: Aligned,
     },
     /// It has committed an epoch.
     Committed(u64),
     /// Its reader has nothing to read.
     SplitsWanted,
+    /// The slowest split that its reader reads has come to here in event time; or it reads none.
+    Reached(Option<i64>),
     /// Its reader has read a split to its end.
     SplitFinished(String),
 }
@@ -161,14 +167,7 @@ pub(super) fn route(message: v1::FromTaskManager) -> Routed {
             Some(state) => report(fence, subtask, attempt, Report::State(state)),
             None => Routed::Malformed,
         },
-        Message::Acknowledge(v1::Acknowledge {
-            fence,
-            subtask,
-            attempt,
-            counter,
-            snapshot,
-            ..
-        }) => report(fence, subtask, attempt, Report::Acknowledged { counter, snapshot }),
+        Message::Acknowledge(done) => acknowledged(done),
         Message::Committed(v1::Committed {
             fence,
             subtask,
@@ -180,6 +179,12 @@ pub(super) fn route(message: v1::FromTaskManager) -> Routed {
             subtask,
             attempt,
         }) => report(fence, subtask, attempt, Report::SplitsWanted),
+        Message::Reached(v1::Reached {
+            fence,
+            subtask,
+            attempt,
+            reached_ms,
+        }) => report(fence, subtask, attempt, Report::Reached(reached_ms)),
         Message::SplitFinished(v1::SplitFinished {
             fence,
             subtask,
@@ -206,6 +211,19 @@ pub(super) fn route(message: v1::FromTaskManager) -> Routed {
             Err(_) => Routed::Malformed,
         },
     }
+}
+
+fn acknowledged(done: v1::Acknowledge) -> Routed {
+    let aligned = Aligned {
+        longest: Duration::from_micros(done.alignment_us),
+        overtook: done.overtook_bytes,
+    };
+    let acknowledged = Report::Acknowledged {
+        counter: done.counter,
+        snapshot: done.snapshot,
+        aligned,
+    };
+    report(done.fence, done.subtask, done.attempt, acknowledged)
 }
 
 fn report(fence: Option<v1::Fence>, subtask: Option<v1::Subtask>, attempt: String, report: Report) -> Routed {

@@ -8,6 +8,7 @@ use proto::v1;
 use proto::v1::to_task_manager::Message;
 
 use super::named;
+use crate::source::Bound;
 
 /// One thing that subtasks of a deployment are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,13 @@ pub enum Order {
     Drain,
     /// Send a barrier out.
     Trigger {
+        /// Its counter.
+        counter: u64,
+        /// What the sinks do with open files.
+        roll: Roll,
+    },
+    /// Let a barrier that was sent out overtake what flows.
+    Overtake {
         /// Its counter.
         counter: u64,
         /// What the sinks do with open files.
@@ -36,6 +44,13 @@ pub enum Order {
         epoch: Epoch,
         /// Whether it was the last.
         last: bool,
+    },
+    /// Read no further than this.
+    Bound {
+        /// Who.
+        subtask: SubtaskId,
+        /// How far.
+        bound: Bound,
     },
     /// Read these.
     Assign {
@@ -56,13 +71,16 @@ impl Order {
         let message = match self.clone() {
             Self::Cancel(reason) => Message::Cancel(v1::Cancel { fence, reason }),
             Self::Drain => Message::Drain(v1::Drain { fence }),
-            Self::Trigger { counter, roll } => {
-                let barrier = Some(v1::Barrier {
-                    counter,
-                    roll_all: roll == Roll::All,
-                });
-                Message::Trigger(v1::Trigger { fence, barrier })
-            }
+            Self::Trigger { counter, roll } => Message::Trigger(v1::Trigger {
+                fence,
+                barrier: Some(barrier(counter, roll)),
+                overtake: false,
+            }),
+            Self::Overtake { counter, roll } => Message::Trigger(v1::Trigger {
+                fence,
+                barrier: Some(barrier(counter, roll)),
+                overtake: true,
+            }),
             Self::Commit { epoch, counter } => Message::Commit(v1::Commit {
                 fence,
                 epoch: epoch.0,
@@ -72,6 +90,12 @@ impl Order {
                 fence,
                 epoch: epoch.0,
                 r#final: last,
+            }),
+            Self::Bound { subtask, bound } => Message::Bound(v1::Bound {
+                fence,
+                subtask: Some(named(subtask)),
+                until_ms: bound.until_ms,
+                slowest: Some(named(bound.slowest)),
             }),
             Self::Assign {
                 subtask,
@@ -89,5 +113,12 @@ impl Order {
             }
         };
         v1::ToTaskManager { message: Some(message) }
+    }
+}
+
+fn barrier(counter: u64, roll: Roll) -> v1::Barrier {
+    v1::Barrier {
+        counter,
+        roll_all: roll == Roll::All,
     }
 }

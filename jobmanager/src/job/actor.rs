@@ -260,7 +260,10 @@ impl Actor {
             document,
             execution: execution.unwrap_or_default(),
             life: Life::new(RestartPolicy::new(settings.restart, seed)),
-            coordinator: Coordinator::new(Config::every(settings.checkpoint_interval), epoch),
+            coordinator: Coordinator::new(
+                Config::every(settings.checkpoint_interval).overtaking_after(settings.aligned_timeout),
+                epoch,
+            ),
             deployment: None,
             past: None,
             seats: crate::cluster::Seats::default(),
@@ -406,12 +409,17 @@ impl Actor {
         }
         match report {
             Report::State(state) => self.changed(subtask, task_manager, state),
-            Report::Acknowledged { counter, snapshot } => {
+            Report::Acknowledged {
+                counter,
+                snapshot,
+                aligned,
+            } => {
                 let barrier = dataflow::id::BarrierId { generation, counter };
                 self.coordinate(checkpoint::Event::Acknowledged(checkpoint::Acknowledgement {
                     subtask,
                     barrier,
                     snapshot,
+                    aligned,
                 }));
             }
             Report::Committed(epoch) => {
@@ -420,6 +428,7 @@ impl Actor {
                     epoch: Epoch(epoch),
                 });
             }
+            Report::Reached(reached_ms) => self.keep_together(subtask, reached_ms),
             Report::SplitsWanted => self.read_on(subtask, source::Event::Wanted(subtask)),
             Report::SplitFinished(split) => self.read_on(subtask, source::Event::Finished(subtask, split)),
         }

@@ -60,9 +60,9 @@ impl Actor {
             );
         }
         let execution = expand(&change.document.graph);
-        // Its checkpoint closes all files and waits for the commits: sinks leave nothing.
+        // Its checkpoint is aligned, closes all files and waits for the commits: sinks leave nothing, nor do channels.
         let mut trial = self.amended_record(head, in_force, &change.document);
-        trial = trial.without_nodes(&sinks(&in_force.graph));
+        trial = trial.without_nodes(&sinks(&in_force.graph)).aligned();
         compatible(&trial, &in_force.graph, &change.document.graph)?;
         restore(&trial, &change.document.graph, change.dropping)?;
         self.context.cluster.would_fit(&self.job, &execution).map_err(|few| {
@@ -158,7 +158,7 @@ impl Actor {
         self.coordinate(checkpoint::Event::Amended(epoch));
         let settings = &document.graph.settings;
         self.coordinator
-            .reconfigure(Config::every(settings.checkpoint_interval));
+            .reconfigure(Config::every(settings.checkpoint_interval).overtaking_after(settings.aligned_timeout));
         self.life.follow(settings.restart.clone());
         if let Some(pending) = &mut self.pending {
             self.execution = std::mem::take(&mut pending.execution);

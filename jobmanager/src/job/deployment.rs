@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use dataflow::Scope;
-use dataflow::id::{Generation, SubtaskId};
+use dataflow::id::{Generation, SubtaskId, VertexId};
 use dataflow::time::Instant;
 use tokio::sync::mpsc;
 
@@ -13,7 +13,7 @@ use crate::checkpoint::Members;
 use crate::cluster::{Gauges, Seat, Seats};
 use crate::execution::attempt::{Event, State};
 use crate::execution::{Attempt, ExecutionGraph};
-use crate::source::Discovered;
+use crate::source::{Discovered, Drift};
 use crate::store::Reached;
 
 /// Reports of enumerators that may wait.
@@ -27,6 +27,8 @@ pub(super) struct Deployment {
     pub(super) attempts: BTreeMap<SubtaskId, Attempt>,
     pub(super) observed: BTreeMap<SubtaskId, Observed>,
     pub(super) sources: Sources,
+    /// How far the readers of sources with `maxDrift` have come.
+    pub(super) drifts: BTreeMap<VertexId, Drift>,
     /// What the job had reached at the head that it is restored from.
     pub(super) reached: Reached,
     /// Owns the enumerators.
@@ -64,6 +66,7 @@ impl Deployment {
             attempts,
             observed: BTreeMap::new(),
             sources,
+            drifts: BTreeMap::new(),
             reached,
             scope,
             reports,

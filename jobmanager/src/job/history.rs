@@ -93,6 +93,8 @@ impl History {
             collect_ms: millis(collected.since(timing.triggered)),
             record_ms: millis(recorded.since(collected)),
             commit_ms: millis(timing.over.since(recorded)),
+            alignment_ms: millis(timing.aligned.longest),
+            overtook_bytes: timing.aligned.overtook,
             bytes,
             aborted: outcome.err(),
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dataflow::contract::{self, EnumeratorContext};
-use dataflow::id::{BarrierId, Epoch, SubtaskId};
+use dataflow::id::{BarrierId, Epoch, SubtaskId, VertexId};
 use dataflow::recipe::Recipe;
 use dataflow::store::Error as StoreError;
 use dataflow::{Failure, crash};
@@ -23,7 +23,7 @@ use crate::deploy::{Order, Plan, dispatch};
 use crate::execution::attempt::Event as AttemptEvent;
 use crate::rest::types::State;
 use crate::restore::{Dropping, restore};
-use crate::source;
+use crate::source::{self, Drift};
 use crate::store::{Error, Kind, Record, Standing, SubtaskSnapshot};
 
 /// The target of the log line of a failure that ends its job. Who waits for the job's end is shown it there.
@@ -291,6 +291,10 @@ impl Actor {
         for action in self.coordinator.on(event, self.context.clock.now()) {
             match action {
                 checkpoint::Action::Trigger { barrier, purpose } => self.trigger(barrier, purpose),
+                checkpoint::Action::Overtake { barrier, purpose } => self.broadcast(&Order::Overtake {
+                    counter: barrier.counter,
+                    roll: purpose.roll(),
+                }),
                 checkpoint::Action::Aborted {
                     barrier,
                     reason,
@@ -461,6 +465,48 @@ impl Actor {
                 .cluster
                 .send(&seat.task_manager, &seat.incarnation, message);
         }
+    }
+
+    /// A reader of a source with `maxDrift` has come to here; the others are told how far they may go, if that has changed.
+    pub(super) fn keep_together(&mut self, reader: SubtaskId, reached_ms: Option<i64>) {
+        let Some(most) = self.max_drift(reader.vertex) else {
+            return;
+        };
+        let Some(deployment) = &mut self.deployment else { return };
+        let drift = deployment
+            .drifts
+            .entry(reader.vertex)
+            .or_insert_with(|| Drift::new(most));
+        let Some(bound) = drift.on(reader, reached_ms) else {
+            return;
+        };
+        let readers = deployment
+            .seats
+            .subtasks
+            .iter()
+            .filter(|(id, _)| id.vertex == reader.vertex);
+        for (subtask, seat) in readers {
+            let order = Order::Bound {
+                subtask: *subtask,
+                bound,
+            };
+            let message = order.message(&self.job, deployment.generation);
+            self.context
+                .cluster
+                .send(&seat.task_manager, &seat.incarnation, message);
+        }
+    }
+
+    fn max_drift(&self, vertex: VertexId) -> Option<Duration> {
+        let vertices = self.document.iter().flat_map(|document| &document.graph.vertices);
+        let nodes = vertices
+            .filter(|found| found.id == vertex)
+            .flat_map(|found| &found.chain.nodes);
+        let most = nodes.filter_map(|node| match &node.recipe {
+            Recipe::EventTime(event_time) => event_time.max_drift_ms,
+            _ => None,
+        });
+        most.map(Duration::from_millis).min()
     }
 
     pub(super) fn send_drain(&self) {

@@ -249,7 +249,7 @@ pub struct Checkpoints {
     pub completed: u64,
     /// How many were given up.
     pub aborted: u64,
-    /// The one under way: `collecting`, `recording`, `committing`, with its age in milliseconds.
+    /// The one under way: `collecting`, `overtaking`, `recording`, `committing`, with its age in milliseconds.
     pub current: Option<CurrentCheckpoint>,
     /// The last ones, the newest first, bounded.
     pub history: Vec<Checkpoint>,
@@ -261,7 +261,7 @@ pub struct Checkpoints {
 pub struct CurrentCheckpoint {
     /// Its barrier, `chk-<term>.<deployment>.<counter>`.
     pub barrier: String,
-    /// `collecting`, `recording` or `committing`.
+    /// `collecting`, `overtaking`, `recording` or `committing`.
     pub phase: String,
     /// Subtasks whose answer is awaited, a few of them.
     pub waits_for: Vec<String>,
@@ -287,6 +287,12 @@ pub struct Checkpoint {
     pub record_ms: u64,
     /// From the record to the last commit.
     pub commit_ms: u64,
+    /// How long the barrier was aligned where that took longest.
+    #[serde(default)]
+    pub alignment_ms: u64,
+    /// The bytes of rows in flight that the barrier overtook, which are in the snapshot; none where it was aligned.
+    #[serde(default)]
+    pub overtook_bytes: Option<u64>,
     /// Bytes of the snapshots.
     pub bytes: u64,
     /// Why it was aborted.

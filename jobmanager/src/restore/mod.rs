@@ -69,6 +69,9 @@ fn hand_over(head: &Record, old: &JobGraph, new: &JobGraph, dropping: Dropping) 
         return Err(Failure::fail(format!("`maxParallelism` was {before} and is to be {after}"))
             .help("it says how many key groups there are, and is fixed for the life of a datastream: put the old number back"));
     }
+    if head.has_overtaken()? {
+        return Err(overtaken(head));
+    }
     let estate = Estate::of(head, old)?;
     let heritage = heritage(&estate, new);
     let mut deal = Deal::default();
@@ -111,6 +114,15 @@ fn hand_over(head: &Record, old: &JobGraph, new: &JobGraph, dropping: Dropping) 
             ))
         }
     }
+}
+
+/// Why what was on its way in a record cannot go on in another graph, or in more or fewer subtasks.
+fn overtaken(head: &Record) -> Failure {
+    Failure::fail(format!(
+        "{} is an unaligned checkpoint: it holds rows that were on their way between steps, and these fit no other graph or parallelism",
+        head.epoch
+    ))
+    .help("let the datastream run on with its document as it was; a change of a running datastream, `weir rescale` and `weir savepoint` wait for an aligned checkpoint of their own")
 }
 
 /// Deals out what one node left, in the manner of its kind.

@@ -8,6 +8,7 @@ use planner::job::JobGraph;
 use planner::verdict::{self, HELP};
 
 use super::estate::Estate;
+use super::overtaken;
 use crate::store::Record;
 
 /// Asks the planner what becomes of the state of each step, and looks at what the record holds of sinks that change.
@@ -18,6 +19,9 @@ use crate::store::Record;
 /// Where a step would read its state as something else, or the record cannot be read.
 pub fn compatible(head: &Record, in_force: &JobGraph, new: &JobGraph) -> Result<(), Failure> {
     let of = head.snapshots_of(in_force);
+    if (&of.vertices, &of.edges) != (&new.vertices, &new.edges) && head.has_overtaken()? {
+        return Err(overtaken(head));
+    }
     let verdicts = verdict::compare(of, new);
     let refused: Vec<String> = verdict::refusals(&verdicts)
         .map(|(verdict, why)| format!("`{}`: {why}", verdict.step))

@@ -1,7 +1,7 @@
 //! The state files that snapshots name. Pure.
 //!
-//! A node with state says `{"cuts": [{"object": "<name>", …} | {"inline": …}], "note": …}`; names are relative to the folder
-//! of the job's state.
+//! A node with state says `{"cuts": [{"object": "<name>", …} | {"inline": …}], "note": …}`; beside the nodes stands what the
+//! barrier overtook, `"overtaken": {"object": "<name>", …}`. Names are relative to the folder of the job's state.
 
 use std::collections::BTreeSet;
 
@@ -52,6 +52,12 @@ fn read(snapshot: &RawValue) -> Result<Value, Failure> {
 }
 
 fn each(snapshot: &mut Value, see: &mut impl FnMut(&mut String)) {
+    if let Some(Value::String(name)) = snapshot
+        .get_mut("overtaken")
+        .and_then(|stowed| stowed.get_mut("object"))
+    {
+        see(name);
+    }
     let nodes = snapshot.get_mut("nodes").and_then(Value::as_object_mut);
     let nodes = nodes.into_iter().flat_map(|nodes| nodes.values_mut());
     let cuts = nodes.filter_map(|node| node.get_mut("cuts")?.as_array_mut()).flatten();

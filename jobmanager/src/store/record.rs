@@ -188,6 +188,44 @@ impl Record {
         self
     }
 
+    /// Whether barriers overtook something, which is in the snapshots. It fits these subtasks of this graph and no others.
+    ///
+    /// # Errors
+    /// Where a snapshot cannot be read.
+    pub fn has_overtaken(&self) -> Result<bool, Failure> {
+        #[derive(Deserialize)]
+        struct Part<'a> {
+            #[serde(borrow, default)]
+            overtaken: Option<&'a RawValue>,
+        }
+        for part in &self.subtasks {
+            let read: Part<'_> = serde_json::from_str(part.snapshot.get())
+                .map_err(|error| Failure::fail("a snapshot in a record cannot be read").because(&error))?;
+            if read.overtaken.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The same as if its barrier had been aligned.
+    #[must_use]
+    pub fn aligned(mut self) -> Self {
+        for part in &mut self.subtasks {
+            let value = serde_json::from_str::<Value>(part.snapshot.get());
+            // What is no snapshot is left as it is: its reader says so.
+            let Ok(Value::Object(mut snapshot)) = value else {
+                continue;
+            };
+            if snapshot.remove("overtaken").is_some()
+                && let Ok(snapshot) = serde_json::value::to_raw_value(&snapshot)
+            {
+                part.snapshot = snapshot;
+            }
+        }
+        self
+    }
+
     /// The same without what these nodes left.
     #[must_use]
     pub fn without_nodes(mut self, names: &BTreeSet<&str>) -> Self {

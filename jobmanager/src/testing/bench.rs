@@ -26,6 +26,8 @@ pub(crate) struct Bench {
 pub(crate) fn planned(parallelism: u32) -> Planned {
     let mut graph = two_vertices(parallelism, parallelism, Partition::Rebalance);
     graph.settings.checkpoint_interval = Duration::from_millis(20);
+    // A barrier is said once.
+    graph.settings.aligned_timeout = None;
     Planned {
         text: "datastreamName: orders".to_owned(),
         graph,

@@ -112,11 +112,17 @@ fn head(name: &str, contact: Option<&str>, settings: &Settings) -> String {
             format!("after {first:?} to {longest:?}, anew after {quiet:?}{times}")
         }
     };
+    // The default goes without saying.
+    let aligned = match settings.aligned_timeout {
+        timeout if timeout == Settings::default().aligned_timeout => String::new(),
+        None => " always aligned".to_owned(),
+        Some(timeout) => format!(" aligned within {timeout:?}"),
+    };
     line(
         &mut out,
         1,
         &format!(
-            "{} key groups, checkpoint every {:?}, buffers wait {:?}{memory}, restart {restart}",
+            "{} key groups, checkpoint every {:?}{aligned}, buffers wait {:?}{memory}, restart {restart}",
             settings.max_parallelism, settings.checkpoint_interval, settings.buffer_timeout
         ),
     );

@@ -66,6 +66,9 @@ pub struct Settings {
     pub memory_bytes: Option<u64>,
     /// Time between checkpoints.
     pub checkpoint_interval: Duration,
+    /// How long a checkpoint may take to be aligned before its barrier overtakes what flows; none for ever.
+    #[serde(default = "aligned_timeout")]
+    pub aligned_timeout: Option<Duration>,
     /// How long a batch may wait for company before it is sent.
     pub buffer_timeout: Duration,
     /// What happens after a failure.
@@ -101,12 +104,17 @@ pub enum Restart {
     },
 }
 
+fn aligned_timeout() -> Option<Duration> {
+    Some(Duration::from_secs(1))
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             max_parallelism: 1024,
             memory_bytes: None,
             checkpoint_interval: Duration::from_secs(1),
+            aligned_timeout: aligned_timeout(),
             buffer_timeout: Duration::from_millis(5),
             restart: Restart::default(),
             renamed: BTreeMap::new(),

@@ -100,6 +100,9 @@ fn settings(spec: &Spec) -> Settings {
         checkpoint_interval: written
             .checkpoint_interval
             .map_or(default.checkpoint_interval, |duration| duration.value),
+        aligned_timeout: written
+            .aligned_timeout
+            .map_or(default.aligned_timeout, |timeout| timeout.value),
         buffer_timeout: written
             .buffer_timeout
             .map_or(default.buffer_timeout, |duration| duration.value),

@@ -32,7 +32,7 @@ impl Wanted {
 
 pub(super) fn apply(mut plan: LogicalPlan) -> LogicalPlan {
     agree(&mut plan);
-    let mut wanted = vec![Wanted::default(); plan.nodes.len()];
+    let mut wanted: Vec<Wanted> = plan.nodes.iter().map(wants_itself).collect();
     loop {
         let before = wanted.clone();
         for index in (0..plan.nodes.len()).rev() {
@@ -52,6 +52,15 @@ pub(super) fn apply(mut plan: LogicalPlan) -> LogicalPlan {
         narrow(node, wanted);
     }
     plan
+}
+
+/// Splits that are read side by side need the time, whoever else asks for it.
+fn wants_itself(node: &Node) -> Wanted {
+    let mut wanted = Wanted::default();
+    if matches!(&node.recipe, Recipe::EventTime(event_time) if event_time.max_drift_ms.is_some()) {
+        wanted.reserved.insert(columns::TIME);
+    }
+    wanted
 }
 
 /// Rows that one node reads together have the bytes they came as beside them all, or none of them has.

@@ -3,6 +3,7 @@
 //! These types are never made: the parser reads the tree itself, because no deserialiser keeps places and goes on
 //! after a mistake. Their doc comments are what an editor shows; a test holds their keys and the parser's together.
 
+mod checkpoint;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use checkpoint::Checkpoint;
 use steps::steps;
 
 use crate::catalog::{ARCHIVE, Catalog, DEAD_LETTER, Options};
@@ -65,17 +67,6 @@ struct Datastream {
     dead_letter: Option<DeadLetter>,
     /// Tests of the document: rows given, rows expected. This version keeps them and does not run them yet.
     tests: Option<Vec<Value>>,
-}
-
-/// When the job takes checkpoints.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used")]
-struct Checkpoint {
-    /// The time between two checkpoints; `1s` unless given.
-    interval: Option<Span>,
-    /// How long a checkpoint waits for barriers to meet before it overtakes what flows.
-    aligned_timeout: Option<Span>,
 }
 
 /// What happens after a failure that may pass.

@@ -343,7 +343,7 @@ impl Reader<'_> {
                 .and_then(|node| self.number(node, (1, KEY_GROUPS_MAX))),
             memory: node.get("memory").and_then(|node| self.bytes(node)),
             checkpoint_interval: inside("interval").and_then(|node| self.interval(node)),
-            aligned_timeout: inside("alignedTimeout").and_then(|node| self.duration(node)),
+            aligned_timeout: inside("alignedTimeout").and_then(|node| self.duration_or_off(node)),
             restart: node.get("restart").and_then(|node| self.restart(node)),
             buffer_timeout: node.get("bufferTimeout").and_then(|node| self.duration(node)),
         };

@@ -349,7 +349,7 @@ pub struct Settings {
     /// `checkpoint.interval`.
     pub checkpoint_interval: Option<Spanned<Duration>>,
     /// `checkpoint.alignedTimeout`.
-    pub aligned_timeout: Option<Spanned<Duration>>,
+    pub aligned_timeout: Option<Spanned<Option<Duration>>>,
     /// `restart`.
     pub restart: Option<Spanned<Restart>>,
     /// `bufferTimeout`.

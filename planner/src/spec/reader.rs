@@ -182,6 +182,15 @@ impl Reader<'_> {
         written.map(|duration| Spanned::new(duration, node.span))
     }
 
+    /// A duration, or `off`.
+    pub(crate) fn duration_or_off(&mut self, node: &Node) -> Option<Spanned<Option<Duration>>> {
+        if matches!(&node.value, Value::Scalar(scalar) if scalar.text == "off") {
+            return Some(Spanned::new(None, node.span));
+        }
+        let duration = self.duration(node)?;
+        Some(Spanned::new(Some(duration.value), node.span))
+    }
+
     /// A duration that is not zero.
     pub(crate) fn interval(&mut self, node: &Node) -> Option<Spanned<Duration>> {
         let duration = self.duration(node)?;

@@ -7,14 +7,17 @@
 //! Rows that wait in a node are its state, and not under way. Only one that can hold no more stays on the stack, so that
 //! nothing before it is pulled, until the time it is told lets it give some.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dataflow::element::{Barrier, Batch, Element, Watermark};
+use dataflow::id::EdgeId;
 use dataflow::recipe::Port;
 use dataflow::time::Instant;
 use dataflow::{Failure, contract::Committable};
 
 use crate::operators::{Emitted, Moment, Operator, Room, SplitChange};
+use crate::overtaken::{Passed, Place};
 use crate::partition::Output;
 use crate::state::Keeper;
 use crate::task::gauges::{Gauges, NodeGauges, Wait};
@@ -344,6 +347,59 @@ impl Chain {
             .try_for_each(|output| output.send(element.clone(), now))
     }
 
+    /// Sends a barrier to every subtask of every edge, past what waits for credit; answers that.
+    pub(crate) fn overtake(&mut self, barrier: Barrier) -> Result<Vec<Passed>, Failure> {
+        let mut passed = Vec::new();
+        for output in &mut self.outputs {
+            let edge = output.edge();
+            let of_edge = output.overtake(barrier)?.into_iter().map(|(to, elements)| Passed {
+                place: Place::Outlet { edge, to },
+                elements,
+            });
+            passed.extend(of_edge);
+        }
+        Ok(passed)
+    }
+
+    /// Has the prepares of a barrier pass the rows that wait for sinks; answers those.
+    pub(crate) fn overtake_writers(&self, counter: u64) -> Vec<Passed> {
+        let writers = self.nodes.iter().filter_map(|node| node.writer.as_ref());
+        let passed = writers.filter_map(|(step, writer)| {
+            let rows = writer.overtake(counter)?;
+            Some(Passed {
+                place: Place::Sink { step: step.to_string() },
+                elements: rows.into_iter().map(Element::Batch).collect(),
+            })
+        });
+        passed.filter(|passed| !passed.elements.is_empty()).collect()
+    }
+
+    /// What a restored barrier had passed, back to where it was, before anything new: what waited for credit.
+    pub(crate) fn restore_output(&mut self, edge: EdgeId, to: u32, passed: Vec<Element>) -> Result<(), Failure> {
+        let output = self.outputs.iter_mut().find(|output| output.edge() == edge);
+        let output = output.ok_or_else(|| {
+            Failure::bug(format!(
+                "rows were on their way by {edge}, which this subtask does not send by"
+            ))
+        })?;
+        output.restore(to, passed)
+    }
+
+    /// The same of what waited for the sink of this node.
+    pub(crate) fn restore_writer(&self, index: usize, passed: Vec<Batch>) {
+        if let Some((_, writer)) = self.nodes.get(index).and_then(|node| node.writer.as_ref()) {
+            writer.restore(passed);
+        }
+    }
+
+    /// Bytes that are sent, or written, beyond what there is credit and room for.
+    pub(crate) fn overdrawn(&self) -> u64 {
+        let outputs = self.outputs.iter().map(Output::waiting_bytes);
+        let writers = self.nodes.iter().filter_map(|node| node.writer.as_ref());
+        let writers = writers.map(|(_, writer)| writer.overdrawn() as u64);
+        outputs.chain(writers).sum()
+    }
+
     /// Sends the small batches that have waited long enough for company.
     pub(crate) fn flush_due(&mut self, now: Instant) -> Result<(), Failure> {
         let due = |output: &&mut Output| output.flush_at().is_some_and(|at| at <= now);
@@ -392,6 +448,15 @@ impl Chain {
             .enumerate()
             .filter(|(_, node)| node.keeper.is_some())
             .map(|(index, _)| index)
+    }
+
+    /// How far each split of the source has come that is being read, where a node knows.
+    pub(crate) fn reached(&self) -> BTreeMap<String, i64> {
+        let mut reached = BTreeMap::new();
+        for node in &self.nodes {
+            node.operator.reached(&mut reached);
+        }
+        reached
     }
 
     /// Nothing is between node 0 and the ways out.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dataflow::element::{Barrier, Batch, Element};
 use dataflow::error::Failure;
+use dataflow::id::BarrierId;
 use parking_lot::Mutex;
 
 use super::credit::{self, Grant, Grants, GrantsEvent};
@@ -96,11 +97,13 @@ impl Intake {
         } else {
             None
         };
-        let starving = std::mem::take(&mut state.starving);
+        // A barrier may be waited for by a receiver that takes nothing at present.
+        let cuts = state.ended || state.queue.back().is_some_and(|(item, _)| is_barrier(item));
+        let wanted = std::mem::take(&mut state.starving) || cuts;
         let upstream = grant.and_then(|grant| Some((grant, state.upstream.clone()?)));
         drop(state);
         announce(upstream);
-        if starving {
+        if wanted {
             self.receiving.waker.wake();
         }
     }
@@ -152,6 +155,52 @@ impl Intake {
             Some(_) => {}
         }
         Ok(None)
+    }
+
+    /// Whether a barrier has come and was not yet taken, or the end, which counts as every later one.
+    pub(super) fn has_come(&self, barrier: BarrierId) -> bool {
+        let state = self.state.lock();
+        state.failure.is_none() && state.queue.iter().any(|(item, _)| cuts_at(item, barrier))
+    }
+
+    /// Takes a barrier out of its place; answers what stands before it, which stays, as elements: `read` makes them of what
+    /// came from the wire. Who takes from this end calls, so that nobody else does meanwhile.
+    pub(super) fn overtake(
+        &self,
+        barrier: BarrierId,
+        mut read: impl FnMut(EncodedBatch) -> Result<Batch, Failure>,
+    ) -> Result<Vec<Element>, Failure> {
+        let mut state = self.state.lock();
+        let place = state.queue.iter().position(|(item, _)| cuts_at(item, barrier));
+        let before: Vec<(Item, u64)> = state.queue.drain(..place.unwrap_or(0)).collect();
+        if state
+            .queue
+            .front()
+            .is_some_and(|(item, _)| is_barrier(item) && cuts_at(item, barrier))
+        {
+            state.queue.pop_front();
+        }
+        drop(state);
+        // Reading takes a while: whoever delivers does not wait for it.
+        let mut passed = Vec::with_capacity(before.len());
+        for (item, cost) in before {
+            let element = match item {
+                Item::Element(element) => element,
+                Item::Encoded(encoded) => Element::Batch(read(encoded)?),
+            };
+            passed.push((element, cost));
+        }
+        let mut state = self.state.lock();
+        for (element, cost) in passed.iter().rev() {
+            state.queue.push_front((Item::Element(element.clone()), *cost));
+        }
+        drop(state);
+        let says_something = |element: &Element| !matches!(element, Element::Barrier(_) | Element::End);
+        Ok(passed
+            .into_iter()
+            .map(|(element, _)| element)
+            .filter(says_something)
+            .collect())
     }
 
     pub(super) fn close(&self) {
@@ -214,6 +263,19 @@ enum Tail {
     Idle,
     Watermark,
     Other,
+}
+
+fn is_barrier(item: &Item) -> bool {
+    matches!(item, Item::Element(Element::Barrier(_)))
+}
+
+/// Whether an item is this barrier, or stands for it.
+fn cuts_at(item: &Item, barrier: BarrierId) -> bool {
+    match item {
+        Item::Element(Element::Barrier(found)) => found.id == barrier,
+        Item::Element(Element::End) => true,
+        Item::Element(Element::Batch(_) | Element::Watermark(_) | Element::Idle) | Item::Encoded(_) => false,
+    }
 }
 
 /// The cost of an item in credit: only batches cost.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use dataflow::element::{Batch, Element};
+use dataflow::element::{Barrier, Batch, Element};
 use dataflow::error::Failure;
 
 use super::credit::{self, EXCLUSIVE, QUANTUM};
@@ -110,6 +110,34 @@ impl Outlet {
             }
         }
         Ok(())
+    }
+
+    /// Sends a barrier past all that waits for credit; answers that, in order. It is sent behind the barrier, as credit comes.
+    ///
+    /// A channel whose end has left needs no barrier: the end counts as every later one.
+    ///
+    /// # Errors
+    /// The receiver is gone (retry).
+    pub fn overtake(&mut self, barrier: Barrier) -> Result<Vec<Element>, Failure> {
+        if self.ended == Ended::Yes && self.waiting.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.link.carry(Element::Barrier(barrier), 0, self.waiting_bytes)?;
+        let says_something = |element: &&Element| !matches!(element, Element::Barrier(_) | Element::End);
+        let elements = self.waiting.iter().filter_map(|(item, _)| match item {
+            Item::Element(element) => Some(element),
+            Item::Encoded(_) => None,
+        });
+        Ok(elements.filter(says_something).cloned().collect())
+    }
+
+    /// What a restored barrier had passed here, to be sent before anything else.
+    pub fn restore(&mut self, passed: Vec<Element>) {
+        for element in passed {
+            let cost = cost_of(&element);
+            self.waiting_bytes += cost;
+            self.waiting.push_back((Item::Element(element), cost));
+        }
     }
 
     /// Sends a part of `batch` and answers the rest, if any; `behind` bytes wait behind it.

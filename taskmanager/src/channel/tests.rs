@@ -200,6 +200,8 @@ pub(crate) fn suite(make: &dyn Fn(u64) -> Pair) {
         a_stuck_receiver_bounds_what_is_accepted(&mut make(pool), pool);
     }
     signals_keep_their_place_and_need_no_credit(&mut make(0));
+    a_barrier_overtakes_what_waits_at_both_ends(&mut make(0));
+    a_barrier_overtakes_an_end_that_waits(&mut make(0));
     waiting_watermarks_are_merged(&mut make(0));
     an_end_that_was_taken_fails_nobody(&mut make(1 << 20));
     a_sender_that_goes_early_fails_the_receiver(&mut make(1 << 20));
@@ -230,6 +232,71 @@ fn elements_arrive_once_and_in_order(pair: &mut Pair) {
     expected.push("end".to_owned());
     assert_eq!(receive_until_end(pair), expected);
     assert!(pair.outlet.as_ref().unwrap().is_clear());
+}
+
+/// Waits until a barrier has come; sends nothing meanwhile.
+fn await_barrier(pair: &Pair, barrier: BarrierId) {
+    loop {
+        let before = pair.bell.count();
+        if pair.inlet.as_ref().unwrap().has_come(barrier) {
+            return;
+        }
+        pair.bell.wait(before);
+    }
+}
+
+/// Nothing is taken: the barrier comes all the same, and what it passed at either end is known, in order, and still comes.
+fn a_barrier_overtakes_what_waits_at_both_ends(pair: &mut Pair) {
+    pair.send(Element::Batch(rows(0..1, 10)));
+    pair.clear();
+    let mut expected = vec!["0".to_owned()];
+    let mut sent = 1;
+    // Credit on its way may clear the outlet again; then a little more waits soon.
+    while pair.outlet.as_ref().unwrap().is_clear() {
+        pair.send(Element::Batch(rows(sent..sent + 100, 1000)));
+        pair.send(Element::Watermark(Watermark(sent)));
+        expected.extend((sent..sent + 100).map(|number| number.to_string()));
+        expected.push(format!("watermark {sent}"));
+        sent += 100;
+    }
+    let Element::Barrier(cut) = barrier(1) else {
+        unreachable!()
+    };
+    assert!(!pair.inlet.as_ref().unwrap().has_come(cut.id));
+    let behind = pair.outlet.as_mut().unwrap().overtake(cut).unwrap();
+    assert!(!behind.is_empty(), "something waits for credit");
+    pair.send(Element::Batch(rows(sent..sent + 1, 10)));
+    await_barrier(pair, cut.id);
+    let before = pair.inlet.as_mut().unwrap().overtake(cut.id).unwrap();
+    assert!(!before.is_empty(), "something has come");
+    let passed = describe(before.into_iter().chain(behind).collect());
+    assert_eq!(passed, expected);
+    pair.send(Element::End);
+    expected.extend([sent.to_string(), "end".to_owned()]);
+    assert_eq!(
+        receive_until_end(pair),
+        expected,
+        "all comes once, and the barrier was taken"
+    );
+}
+
+fn a_barrier_overtakes_an_end_that_waits(pair: &mut Pair) {
+    let mut sent = 0;
+    while pair.outlet.as_ref().unwrap().is_clear() {
+        pair.send(Element::Batch(rows(sent..sent + 100, 1000)));
+        sent += 100;
+    }
+    pair.send(Element::End);
+    let Element::Barrier(cut) = barrier(1) else {
+        unreachable!()
+    };
+    pair.outlet.as_mut().unwrap().overtake(cut).unwrap();
+    await_barrier(pair, cut.id);
+    let received = receive_until_end(pair);
+    assert_eq!(received.len(), usize::try_from(sent).unwrap() + 2);
+    assert_eq!(received.iter().filter(|text| text.starts_with("barrier")).count(), 1);
+    // An end that has left stands for every barrier.
+    assert!(pair.outlet.as_mut().unwrap().overtake(cut).unwrap().is_empty());
 }
 
 fn rows_larger_than_the_window_arrive(pair: &mut Pair) {

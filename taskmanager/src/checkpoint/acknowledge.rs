@@ -7,6 +7,7 @@ use dataflow::contract::{Prepared, SinkState};
 use dataflow::time::Instant;
 
 use super::{SinkSnapshot, Snapshot, Uncommitted};
+use crate::overtaken::Stowed;
 use crate::state::Kept;
 
 /// What the job manager is told when a barrier is through.
@@ -20,6 +21,8 @@ pub struct Acknowledgement {
     pub alignment: Duration,
     /// From there until all sinks were ready.
     pub prepare: Duration,
+    /// The bytes of the rows that the barrier overtook; none where it was aligned.
+    pub overtook: Option<u64>,
 }
 
 /// The barriers that are under way in one subtask, and what its sinks have prepared.
@@ -45,6 +48,9 @@ struct Pending {
     waits_for: BTreeSet<usize>,
     alignment: Duration,
     since: Instant,
+    overtook: Option<u64>,
+    /// What was overtaken is being written.
+    stowing: bool,
 }
 
 #[derive(Debug)]
@@ -90,6 +96,11 @@ impl Acknowledgements {
         alignment: Duration,
         now: Instant,
     ) -> Option<Acknowledgement> {
+        self.insert(counter, snapshot, alignment, now);
+        self.complete(counter, now)
+    }
+
+    fn insert(&mut self, counter: u64, snapshot: Snapshot, alignment: Duration, now: Instant) {
         self.latest = self.latest.max(counter);
         let waits_for = self.sinks.keys().chain(self.stateful.keys()).copied().collect();
         self.under_way.insert(
@@ -99,9 +110,10 @@ impl Acknowledgements {
                 waits_for,
                 alignment,
                 since: now,
+                overtook: None,
+                stowing: false,
             },
         );
-        self.complete(counter, now)
     }
 
     /// A sink has prepared for a barrier.
@@ -116,6 +128,49 @@ impl Acknowledgements {
             pending.snapshot.nodes.insert(sink.step.clone(), value);
         }
         pending.waits_for.remove(&node);
+        self.complete(counter, now)
+    }
+
+    /// As [`Self::begin`], for a barrier that overtakes: it is not over before [`Self::overtook_at_once`].
+    pub fn begin_overtaking(&mut self, counter: u64, snapshot: Snapshot, alignment: Duration, now: Instant) {
+        // The one in flight is the newest. The sinks forget the prepares of those before it, which were given up.
+        self.under_way.retain(|earlier, _| *earlier >= counter);
+        self.insert(counter, snapshot, alignment, now);
+        if let Some(pending) = self.under_way.get_mut(&counter) {
+            pending.stowing = true;
+        }
+    }
+
+    /// What the barrier overtook: so many bytes of rows, which are being written, or nothing at all.
+    pub fn overtook_at_once(&mut self, counter: u64, bytes: Option<u64>, now: Instant) -> Option<Acknowledgement> {
+        let pending = self.under_way.get_mut(&counter)?;
+        pending.overtook = Some(bytes.unwrap_or(0));
+        pending.stowing = bytes.is_some();
+        self.complete(counter, now)
+    }
+
+    /// Whether a barrier that is through waits for sinks, and has overtaken nothing.
+    #[must_use]
+    pub fn may_overtake(&self, counter: u64) -> bool {
+        self.under_way
+            .get(&counter)
+            .is_some_and(|pending| pending.overtook.is_none())
+    }
+
+    /// A barrier that was through has overtaken rows that wait for sinks: so many bytes, which are being written.
+    pub fn overtook(&mut self, counter: u64, bytes: u64) {
+        self.under_way.retain(|earlier, _| *earlier >= counter);
+        if let Some(pending) = self.under_way.get_mut(&counter) {
+            pending.overtook = Some(bytes);
+            pending.stowing = true;
+        }
+    }
+
+    /// What a barrier overtook is durable.
+    pub fn stowed(&mut self, counter: u64, stowed: Stowed, now: Instant) -> Option<Acknowledgement> {
+        let pending = self.under_way.get_mut(&counter)?;
+        pending.stowing = false;
+        pending.snapshot.overtaken = Some(stowed);
         self.complete(counter, now)
     }
 
@@ -135,14 +190,16 @@ impl Acknowledgements {
         let pending = self
             .under_way
             .get(&counter)
-            .filter(|pending| pending.waits_for.is_empty())?;
+            .filter(|pending| pending.waits_for.is_empty() && !pending.stowing)?;
         let (alignment, prepare) = (pending.alignment, now.since(pending.since));
+        let overtook = pending.overtook;
         let Pending { snapshot, .. } = self.under_way.remove(&counter)?;
         Some(Acknowledgement {
             counter,
             snapshot,
             alignment,
             prepare,
+            overtook,
         })
     }
 
@@ -224,6 +281,69 @@ mod tests {
         assert_eq!(
             nodes,
             json!({"left": {"committables": [10], "state": null}, "right": {"committables": [20], "state": null}})
+        );
+    }
+
+    fn stowed() -> Stowed {
+        Stowed {
+            object: "gen-1.1/a/overtaken-1".to_owned(),
+            bytes: 10,
+            crc: 1,
+            rows: 1,
+        }
+    }
+
+    #[test]
+    fn a_barrier_that_overtakes_waits_for_its_object_and_its_sinks_in_any_order() {
+        for object_first in [true, false] {
+            let mut barriers = two_sinks();
+            barriers.begin_overtaking(1, Snapshot::default(), Duration::ZERO, now());
+            assert_eq!(barriers.overtook_at_once(1, Some(7), now()), None);
+            assert!(!barriers.may_overtake(1), "once is enough");
+            if object_first {
+                assert_eq!(barriers.stowed(1, stowed(), now()), None);
+            }
+            assert_eq!(barriers.prepared(1, 1, prepared(10), now()), None);
+            let last = barriers.prepared(2, 1, prepared(20), now());
+            let done = if object_first {
+                last
+            } else {
+                barriers.stowed(1, stowed(), now())
+            }
+            .unwrap();
+            assert_eq!((done.overtook, done.snapshot.overtaken), (Some(7), Some(stowed())));
+        }
+    }
+
+    #[test]
+    fn a_barrier_that_overtakes_nothing_waits_for_no_object() {
+        let mut barriers = Acknowledgements::new(std::iter::empty(), std::iter::empty());
+        barriers.begin_overtaking(1, Snapshot::default(), Duration::ZERO, now());
+        let done = barriers.overtook_at_once(1, None, now()).unwrap();
+        assert_eq!((done.overtook, done.snapshot.overtaken), (Some(0), None));
+    }
+
+    #[test]
+    fn a_barrier_that_is_through_may_still_overtake_at_its_sinks_and_earlier_ones_are_over() {
+        let mut barriers = two_sinks();
+        barriers.begin(1, Snapshot::default(), Duration::ZERO, now());
+        barriers.begin(2, Snapshot::default(), Duration::ZERO, now());
+        assert!(barriers.may_overtake(2) && !barriers.may_overtake(3));
+        barriers.overtook(2, 5);
+        assert_eq!(
+            barriers.prepared(1, 1, prepared(10), now()),
+            None,
+            "its answer is not awaited"
+        );
+        barriers.prepared(1, 2, prepared(11), now());
+        barriers.prepared(2, 2, prepared(20), now());
+        let done = barriers.stowed(2, stowed(), now()).unwrap();
+        assert_eq!(done.overtook, Some(5));
+        let committables = done.snapshot.sink("left").committables;
+        assert_eq!(
+            committables,
+            [Committable(10.into()), Committable(11.into())],
+            "nothing is forgotten"
         );
     }
 

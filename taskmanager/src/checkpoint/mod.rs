@@ -19,7 +19,9 @@ use dataflow::contract::{Committable, SinkState};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a subtask needs to go on from a barrier: `{"nodes": {"<step>": value}, "counts": {…}}`.
+use crate::overtaken::Stowed;
+
+/// What a subtask needs to go on from a barrier: `{"nodes": {"<step>": value}, "counts": {…}, "overtaken": {…}}`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The state of each node that has any, by its step.
@@ -27,6 +29,9 @@ pub struct Snapshot {
     /// What was counted up to the barrier, so that totals are exact across restarts.
     #[serde(default, skip_serializing_if = "Counts::is_empty")]
     pub counts: Counts,
+    /// What the barrier overtook, if it did and there was something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overtaken: Option<Stowed>,
 }
 
 /// Counts of one attempt of a subtask, from its start to a barrier.

@@ -17,6 +17,12 @@ impl Triggered {
         }
     }
 
+    /// What waits.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Barrier> {
+        self.0
+    }
+
     /// Its place is here.
     pub fn take(&mut self) -> Option<Barrier> {
         self.0.take()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use dataflow::contract::{Committable, Encoding, Framing, ReaderContext, SinkContext, SinkState, Split, dead};
+use dataflow::element::{Batch, Element};
 use dataflow::id::EdgeId;
 use dataflow::recipe::{self, Node, Port, Recipe, Target};
 use dataflow::{Failure, Scope};
@@ -17,8 +18,10 @@ use crate::checkpoint::{SinkSnapshot, left};
 use crate::gate::Gate;
 use crate::memory::Share;
 use crate::operators::{self, Ground, Source, SplitChange};
+use crate::overtaken::{self, Passed, Place, Stow};
 use crate::partition::Output;
 use crate::state::{Home, Keeper, Kept, KeptCut, KeyGroups, Limits, Shelf, Spill};
+use crate::task::drift::Drift;
 use crate::task::gauges::Gauges;
 use crate::task::mailbox::{Mail, Mailbox};
 use crate::task::{Input, Parts};
@@ -43,27 +46,49 @@ pub(super) fn build(seed: Seed, mailbox: Mailbox, mut ends: Ends) -> Result<Part
         .input(&mut ends)
         .and_then(|input| Ok((input, seed.chain(&mut ends)?)));
     match built {
-        Ok((input, mut chain)) => match seed.committables() {
-            Ok(restored) => {
-                if let Input::Source(source) = &input {
-                    let held = source.snapshot().into_iter().map(|split| split.id);
-                    chain.splits(&SplitChange::Assigned(held.collect()));
+        Ok((mut input, mut chain)) => {
+            let restored = seed.committables();
+            let restored = restored.and_then(|all| Ok((all, seed.overtaken(&mut input, &mut chain)?)));
+            match restored {
+                Ok((committables, unwritten)) => {
+                    if let Input::Source(source) = &input {
+                        let held = source.snapshot().into_iter().map(|split| split.id);
+                        chain.splits(&SplitChange::Assigned(held.collect()));
+                    }
+                    let parts = seed.parts(mailbox, input, chain);
+                    Ok(Parts {
+                        restored: committables,
+                        unwritten,
+                        ..parts
+                    })
                 }
-                Ok(seed.parts(mailbox, input, chain, restored))
+                Err(failure) => Err((failure, ends)),
             }
-            Err(failure) => Err((failure, ends)),
-        },
+        }
         Err(failure) => Err((failure, ends)),
     }
 }
 
 impl Seed {
-    fn parts(self, mailbox: Mailbox, input: Input, chain: Chain, restored: BTreeMap<usize, Vec<Committable>>) -> Parts {
+    fn parts(self, mailbox: Mailbox, input: Input, chain: Chain) -> Parts {
         let sinks = self.sinks().map(|(index, node)| (index, node.name.clone())).collect();
         let stateful = chain
             .stateful()
             .map(|index| (index, self.nodes()[index].name.clone()))
             .collect();
+        let most = self.nodes().iter().find_map(|node| match &node.recipe {
+            Recipe::EventTime(event_time) => event_time.max_drift_ms,
+            _ => None,
+        });
+        let drift = most.map(|most| Drift::new(most, self.plan.parallelism));
+        let identity = &self.plan.identity;
+        let prefix = format!(
+            "{}/{}/overtaken-{}",
+            identity.generation, identity.attempt, identity.subtask
+        );
+        let stow = self
+            .shelf
+            .map(|shelf| Stow::new(shelf, prefix, self.scope.clone(), self.mail.clone()));
         Parts {
             identity: self.plan.identity,
             mailbox,
@@ -74,7 +99,10 @@ impl Seed {
             chain,
             sinks,
             stateful,
-            restored,
+            restored: BTreeMap::new(),
+            unwritten: BTreeMap::new(),
+            stow,
+            drift,
         }
     }
 
@@ -290,6 +318,45 @@ impl Seed {
         Ok(Writer::start(index, sink, limit, &self.scope, &self.mail))
     }
 
+    /// Puts back what the restored barrier had overtaken: into the channels, and, answered, what is to go to sinks.
+    fn overtaken(&self, input: &mut Input, chain: &mut Chain) -> Result<BTreeMap<usize, Vec<Batch>>, Failure> {
+        let mut unwritten = BTreeMap::new();
+        for part in &self.plan.restored {
+            let Some(stowed) = &part.snapshot.overtaken else {
+                continue;
+            };
+            let (index, parallelism) = (self.plan.identity.subtask.index, self.plan.parallelism);
+            if (part.index, part.parallelism) != (index, parallelism) {
+                return Err(Failure::bug(
+                    "rows that a barrier overtook were given to another subtask",
+                ));
+            }
+            let shelf = self.shelf.as_ref().ok_or_else(|| {
+                Failure::bug(format!(
+                    "`{}` is to be read, and no folder of state was deployed",
+                    stowed.object
+                ))
+            })?;
+            for Passed { place, elements } in overtaken::restore(stowed, shelf, &self.scope)? {
+                match (place, &mut *input) {
+                    (Place::Inlet { edge, from }, Input::Gate(gate)) => gate.restore(edge, from, elements)?,
+                    (Place::Inlet { .. }, Input::Source(_)) => {
+                        return Err(Failure::bug("rows had come to a source"));
+                    }
+                    (Place::Outlet { edge, to }, _) => chain.restore_output(edge, to, elements)?,
+                    (Place::Sink { step }, _) => {
+                        let sink = self.sinks().find(|(_, node)| node.name == step);
+                        let (sink, _) = sink.ok_or_else(|| {
+                            Failure::bug(format!("rows waited for `{step}`, which is no sink of this chain"))
+                        })?;
+                        unwritten.insert(sink, elements.into_iter().filter_map(rows).collect());
+                    }
+                }
+            }
+        }
+        Ok(unwritten)
+    }
+
     /// What each sink commits again: what the deployment names, and what stands in the snapshot beside it.
     fn committables(&self) -> Result<BTreeMap<usize, Vec<Committable>>, Failure> {
         let mut restored = BTreeMap::new();
@@ -315,6 +382,13 @@ impl Seed {
             ))),
             None => Ok(restored),
         }
+    }
+}
+
+fn rows(element: Element) -> Option<Batch> {
+    match element {
+        Element::Batch(batch) => Some(batch),
+        Element::Watermark(_) | Element::Barrier(_) | Element::Idle | Element::End => None,
     }
 }
 

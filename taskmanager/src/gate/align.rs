@@ -13,6 +13,10 @@
 //! | barrier that is being aligned | – | the channel waits |
 //! | barrier, older or done | dropped | dropped |
 //! | end of a channel | it counts as every later barrier | it counts as the barrier |
+//! | the barrier is to overtake, and has come into every channel | Flowing, what stands before it is in the snapshot | the same |
+//!
+//! A barrier overtakes only once it has come into every channel, behind whatever waits there. Then the cut is made at one
+//! moment: what stands before the barrier is known and bounded by what the channels may hold, and nothing is recorded over time.
 
 use std::time::Duration;
 
@@ -78,6 +82,15 @@ pub enum AlignAction {
     None,
 }
 
+/// A barrier that does not wait until what stands before it was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overtaking {
+    /// From the first channel's barrier to now; zero where none was taken.
+    pub duration: Duration,
+    /// The channels on which it passes what was not yet taken.
+    pub passed: Vec<usize>,
+}
+
 impl Alignment {
     /// The alignment of so many channels.
     #[must_use]
@@ -136,6 +149,41 @@ impl Alignment {
             return AlignAction::End;
         }
         self.complete(now)
+    }
+
+    /// Lets `barrier` overtake, if it, or the end, has come into every channel that has not taken it: `has_come` says so of
+    /// each of those. The alignment is then over, and all channels flow.
+    pub fn overtake(&mut self, barrier: Barrier, has_come: impl Fn(usize) -> bool, now: Instant) -> Option<Overtaking> {
+        let aligning = self.aligning.filter(|aligning| aligning.barrier.id == barrier.id);
+        let is_over = self.newest.is_some_and(|newest| barrier.id <= newest) && aligning.is_none();
+        if is_over || self.live == 0 {
+            return None;
+        }
+        let passed: Vec<usize> = self.untaken(barrier.id).collect();
+        if !passed.iter().all(|channel| has_come(*channel)) {
+            return None;
+        }
+        self.release();
+        self.newest = Some(barrier.id);
+        Some(Overtaking {
+            duration: aligning.map_or(Duration::ZERO, |aligning| now.since(aligning.since)),
+            passed,
+        })
+    }
+
+    /// The channels that neither have taken this barrier nor have ended.
+    pub fn untaken(&self, barrier: BarrierId) -> impl Iterator<Item = usize> {
+        // Those that wait for an older barrier have this one, if at all, behind what they hold.
+        let is_aligned = self.aligning.is_some_and(|aligning| aligning.barrier.id == barrier);
+        let is_open = move |channel: &Channel| match channel {
+            Channel::Flows => true,
+            Channel::Waits => !is_aligned,
+            Channel::Ended => false,
+        };
+        let channels = self.channels.iter().enumerate();
+        channels
+            .filter(move |(_, channel)| is_open(channel))
+            .map(|(index, _)| index)
     }
 
     fn complete(&mut self, now: Instant) -> AlignAction {

@@ -8,7 +8,8 @@
 //!
 //! Enters: the elements of all channels of all incoming edges. Leaves: [`Input`]s, one at a time.
 //! Who calls: the subtask's thread, when its outputs have room; nothing here blocks.
-//! Must stay true: between two aligned barriers stand exactly the elements that every channel had between them.
+//! Must stay true: between two aligned barriers stand exactly the elements that every channel had between them; what a
+//! barrier overtook is handed over with it, and again as input behind it.
 //! Not here: acknowledging barriers, and barriers for a subtask whose input has ended: after `End` nothing follows on a
 //! channel, so the job manager triggers such a subtask itself.
 
@@ -22,10 +23,11 @@ use std::time::Duration;
 use dataflow::crash;
 use dataflow::element::{Barrier, Batch, Element, Watermark};
 use dataflow::error::Failure;
+use dataflow::id::EdgeId;
 use dataflow::time::Instant;
 
-use crate::channel::Inlet;
-use align::{AlignAction, AlignEvent, Alignment};
+use crate::channel::{ChannelId, Inlet};
+use align::{AlignAction, AlignEvent, Alignment, Overtaking};
 use progress::{Progress, ProgressAction, ProgressEvent};
 
 /// What a subtask gets to work on.
@@ -50,6 +52,15 @@ pub struct Aligned {
     pub barrier: Barrier,
     /// From the first channel's barrier to the last's.
     pub duration: Duration,
+}
+
+/// A barrier that did not wait for what stood before it.
+#[derive(Clone, Debug)]
+pub struct Overtook {
+    /// The barrier, and how long it was aligned until then.
+    pub aligned: Aligned,
+    /// What it passed on each channel, in the channel's order: rows, and what was said about time.
+    pub passed: Vec<(ChannelId, Vec<Element>)>,
 }
 
 /// All incoming channels of one subtask.
@@ -106,6 +117,64 @@ impl Gate {
             }
         }
         Ok(None)
+    }
+
+    /// Lets a barrier pass everything that was not yet taken, if it has come into every channel: what it passed, by channel.
+    /// That stays to be taken, behind the barrier.
+    ///
+    /// # Errors
+    /// As [`Gate::next`].
+    pub fn overtake(&mut self, barrier: Barrier, now: Instant) -> Result<Option<Overtook>, Failure> {
+        if let Some(Input::Barrier(aligned)) = self.then
+            && aligned.barrier.id == barrier.id
+        {
+            self.then = None;
+            return Ok(Some(Overtook {
+                aligned,
+                passed: Vec::new(),
+            }));
+        }
+        let inlets = &self.inlets;
+        let has_come = |channel: usize| inlets[channel].has_come(barrier.id);
+        let Some(Overtaking { duration, passed }) = self.alignment.overtake(barrier, has_come, now) else {
+            return Ok(None);
+        };
+        let mut channels = Vec::with_capacity(passed.len());
+        for channel in passed {
+            let inlet = &mut self.inlets[channel];
+            let elements = inlet.overtake(barrier.id)?;
+            channels.push((inlet.id().clone(), elements));
+        }
+        Ok(Some(Overtook {
+            aligned: Aligned { barrier, duration },
+            passed: channels,
+        }))
+    }
+
+    /// Whether a barrier, or an end, has come into every channel and waits there to be taken.
+    #[must_use]
+    pub fn has_come(&self, barrier: Barrier) -> bool {
+        if let Some(Input::Barrier(aligned)) = self.then {
+            return aligned.barrier.id == barrier.id;
+        }
+        let mut untaken = self.alignment.untaken(barrier.id);
+        !self.ended && untaken.all(|channel| self.inlets[channel].has_come(barrier.id))
+    }
+
+    /// What a restored barrier had passed on one channel; before anything is taken.
+    ///
+    /// # Errors
+    /// There is no such channel.
+    pub fn restore(&mut self, edge: EdgeId, from: u32, passed: Vec<Element>) -> Result<(), Failure> {
+        let found = |inlet: &&mut Inlet| inlet.id().edge == edge && inlet.id().from.index == from;
+        let inlet = self.inlets.iter_mut().find(found);
+        let inlet = inlet.ok_or_else(|| {
+            Failure::bug(format!(
+                "rows had come by {edge} from subtask {from}, which is not there"
+            ))
+        })?;
+        inlet.restore(passed);
+        Ok(())
     }
 
     /// The barrier that all channels have come to, if nothing but barriers is next on them. Rows, watermarks and ends stay

@@ -134,6 +134,82 @@ fn barriers_that_stand_in_front_pass_though_rows_cannot() {
     assert_eq!(drain(&mut gate, 5), ["chk-1.1.4 after 0ns"]);
 }
 
+fn shown(overtook: Overtook) -> Vec<(u32, Vec<String>)> {
+    let one = |(channel, elements): (ChannelId, Vec<Element>)| {
+        let text = |element| match element {
+            Element::Batch(batch) => format!("{:?}", numbers(&batch)),
+            Element::Watermark(watermark) => format!("watermark {}", watermark.0),
+            other => format!("{other:?}"),
+        };
+        (channel.from.index, elements.into_iter().map(text).collect())
+    };
+    overtook.passed.into_iter().map(one).collect()
+}
+
+#[test]
+fn a_barrier_overtakes_what_waits_once_it_has_come_into_every_channel() {
+    let (mut outlets, mut gate) = gate(4);
+    let cut = barrier(2);
+    // The first has a barrier that was given up; the second is aligned; the fourth ends.
+    for element in [
+        row(0),
+        Element::Barrier(barrier(1)),
+        row(1),
+        Element::Barrier(cut),
+        row(2),
+    ] {
+        outlets[0].send(element).unwrap();
+    }
+    outlets[1].send(Element::Barrier(cut)).unwrap();
+    outlets[1].send(row(10)).unwrap();
+    outlets[2].send(row(20)).unwrap();
+    outlets[2].send(Element::Watermark(Watermark(5))).unwrap();
+    outlets[3].send(row(30)).unwrap();
+    outlets[3].send(Element::End).unwrap();
+    assert_eq!(gate.next(at(0)).unwrap().map(|input| describe(&input)).unwrap(), "[0]");
+    assert_eq!(gate.next(at(0)).unwrap().map(|input| describe(&input)).unwrap(), "[20]");
+    assert!(
+        gate.overtake(cut, at(1)).unwrap().is_none(),
+        "it has not come into the third"
+    );
+    assert!(!gate.has_come(cut));
+    outlets[2].send(Element::Barrier(cut)).unwrap();
+    outlets[2].send(row(21)).unwrap();
+    assert!(gate.has_come(cut));
+    let overtook = gate.overtake(cut, at(7)).unwrap().unwrap();
+    assert_eq!(
+        (overtook.aligned.barrier, overtook.aligned.duration.as_millis()),
+        (cut, 7)
+    );
+    let text = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        shown(overtook),
+        [(0, text(&["[1]"])), (2, text(&["watermark 5"])), (3, text(&["[30]"]))]
+    );
+    assert_eq!(gate.aligning(), None);
+    let mut rest = drain(&mut gate, 8);
+    rest.sort();
+    assert_eq!(rest, ["[10]", "[1]", "[21]", "[2]", "[30]"]);
+    assert!(gate.overtake(cut, at(9)).unwrap().is_none(), "once");
+}
+
+#[test]
+fn what_a_restored_barrier_had_passed_is_taken_first_and_may_be_passed_again() {
+    let (mut outlets, mut gate) = gate(2);
+    let passed = vec![row(0), Element::Watermark(Watermark(3))];
+    gate.restore(EdgeId(3), 1, passed).unwrap();
+    assert!(gate.restore(EdgeId(3), 2, vec![]).is_err(), "nobody sends from there");
+    outlets[0].send(Element::Barrier(barrier(1))).unwrap();
+    outlets[1].send(row(1)).unwrap();
+    outlets[1].send(Element::Barrier(barrier(1))).unwrap();
+    assert!(gate.next_barrier(at(0)).unwrap().is_none(), "rows stand before it");
+    let overtook = gate.overtake(barrier(1), at(0)).unwrap().unwrap();
+    let all = ["[0]", "watermark 3", "[1]"].map(str::to_owned).to_vec();
+    assert_eq!(shown(overtook), [(1, all)]);
+    outlets[0].send(Element::Watermark(Watermark(9))).unwrap();
+    assert_eq!(drain(&mut gate, 0), ["[0]", "watermark 3", "[1]"]);
+}
+
 #[test]
 fn time_is_the_minimum_over_active_channels() {
     let (mut outlets, mut gate) = gate(2);
@@ -199,6 +275,39 @@ fn script() -> impl Strategy<Value = Vec<bool>> {
     prop::collection::vec(any::<bool>(), 0..20)
 }
 
+/// What a channel sends, the last first, and how many of its rows stand before each barrier and the end. A row is its channel
+/// and its place in it.
+fn plan(channel: i64, script: &[bool]) -> (Vec<Element>, Vec<i64>) {
+    let (mut plan, mut cuts, mut rows) = (Vec::new(), Vec::new(), 0);
+    for is_barrier in script.iter().copied().chain([true; 3]) {
+        if is_barrier && cuts.len() < 3 {
+            cuts.push(rows);
+            plan.push(Element::Barrier(barrier(cuts.len() as u64)));
+        } else {
+            plan.push(row(channel * 1_000 + rows));
+            rows += 1;
+        }
+    }
+    cuts.push(rows);
+    plan.push(Element::End);
+    plan.reverse();
+    (plan, cuts)
+}
+
+/// How far each channel had come when a barrier passed these, after so many rows were taken of each: they must follow those.
+fn passed_over(taken: &[i64], passed: Vec<(ChannelId, Vec<Element>)>) -> Vec<i64> {
+    let mut reached = taken.to_vec();
+    for (id, elements) in passed {
+        let channel = id.from.index as usize;
+        for element in elements {
+            let Element::Batch(batch) = element else { continue };
+            assert_eq!(numbers(&batch), [i64::from(id.from.index) * 1_000 + reached[channel]]);
+            reached[channel] += 1;
+        }
+    }
+    reached
+}
+
 proptest! {
     /// Between two aligned barriers stand exactly the rows that every channel had between them, whatever comes first.
     #[test]
@@ -245,6 +354,63 @@ proptest! {
             }
         }
         prop_assert_eq!(cut, 3);
+        outlets.clear();
+    }
+
+    /// Whatever comes first, whenever a barrier overtakes or is aligned instead: each row before it was taken before it, or is
+    /// among what it passed, in the channel's order; and all rows are taken once.
+    #[test]
+    fn a_row_before_a_barrier_is_taken_before_it_or_passed_by_it(
+        scripts in prop::collection::vec(script(), 1..5),
+        order in any::<u64>(),
+    ) {
+        let (outlets, mut gate) = gate(u32::try_from(scripts.len()).unwrap());
+        let mut outlets: Vec<Option<Outlet>> = outlets.into_iter().map(Some).collect();
+        let (mut plans, cuts): (Vec<_>, Vec<_>) = (0..).zip(&scripts).map(|(channel, script)| plan(channel, script)).unzip();
+        let mut random = order;
+        let mut draw = |below: usize| {
+            random = dataflow::key::hash(&random.to_le_bytes());
+            usize::try_from(random % below as u64).unwrap()
+        };
+        let mut taken = vec![0i64; plans.len()];
+        let mut done = 0usize;
+        let mut ended = false;
+        while !ended {
+            let channel = draw(plans.len());
+            if let Some(element) = plans[channel].pop() {
+                outlets[channel].as_mut().unwrap().send(element).unwrap();
+            }
+            for _ in 0..draw(4) {
+                if done < 3 && draw(2) == 0 {
+                    if let Some(overtook) = gate.overtake(barrier(done as u64 + 1), at(0)).unwrap() {
+                        let reached = passed_over(&taken, overtook.passed);
+                        let places: Vec<i64> = cuts.iter().map(|cuts| cuts[done]).collect();
+                        prop_assert_eq!(reached, places);
+                        done += 1;
+                    }
+                    continue;
+                }
+                match gate.next(at(0)).unwrap() {
+                    None => break,
+                    Some(Input::Batch(batch)) => {
+                        let number = numbers(&batch)[0];
+                        let channel = usize::try_from(number / 1_000).unwrap();
+                        prop_assert_eq!(number % 1_000, taken[channel]);
+                        taken[channel] += 1;
+                    }
+                    Some(Input::Barrier(aligned)) => {
+                        prop_assert_eq!(aligned.barrier, barrier(done as u64 + 1));
+                        let places: Vec<i64> = cuts.iter().map(|cuts| cuts[done]).collect();
+                        prop_assert_eq!(&taken, &places);
+                        done += 1;
+                    }
+                    Some(Input::End) => ended = true,
+                    Some(other) => prop_assert!(false, "{other:?} was never sent"),
+                }
+            }
+        }
+        let all: Vec<i64> = cuts.iter().map(|cuts| cuts[3]).collect();
+        prop_assert_eq!(taken, all);
         outlets.clear();
     }
 

@@ -17,7 +17,8 @@
 //!
 //! Within a part every user of it gets the same. Below 64 KiB a part is of no use, and the deployment is
 //! refused with the number it needs. Must stay true: the sum of what is handed out never exceeds the number
-//! (one row that is larger than its budget may overdraw, once for each queue).
+//! (one row that is larger than its budget may overdraw, once for each queue; so may, by 4 MiB, a chain that makes way for a
+//! barrier that overtakes).
 
 use dataflow::Failure;
 use dataflow::quantity::ByteCount;

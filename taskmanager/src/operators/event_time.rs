@@ -33,6 +33,7 @@ pub(super) struct EventTime {
     field: Option<Path>,
     disorder_ms: i64,
     idle_timeout: Option<Duration>,
+    max_drift: bool,
     output: SchemaRef,
     splits: BTreeMap<String, Split>,
     /// How far splits had come that were restored and that nobody has given to this subtask. Behind a rescale everybody
@@ -95,6 +96,7 @@ impl EventTime {
             field: recipe.field.clone(),
             disorder_ms: i64::try_from(recipe.max_out_of_orderness_ms).unwrap_or(i64::MAX),
             idle_timeout: recipe.idle_timeout_ms.map(Duration::from_millis),
+            max_drift: recipe.max_drift_ms.is_some(),
             output: Arc::clone(&node.output),
             splits: BTreeMap::new(),
             remembered,
@@ -267,6 +269,13 @@ impl Operator for EventTime {
             SplitChange::Finished(id) => {
                 self.splits.remove(id);
             }
+        }
+    }
+
+    fn reached(&self, splits: &mut BTreeMap<String, i64>) {
+        if self.max_drift {
+            let known = self.splits.iter().filter(|(_, split)| !split.idle);
+            splits.extend(known.filter_map(|(id, split)| Some((id.clone(), split.latest?))));
         }
     }
 

@@ -29,7 +29,7 @@ mod tests;
 pub(crate) use sink::{encoder, rows as sink_rows};
 pub(crate) use source::{Event, Outlook, Source};
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +102,11 @@ pub(crate) trait Operator: Send {
     /// The splits of the chain's source have changed: said to every operator of a chain that begins with one.
     fn splits(&mut self, change: &SplitChange) {
         let _ = change;
+    }
+
+    /// Adds how far each split has come that is being read and is not idle, where it knows.
+    fn reached(&self, splits: &mut BTreeMap<String, i64>) {
+        let _ = splits;
     }
 
     /// Writes what has changed since the barrier before into the cut. Called at each barrier when nothing is left to pull, of

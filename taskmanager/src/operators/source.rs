@@ -1,5 +1,6 @@
 //! Reads splits: polls the connector's reader, asks for splits when it has none, and ends when there will be no more.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dataflow::Failure;
@@ -17,6 +18,7 @@ pub(crate) struct Source {
     asked: bool,
     outlook: Outlook,
     drained: bool,
+    ahead: BTreeSet<String>,
 }
 
 /// Whether there will be more splits.
@@ -61,6 +63,7 @@ impl Source {
             asked: false,
             outlook: Outlook::More,
             drained: false,
+            ahead: BTreeSet::new(),
         })
     }
 
@@ -104,6 +107,14 @@ impl Source {
             Polled::Wait => Event::Wait,
             Polled::End => Event::End,
         })
+    }
+
+    /// These splits are too far ahead: the others are to be read.
+    pub(crate) fn hold(&mut self, ahead: BTreeSet<String>) {
+        if ahead != self.ahead {
+            self.reader.hold(&ahead);
+            self.ahead = ahead;
+        }
     }
 
     /// Its splits, each behind the last row that entered the chain.

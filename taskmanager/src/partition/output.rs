@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use arrow_schema::SchemaRef;
-use dataflow::element::{Batch, Element};
+use dataflow::element::{Barrier, Batch, Element};
 use dataflow::error::Failure;
 use dataflow::id::EdgeId;
 use dataflow::recipe::Partition;
@@ -124,6 +124,35 @@ impl Output {
                 target.outlet.send(Element::Batch(merged))?;
             }
         }
+        Ok(())
+    }
+
+    /// Sends a barrier to every target past all that waits for credit. What it passed on the way to each, by the index of the
+    /// receiver; it is sent behind the barrier.
+    ///
+    /// # Errors
+    /// As for [`Output::send`].
+    pub fn overtake(&mut self, barrier: Barrier) -> Result<Vec<(u32, Vec<Element>)>, Failure> {
+        self.flush()?;
+        let targets = self.targets.iter_mut();
+        targets
+            .map(|target| Ok((target.outlet.id().to.index, target.outlet.overtake(barrier)?)))
+            .collect()
+    }
+
+    /// What a restored barrier had passed on the way to the receiver of this index; before anything is sent.
+    ///
+    /// # Errors
+    /// There is no such receiver.
+    pub fn restore(&mut self, to: u32, passed: Vec<Element>) -> Result<(), Failure> {
+        let target = self.targets.iter_mut().find(|target| target.outlet.id().to.index == to);
+        let target = target.ok_or_else(|| {
+            Failure::bug(format!(
+                "rows were on their way by {} to subtask {to}, which is not there",
+                self.edge
+            ))
+        })?;
+        target.outlet.restore(passed);
         Ok(())
     }
 

@@ -163,7 +163,11 @@ impl Connection {
                     Report::Acknowledged(_) => self.beat(out)?,
                     // Lines too: what a job says last is said before it is known to be over.
                     Report::Status(_) => self.pass_on(out)?,
-                    Report::Committed(_) | Report::SplitsWanted | Report::SplitFinished(_) | Report::Left => {}
+                    Report::Committed(_)
+                    | Report::SplitsWanted
+                    | Report::SplitFinished(_)
+                    | Report::Reached(_)
+                    | Report::Left => {}
                 }
                 wire::report(identity, report).map_or(Ok(()), |message| send(out, message))
             }

@@ -87,6 +87,7 @@ impl Tasks {
                 self.all_of(fence, |_| Control::Commit { epoch, counter })
             }
             Some(Message::AssignSplits(message)) => self.assign(message),
+            Some(Message::Bound(message)) => self.bound(message),
             Some(Message::Recorded(message)) if message.r#final => self.all_of(message.fence, |_| Control::Release),
             // Without `final` it concerns the job manager's own order of barriers only.
             Some(Message::Recorded(_)) => Ok(true),
@@ -169,10 +170,15 @@ impl Tasks {
         };
         let roll = if roll_all { Roll::All } else { Roll::Keep };
         self.all_of(message.fence, |generation| {
-            Control::Trigger(Barrier {
+            let barrier = Barrier {
                 id: BarrierId { generation, counter },
                 roll,
-            })
+            };
+            if message.overtake {
+                Control::Overtake(barrier)
+            } else {
+                Control::Trigger(barrier)
+            }
         })
     }
 
@@ -188,6 +194,20 @@ impl Tasks {
         };
         let outlook = if message.no_more { Outlook::Last } else { Outlook::More };
         running.handle.mail.post(Control::Assign { splits, outlook });
+        Ok(true)
+    }
+
+    fn bound(&self, message: v1::Bound) -> Result<bool, Failure> {
+        let Fence { job, generation } = Fence::try_from(message.fence)?;
+        let subtask = subtask_id(message.subtask.as_ref())?;
+        let slowest = subtask_id(message.slowest.as_ref())?.to_string();
+        let Some(running) = self.running.get(&(job, generation, subtask)) else {
+            return Ok(false);
+        };
+        running.handle.mail.post(Control::Bound {
+            until_ms: message.until_ms,
+            slowest,
+        });
         Ok(true)
     }
 

@@ -57,6 +57,7 @@ pub(super) fn report(identity: &Identity, report: Report) -> Option<Message> {
             snapshot: done.snapshot.encode().into(),
             alignment_us: micros(done.alignment),
             prepare_us: micros(done.prepare),
+            overtook_bytes: done.overtook,
         }),
         Report::Committed(epoch) => Message::Committed(v1::Committed {
             fence,
@@ -68,6 +69,12 @@ pub(super) fn report(identity: &Identity, report: Report) -> Option<Message> {
             fence,
             subtask,
             attempt,
+        }),
+        Report::Reached(reached_ms) => Message::Reached(v1::Reached {
+            fence,
+            subtask,
+            attempt,
+            reached_ms,
         }),
         Report::SplitFinished(split) => Message::SplitFinished(v1::SplitFinished {
             fence,

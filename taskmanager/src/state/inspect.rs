@@ -17,6 +17,7 @@ use super::format::{Entries, Reference};
 use super::kept::{Kept, KeptCut};
 use super::shelf::{Piece, Shelf};
 use super::{KeyGroups, Restored};
+use crate::overtaken::{self, Stowed};
 
 /// What one subtask kept of one step.
 #[derive(Clone, Debug)]
@@ -172,6 +173,14 @@ impl Files {
         Self {
             shelf: Shelf::new(store, None, clock, scope),
         }
+    }
+
+    /// What a barrier overtook in one subtask, read and checked, one line for each place: `edge-1 from 0: 3 batches, 120 rows`.
+    ///
+    /// # Errors
+    /// The object is missing or not as it was written.
+    pub async fn overtaken(&self, stowed: &Stowed) -> Result<Vec<String>, Failure> {
+        overtaken::inspect(&self.shelf, stowed).await
     }
 
     async fn verify(&self, file: &Reference) -> Result<(), Failure> {

@@ -145,6 +145,33 @@ impl Shelf {
         Ok(made.await?)
     }
 
+    /// Makes a file that is read once at most, and so is worth no copy on this machine.
+    pub(crate) async fn put(&self, object: &str, whole: Bytes) -> Result<(), Failure> {
+        if whole.len() as u64 <= WHOLE_BYTES {
+            return self.create(object, whole).await;
+        }
+        let parts = [whole];
+        let content = Content::Parts(&parts);
+        Ok(self.patiently(|| upload(&*self.store, object, content)).await?)
+    }
+
+    /// Reads a whole file of this length and checksum.
+    pub(crate) async fn get(&self, object: &str, length: u64, crc: u32) -> Result<Bytes, Failure> {
+        let bytes = match self.patiently(|| self.store.read(object)).await {
+            Err(Error::Missing { .. }) => return Err(self.missing(object)),
+            read => read?,
+        };
+        if bytes.len() as u64 == length && crc32fast::hash(&bytes) == crc {
+            return Ok(bytes);
+        }
+        Err(Failure::fail(format!(
+            "the state file `{object}` in {} is corrupt: it has {} bytes, {length} were written, and its checksum is not theirs",
+            self.store.url(),
+            bytes.len()
+        ))
+        .help(RESTORE_IT))
+    }
+
     /// A file is not needed any more: its copy goes. The file itself goes when no snapshot names it, which is not known here.
     pub(super) async fn forget(&self, object: &str) {
         if let Some(copies) = &self.copies

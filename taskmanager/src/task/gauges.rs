@@ -74,6 +74,8 @@ pub(crate) enum Wait {
     State(Arc<str>),
     /// The time at which a step gives rows that it holds back, by its name.
     Held(Arc<str>),
+    /// A slower subtask of the same source, by its id: this one is `maxDrift` ahead of it.
+    Drift(String),
     /// The sinks' repeated commits.
     Restore,
     /// The record that ends the job.
@@ -88,6 +90,7 @@ impl Wait {
             Self::Sink(step) => format!("sink {step}"),
             Self::State(step) => format!("state of {step}"),
             Self::Held(step) => format!("rows held back by {step}"),
+            Self::Drift(slowest) => format!("event time of {slowest}, by maxDrift"),
             Self::Restore => "restored commits".to_owned(),
             Self::LastRecord => "last record".to_owned(),
         }
@@ -95,7 +98,7 @@ impl Wait {
 
     /// Whether its input is held up: that is nobody's idleness.
     pub(crate) fn is_backpressure(&self) -> bool {
-        self.is_elsewhere() || matches!(self, Self::Held(_))
+        self.is_elsewhere() || matches!(self, Self::Held(_) | Self::Drift(_))
     }
 
     /// Whether others hold it up, and not the time.

@@ -23,6 +23,8 @@ pub(crate) enum Control {
     Drain,
     /// Begin, or answer, a checkpoint.
     Trigger(Barrier),
+    /// A barrier is not to wait any longer for what stands before it.
+    Overtake(Barrier),
     /// A record covers a barrier.
     Commit {
         /// The record's number.
@@ -38,6 +40,13 @@ pub(crate) enum Control {
         splits: Vec<Split>,
         /// Whether there will be more.
         outlook: Outlook,
+    },
+    /// How far the source may go.
+    Bound {
+        /// Up to this event time.
+        until_ms: i64,
+        /// The slowest subtask.
+        slowest: String,
     },
     /// A sink's worker at this node says something.
     Notice(usize, Notice),

@@ -10,12 +10,15 @@
 //!
 //! Enters: a built chain with its input. Leaves: reports. Who calls: deploy, which gives it its thread. Must stay true:
 //! control is looked at before every step, so a cancel waits for one step at most; the thread never waits for a sink, a
-//! neighbour or the job manager but in its one sleep. Not here: how a life moves on (life), what a barrier needs (checkpoint).
+//! neighbour or the job manager but in its one sleep. Not here: how a life moves on (life), what a barrier needs (checkpoint),
+//! how one overtakes (overtake).
 
+pub(crate) mod drift;
 pub(crate) mod gauges;
 pub mod life;
 pub(crate) mod mailbox;
 pub(crate) mod report;
+mod overtake;
 mod run;
 
 pub use report::FAILURE;

@@ -45,6 +45,8 @@ pub(crate) enum Report {
     Committed(u64),
     /// It has no split left.
     SplitsWanted,
+    /// The slowest split of a source with `maxDrift` has come to here; or none is read.
+    Reached(Option<i64>),
     /// A split was read to its end.
     SplitFinished(String),
     /// Its thread has left; nothing more will be said. Not for the wire.

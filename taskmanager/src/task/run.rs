@@ -7,18 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dataflow::contract::Committable;
-use dataflow::element::{Barrier, Element, Watermark};
+use dataflow::element::{Barrier, Batch, Element, Watermark};
 use dataflow::time::{Clock, Instant};
 use dataflow::{Failure, crash};
 
+use super::drift::Drift;
 use super::gauges::{Gauges, Wait};
 use super::life::{Happened, Life, Status};
 use super::mailbox::{Control, Mailbox};
 use super::report::{Identity, Report, Reports, moved};
 use crate::chain::{Chain, Progress, Signal};
-use crate::checkpoint::{Acknowledgements, Snapshot, Triggered};
+use crate::checkpoint::{Acknowledgement, Acknowledgements, Snapshot, Triggered};
 use crate::gate::{self, Gate};
 use crate::operators::{self, Moment, Source, SplitChange};
+use crate::overtaken::Stow;
 use crate::writer::{Notice, Occasion};
 
 /// Operators that want to know the time are told so often at most while rows flow.
@@ -54,6 +56,12 @@ pub(crate) struct Parts {
     pub(crate) stateful: Vec<(usize, String)>,
     /// What each sink commits again before the first row.
     pub(crate) restored: BTreeMap<usize, Vec<Committable>>,
+    /// Rows that a restored barrier had passed in front of sinks, by node.
+    pub(crate) unwritten: BTreeMap<usize, Vec<Batch>>,
+    /// How far its source may run ahead, where that is bounded.
+    pub(crate) drift: Option<Drift>,
+    /// Where that goes which barriers overtake; none where they cannot.
+    pub(crate) stow: Option<Stow>,
 }
 
 /// How far the end of the input has come.
@@ -69,15 +77,18 @@ enum Ending {
 
 /// One subtask at work.
 pub(crate) struct Task {
-    parts: Parts,
+    pub(super) parts: Parts,
     life: Life,
-    barriers: Acknowledgements,
+    pub(super) barriers: Acknowledgements,
     /// Sinks that still commit what was restored.
     restoring: usize,
     /// A barrier that the job manager asked for and that has not passed yet.
-    triggered: Triggered,
-    /// A barrier whose place is here, behind what the operators give before it, and how long it was aligned.
-    passing: Option<(Barrier, Duration)>,
+    pub(super) triggered: Triggered,
+    /// A barrier whose place is here, and how long it was aligned. It waits for what the operators hold back to have more of
+    /// it together, and then for what stands before it in the outputs: so no barrier ever waits in one.
+    pub(super) passing: Option<(Barrier, Duration)>,
+    /// A barrier that is not to wait for what stands before it.
+    pub(super) overtaking: Option<Barrier>,
     /// How the input comes to its end.
     ending: Ending,
     /// When the operators were last told the time.
@@ -96,6 +107,7 @@ impl Task {
             restoring: 0,
             triggered: Triggered::default(),
             passing: None,
+            overtaking: None,
             ending: Ending::Open,
             // The operators know the time before the first row.
             ticked: now - TICK,
@@ -131,6 +143,9 @@ impl Task {
                 self.restoring += 1;
                 self.parts.chain.commit(node, committables, Occasion::Restored);
             }
+        }
+        for (node, batches) in std::mem::take(&mut self.parts.unwritten) {
+            self.parts.chain.restore_writer(node, batches);
         }
         if self.restoring == 0 {
             self.happened(Happened::Restored);
@@ -202,17 +217,20 @@ impl Task {
             Life::Over => return Ok(None),
             Life::Running => {}
         }
+        if self.overtaking.is_some() && self.overtake(now)? {
+            return Ok(None);
+        }
         if self.ending == Ending::Sent {
             return self.end();
+        }
+        if let Some((barrier, alignment)) = self.passing {
+            return self.wait_to_pass(barrier, alignment, now);
         }
         if let Some(wait) = self.parts.chain.blocked()? {
             return Ok(Some(wait));
         }
         if self.parts.chain.step(now)? == Progress::Moved {
             return Ok(None);
-        }
-        if let Some((barrier, alignment)) = self.passing.take() {
-            return self.pass(barrier, alignment).map(|()| None);
         }
         let held = self.parts.chain.held();
         if self.ending == Ending::TimeRunsOut && held.is_none() {
@@ -251,7 +269,10 @@ impl Task {
                 .map(|aligned| (aligned.barrier, aligned.duration)),
         };
         match next {
-            Some((barrier, alignment)) => self.pass(barrier, alignment).map(|()| true),
+            Some(passing) => {
+                self.passing = Some(passing);
+                Ok(true)
+            }
             None => Ok(false),
         }
     }
@@ -272,15 +293,21 @@ impl Task {
             gate::Input::Batch(batch) => chain.enter(batch),
             gate::Input::Watermark(watermark) => chain.signal(Signal::Watermark(watermark)),
             gate::Input::Idle => chain.signal(Signal::Idle),
-            gate::Input::Barrier(aligned) => self.pass(aligned.barrier, aligned.duration),
+            gate::Input::Barrier(aligned) => {
+                self.passing = Some((aligned.barrier, aligned.duration));
+                Ok(())
+            }
             gate::Input::End => self.begin_end(),
         }
     }
 
     fn read(&mut self) -> Result<Option<Wait>, Failure> {
         if let Some(barrier) = self.triggered.take() {
-            self.pass(barrier, Duration::ZERO)?;
+            self.passing = Some((barrier, Duration::ZERO));
             return Ok(None);
+        }
+        if let Some(slowest) = self.keep_pace() {
+            return Ok(Some(Wait::Drift(slowest)));
         }
         let Input::Source(source) = &mut self.parts.input else {
             return Ok(None);
@@ -298,8 +325,25 @@ impl Task {
         Ok(None)
     }
 
+    /// Says how far the source has come, and holds what is too far ahead; whom all of it waits for, if it does.
+    fn keep_pace(&mut self) -> Option<String> {
+        let drift = self.parts.drift.as_mut()?;
+        let pace = drift.on(&self.parts.chain.reached());
+        if let Some(reached) = pace.say {
+            self.report(Report::Reached(reached));
+        }
+        if let Input::Source(source) = &mut self.parts.input {
+            source.hold(pace.hold);
+        }
+        pace.wait
+    }
+
     /// No row follows: time runs out, and behind what that makes the operators give goes `End`.
     fn begin_end(&mut self) -> Result<(), Failure> {
+        if self.parts.drift.is_some() {
+            // Whatever is left of it holds up nobody.
+            self.report(Report::Reached(None));
+        }
         self.ending = Ending::TimeRunsOut;
         self.parts.chain.signal(Signal::Watermark(Watermark::MAX))
     }
@@ -332,9 +376,15 @@ impl Task {
                     self.parts.chain.splits(&SplitChange::Assigned(ids));
                 }
             }
+            Control::Bound { until_ms, slowest } => {
+                if let Some(drift) = &mut self.parts.drift {
+                    drift.bound(until_ms, slowest);
+                }
+            }
             // Only an ended subtask answers by itself; the others wait for the barrier's place in their data.
             Control::Trigger(barrier) if self.life == Life::Ended => self.checkpoint(barrier, Duration::ZERO)?,
             Control::Trigger(barrier) => self.triggered.ask(barrier),
+            Control::Overtake(barrier) => self.told_to_overtake(barrier)?,
             Control::Commit { epoch, counter } => self.commit(epoch, counter),
             Control::Notice(node, notice) => self.noticed(node, notice)?,
         }
@@ -359,13 +409,19 @@ impl Task {
             Notice::Prepared { counter, prepared } => {
                 let now = self.parts.clock.now();
                 if let Some(acknowledgement) = self.barriers.prepared(node, counter, prepared, now) {
-                    self.report(Report::Acknowledged(acknowledgement));
+                    self.acknowledge(acknowledgement);
                 }
             }
             Notice::Kept { counter, kept } => {
                 let now = self.parts.clock.now();
                 if let Some(acknowledgement) = self.barriers.kept(node, counter, kept, now) {
-                    self.report(Report::Acknowledged(acknowledgement));
+                    self.acknowledge(acknowledgement);
+                }
+            }
+            Notice::Stowed { counter, stowed } => {
+                let now = self.parts.clock.now();
+                if let Some(acknowledgement) = self.barriers.stowed(counter, stowed, now) {
+                    self.acknowledge(acknowledgement);
                 }
             }
             Notice::Committed {
@@ -387,13 +443,32 @@ impl Task {
         Ok(())
     }
 
-    /// A barrier's place is here, behind what the operators still hold back to have more of it together.
-    fn pass(&mut self, barrier: Barrier, alignment: Duration) -> Result<(), Failure> {
-        if self.parts.chain.settle()? {
-            self.passing = Some((barrier, alignment));
-            return Ok(());
+    pub(super) fn acknowledge(&self, acknowledgement: Acknowledgement) {
+        self.report(Report::Acknowledged(acknowledgement));
+    }
+
+    /// A barrier's place is here: what the operators hold back goes before it, and it passes once all of that has left.
+    fn wait_to_pass(&mut self, barrier: Barrier, alignment: Duration, now: Instant) -> Result<Option<Wait>, Failure> {
+        if let Some(wait) = self.parts.chain.blocked()? {
+            return Ok(Some(wait));
         }
-        self.checkpoint(barrier, alignment)
+        match self.parts.chain.step(now)? {
+            Progress::Moved => return Ok(None),
+            // Only time moves it on.
+            Progress::Held if now.since(self.ticked) >= TICK => return self.tick(now).map(|()| None),
+            Progress::Held => return Ok(self.parts.chain.held()),
+            Progress::Through => {}
+        }
+        if self.parts.chain.settle()? {
+            return Ok(None);
+        }
+        self.parts.chain.flush()?;
+        let wait = self.parts.chain.pump()?;
+        if wait.is_none() {
+            self.passing = None;
+            self.checkpoint(barrier, alignment)?;
+        }
+        Ok(wait)
     }
 
     /// The barrier passes: on to the neighbours, then into the snapshot. Nothing is under way in the chain.
@@ -408,6 +483,19 @@ impl Task {
         if self.ending != Ending::Sent {
             self.parts.chain.broadcast(&Element::Barrier(barrier), now)?;
         }
+        let done = self.barriers.begin(counter, self.snapshot(), alignment, now);
+        crash::point("snapshot.before");
+        self.parts.chain.freeze(counter)?;
+        self.parts.chain.prepare(barrier);
+        crash::point("snapshot.after");
+        if let Some(acknowledgement) = done {
+            self.acknowledge(acknowledgement);
+        }
+        Ok(())
+    }
+
+    /// Counts and splits, as they are now.
+    pub(super) fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot {
             counts: self.parts.gauges.counts(),
             ..Snapshot::default()
@@ -419,15 +507,7 @@ impl Task {
                 snapshot.nodes.insert(source.step().to_owned(), value);
             }
         }
-        let done = self.barriers.begin(counter, snapshot, alignment, now);
-        crash::point("snapshot.before");
-        self.parts.chain.freeze(counter)?;
-        self.parts.chain.prepare(barrier);
-        crash::point("snapshot.after");
-        if let Some(acknowledgement) = done {
-            self.report(Report::Acknowledged(acknowledgement));
-        }
-        Ok(())
+        snapshot
     }
 }
 

@@ -8,4 +8,4 @@ mod toys;
 pub(crate) use format::Json;
 pub(crate) use harness::{check, open, picture, run, typed};
 pub(crate) use script::{Compare, Step, Trial};
-pub(crate) use toys::{NoStores, Toys};
+pub(crate) use toys::{NoStores, OneFolder, Toys};

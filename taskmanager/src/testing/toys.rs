@@ -1,6 +1,7 @@
 //! A source of numbers and a shelf for them, which a test can hold up, hang and break.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -14,9 +15,10 @@ use dataflow::contract::{
     Progress, Reader, ReaderContext, Shape, Sink, SinkConnector, SinkContext, SinkState, SourceConnector, Split, Waker,
     connector,
 };
-use dataflow::store::{Error, Store, Stores};
+use dataflow::store::{Error, Local, Store, Stores};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 /// Rows of one batch of the source.
 const BATCH: i64 = 50;
@@ -32,6 +34,10 @@ struct Shared {
     /// Readers wait at this number until it is raised.
     held_at: AtomicI64,
     hang: AtomicBool,
+    /// So many batches more may be written, where somebody counts.
+    writes: Mutex<Option<usize>>,
+    /// Rings when more may be written.
+    allowed: Notify,
     wakers: Mutex<Vec<Waker>>,
     shelf: Mutex<Vec<i64>>,
     committed: Mutex<BTreeSet<String>>,
@@ -47,6 +53,12 @@ impl Toys {
     /// Every write of a shelf hangs from now on.
     pub(crate) fn hang(&self) {
         self.shared.hang.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on shelves write so many batches more; none for as many as there are.
+    pub(crate) fn allow_writes(&self, batches: Option<usize>) {
+        *self.shared.writes.lock() = batches;
+        self.shared.allowed.notify_waiters();
     }
 
     /// What was committed, sorted.
@@ -83,6 +95,26 @@ fn description() -> Description {
 }
 
 struct Numbers(Arc<Shared>);
+
+impl Shared {
+    /// Waits until one more batch may be written.
+    async fn may_write(&self) {
+        loop {
+            let allowed = self.allowed.notified();
+            tokio::pin!(allowed);
+            allowed.as_mut().enable();
+            match &mut *self.writes.lock() {
+                None => return,
+                Some(0) => {}
+                Some(left) => {
+                    *left -= 1;
+                    return;
+                }
+            }
+            allowed.await;
+        }
+    }
+}
 
 impl Connector for Numbers {
     fn name(&self) -> &'static str {
@@ -222,6 +254,7 @@ impl Sink for ShelfSink {
         if self.shared.hang.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
+        self.shared.may_write().await;
         self.rows.extend(batch.column(0).as_primitive::<Int64Type>().values());
         Ok(())
     }
@@ -258,6 +291,15 @@ impl Sink for ShelfSink {
             }
         }
         Ok(())
+    }
+}
+
+/// One folder of this machine, whatever is asked for.
+pub(crate) struct OneFolder(pub(crate) PathBuf);
+
+impl Stores for OneFolder {
+    fn open(&self, _: &str) -> Result<Arc<dyn Store>, Error> {
+        Ok(Arc::new(Local::open(self.0.clone())))
     }
 }
 

@@ -8,7 +8,7 @@
 //!
 //! Enters: batches, barriers, commits. Leaves: notices to the subtask's mailbox. Who calls: the sink operator and the
 //! subtask's loop; no call waits. Must stay true: what is written after a barrier stays behind its prepare; a commit
-//! waits for no row; a sink that hangs is dropped with its scope. Not here: what a record covers (checkpoint).
+//! waits for no row; a barrier that overtakes hands over the rows that it passed; a sink that hangs is dropped with its scope. Not here: what a record covers (checkpoint).
 
 mod queue;
 
@@ -19,6 +19,7 @@ use dataflow::element::{Barrier, Batch};
 use dataflow::{Failure, Scope, crash};
 
 use crate::channel::compact;
+use crate::overtaken::Stowed;
 use crate::state::Kept;
 use crate::task::mailbox::Mail;
 use queue::{Order, Queue};
@@ -44,6 +45,13 @@ pub(crate) enum Notice {
         counter: u64,
         /// What the snapshot says of it.
         kept: Kept,
+    },
+    /// What a barrier overtook is durable.
+    Stowed {
+        /// The barrier.
+        counter: u64,
+        /// What the snapshot says of it.
+        stowed: Stowed,
     },
     /// The sink cannot go on.
     Failed(Failure),
@@ -95,6 +103,23 @@ impl Writer {
     /// Queues a barrier.
     pub(crate) fn prepare(&self, barrier: Barrier) {
         self.queue.push(Order::Prepare(barrier));
+    }
+
+    /// Has the barrier's prepare pass the rows that wait, and answers those; none where it no longer waits itself.
+    pub(crate) fn overtake(&self, counter: u64) -> Option<Vec<Batch>> {
+        self.queue.overtake(counter)
+    }
+
+    /// Queues rows that a restored barrier had passed here.
+    pub(crate) fn restore(&self, passed: Vec<Batch>) {
+        passed
+            .into_iter()
+            .for_each(|batch| self.queue.push(Order::Write(batch)));
+    }
+
+    /// Bytes beyond what may wait.
+    pub(crate) fn overdrawn(&self) -> usize {
+        self.queue.bytes().saturating_sub(self.queue.limit())
     }
 
     /// Commits, before anything that waits.

@@ -69,6 +69,37 @@ impl Queue {
         self.filled.notify_one();
     }
 
+    /// Puts the prepare of this barrier before the rows that wait, if it waits too; answers those it passes. Barriers before it
+    /// are given up by then, and nobody waits for their prepares.
+    pub(super) fn overtake(&self, counter: u64) -> Option<Vec<Batch>> {
+        let mut orders = self.orders.lock();
+        let is_meant = |order: &Order| matches!(order, Order::Prepare(barrier) if barrier.id.counter == counter);
+        let place = orders.ordinary.iter().position(is_meant)?;
+        let behind = orders.ordinary.split_off(place);
+        let mut passed = Vec::new();
+        for order in std::mem::replace(&mut orders.ordinary, behind) {
+            if let Order::Write(batch) = order {
+                passed.push(batch);
+            }
+        }
+        let prepare = orders.ordinary.pop_front()?;
+        for batch in passed.iter().rev() {
+            orders.ordinary.push_front(Order::Write(batch.clone()));
+        }
+        orders.ordinary.push_front(prepare);
+        Some(passed)
+    }
+
+    /// Bytes of rows that are waiting or being written.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Acquire)
+    }
+
+    /// How many bytes may wait.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// A batch has left; `true` if that made room where there was none.
     pub(super) fn release(&self, weight: usize) -> bool {
         let before = self.bytes.fetch_sub(weight, Ordering::AcqRel);
@@ -114,6 +145,38 @@ mod tests {
         queue.push_urgent(Order::Commit(vec![], Occasion::Restored));
         assert!(matches!(queue.next().await, Order::Commit(..)));
         assert!(matches!(queue.next().await, Order::Write(_)));
+    }
+
+    fn barrier(counter: u64) -> Barrier {
+        let generation = dataflow::id::Generation { term: 1, deployment: 1 };
+        Barrier {
+            id: dataflow::id::BarrierId { generation, counter },
+            roll: dataflow::element::Roll::Keep,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_barrier_that_overtakes_leaves_what_it_passed_behind_it_and_forgets_older_barriers() {
+        let queue = Queue::new(1 << 20);
+        queue.push(Order::Write(rows(1)));
+        queue.push(Order::Prepare(barrier(1)));
+        queue.push(Order::Write(rows(2)));
+        queue.push(Order::Prepare(barrier(2)));
+        queue.push(Order::Write(rows(3)));
+        assert!(queue.overtake(3).is_none(), "it has not come");
+        let passed = queue.overtake(2).unwrap();
+        assert_eq!(passed.iter().map(Batch::row_count).collect::<Vec<_>>(), [1, 2]);
+        let Order::Prepare(first) = queue.next().await else {
+            panic!("the barrier comes first")
+        };
+        assert_eq!(first.id.counter, 2);
+        for count in 1..=3 {
+            let Order::Write(batch) = queue.next().await else {
+                panic!("rows come behind it, and no older barrier")
+            };
+            assert_eq!(batch.row_count(), count);
+        }
+        assert!(queue.overtake(2).is_none(), "it was taken");
     }
 
     #[tokio::test]

@@ -185,3 +185,101 @@ async fn a_drained_source_ends_where_it_stands() {
     assert_eq!(play.toys.shelf(), even(0..position));
     play.end().await;
 }
+
+/// Rows that a snapshot's sink has prepared.
+fn prepared(snapshot: &Snapshot) -> usize {
+    let committables = snapshot.sink("shelf").committables;
+    let rows = |committable: &dataflow::contract::Committable| committable.0["rows"].as_array().unwrap().len();
+    committables.iter().map(rows).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_barrier_overtakes_the_rows_before_a_stuck_sink_and_all_rows_are_restored_once() {
+    const ROWS: i64 = 200_000;
+    let mut play = Play::begin_small(tempfile::tempdir().unwrap()).await;
+    play.toys.allow_writes(Some(2));
+    play.deploy(1, &BTreeMap::new()).await;
+    play.running().await;
+    play.assign(0, &[Toys::split(0, ROWS, None)]).await;
+    play.assign(1, &[Toys::split(ROWS, 2 * ROWS, None)]).await;
+    play.waits_for(0, 0, "credit").await;
+    play.waits_for(0, 1, "credit").await;
+    play.waits_for(1, 0, "sink").await;
+    play.trigger(1, 1, Roll::Keep).await;
+    play.overtake(1, 1).await;
+    let mut restored = BTreeMap::new();
+    for (vertex, index) in [(0, 0), (0, 1), (1, 0)] {
+        let snapshot = play.acknowledged_slowly(vertex, index, 1).await;
+        restored.insert((vertex, index), snapshot);
+    }
+    let sink = &restored[&(1, 0)];
+    let overtaken = sink.overtaken.as_ref().expect("rows waited for the sink");
+    let folder = play.state.as_ref().unwrap().path().to_owned();
+    let length = std::fs::metadata(folder.join(&overtaken.object)).unwrap().len();
+    assert_eq!(length, overtaken.bytes);
+    assert!(overtaken.rows > 1_000, "{} rows", overtaken.rows);
+    assert!(overtaken.bytes < 4 << 20, "bounded by the channels and the queue");
+    let in_outlets = |index| restored[&(0, index)].overtaken.is_some();
+    assert!(in_outlets(0) || in_outlets(1), "rows waited for credit");
+    play.commit(1, 1, 1).await;
+    play.committed_slowly(1, 1).await;
+    let published = play.toys.shelf();
+    assert_eq!(published.len(), prepared(sink));
+    // Another deployment takes its place, and goes on from the barrier.
+    play.deploy(2, &restored).await;
+    play.running().await;
+    play.toys.allow_writes(None);
+    for index in [0, 1] {
+        play.assign_to(2, index, &[]).await;
+    }
+    for (vertex, index) in [(0, 0), (0, 1), (1, 0)] {
+        play.status(vertex, index, State::Ended).await;
+    }
+    play.trigger(2, 1, Roll::All).await;
+    play.acknowledged(1, 0, 1).await;
+    play.commit(2, 2, 1).await;
+    play.committed(1, 2).await;
+    assert_eq!(play.toys.shelf(), even(0..2 * ROWS), "each row once");
+    play.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_barrier_that_was_given_up_and_one_that_overtakes_later_share_their_rows_rightly() {
+    const ROWS: i64 = 200_000;
+    let mut play = Play::begin_small(tempfile::tempdir().unwrap()).await;
+    play.toys.allow_writes(Some(0));
+    play.deploy(1, &BTreeMap::new()).await;
+    play.running().await;
+    play.assign(0, &[Toys::split(0, ROWS, None)]).await;
+    play.assign(1, &[Toys::split(ROWS, 2 * ROWS, None)]).await;
+    play.waits_for(0, 0, "credit").await;
+    play.waits_for(0, 1, "credit").await;
+    // Two barriers overtake; nobody makes a record of the first.
+    play.trigger(1, 1, Roll::Keep).await;
+    play.overtake(1, 1).await;
+    play.acknowledged(0, 0, 1).await;
+    play.acknowledged(0, 1, 1).await;
+    play.trigger(1, 2, Roll::Keep).await;
+    play.overtake(1, 2).await;
+    let mut restored = BTreeMap::new();
+    for (vertex, index) in [(0, 0), (0, 1), (1, 0)] {
+        restored.insert((vertex, index), play.acknowledged_slowly(vertex, index, 2).await);
+    }
+    play.commit(1, 1, 2).await;
+    play.committed_slowly(1, 1).await;
+    play.deploy(2, &restored).await;
+    play.running().await;
+    play.toys.allow_writes(None);
+    for index in [0, 1] {
+        play.assign_to(2, index, &[]).await;
+    }
+    for (vertex, index) in [(0, 0), (0, 1), (1, 0)] {
+        play.status(vertex, index, State::Ended).await;
+    }
+    play.trigger(2, 1, Roll::All).await;
+    play.acknowledged(1, 0, 1).await;
+    play.commit(2, 2, 1).await;
+    play.committed(1, 2).await;
+    assert_eq!(play.toys.shelf(), even(0..2 * ROWS), "each row once");
+    play.end().await;
+}

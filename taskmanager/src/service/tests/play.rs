@@ -11,6 +11,7 @@ use dataflow::time::{Clock, SystemClock};
 use dataflow::{Registry, Scope};
 use proto::v1::control_server::{Control, ControlServer};
 use proto::v1::{self, FromTaskManager, State, ToTaskManager, from_task_manager as from, to_task_manager as to};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -21,7 +22,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::chains::{sink_chain, source_chain};
 use crate::checkpoint::Snapshot;
 use crate::service::{Lines, Options, Surroundings, TaskManager};
-use crate::testing::{Json, NoStores, Toys};
+use crate::testing::{Json, NoStores, OneFolder, Toys};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) const JOB: &str = "numbers@1";
@@ -66,10 +67,26 @@ pub(super) struct Play {
     pub(super) lines: Lines,
     pub(super) clock: SystemClock,
     pub(super) scope: Scope,
+    /// The folder of state files.
+    pub(super) state: Option<TempDir>,
+    memory_bytes: u64,
 }
 
 impl Play {
     pub(super) async fn begin() -> Self {
+        Self::with(None).await
+    }
+
+    /// With a folder for state files, and so little memory that a few rows fill it.
+    pub(super) async fn begin_small(state: TempDir) -> Self {
+        let play = Self::with(Some(state)).await;
+        Self {
+            memory_bytes: 1 << 20,
+            ..play
+        }
+    }
+
+    async fn with(state: Option<TempDir>) -> Self {
         let clock = SystemClock::start();
         let scope = Scope::root("test", Handle::current());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -97,7 +114,10 @@ impl Play {
         let surroundings = Surroundings {
             registry: Registry::new(toys.connectors(), vec![Arc::new(Json)]),
             stores: Arc::new(NoStores),
-            state_stores: Arc::new(NoStores),
+            state_stores: match &state {
+                Some(folder) => Arc::new(OneFolder(folder.path().to_owned())),
+                None => Arc::new(NoStores),
+            },
             clock: Arc::new(clock),
             scope: scope.clone(),
             data_runtime: Handle::current(),
@@ -118,6 +138,8 @@ impl Play {
             lines,
             clock,
             scope,
+            state,
+            memory_bytes: 0,
         };
         play.register().await;
         play
@@ -187,10 +209,43 @@ impl Play {
         Snapshot::decode(&bytes.await).unwrap()
     }
 
+    /// The same of a subtask whose sink writes one batch with each heartbeat.
+    pub(super) async fn acknowledged_slowly(&mut self, vertex: u32, index: u32, counter: u64) -> Snapshot {
+        let subtask = Some(v1::Subtask { vertex, index });
+        let toys = self.toys.clone();
+        let bytes = self.next(move |message| match message {
+            from::Message::Acknowledge(ack) if ack.subtask == subtask && ack.counter == counter => {
+                Some(ack.snapshot.clone())
+            }
+            from::Message::Heartbeat(_) => {
+                toys.allow_writes(Some(1));
+                None
+            }
+            _ => None,
+        });
+        Snapshot::decode(&bytes.await).unwrap()
+    }
+
     pub(super) async fn committed(&mut self, vertex: u32, epoch: u64) {
         self.next(|message| match message {
             from::Message::Committed(done) if done.subtask.is_some_and(|subtask| subtask.vertex == vertex) => {
                 (done.epoch == epoch).then_some(())
+            }
+            _ => None,
+        })
+        .await;
+    }
+
+    /// As [`Self::committed`], where a write may be in the way.
+    pub(super) async fn committed_slowly(&mut self, vertex: u32, epoch: u64) {
+        let toys = self.toys.clone();
+        self.next(move |message| match message {
+            from::Message::Committed(done) if done.subtask.is_some_and(|subtask| subtask.vertex == vertex) => {
+                (done.epoch == epoch).then_some(())
+            }
+            from::Message::Heartbeat(_) => {
+                toys.allow_writes(Some(1));
+                None
             }
             _ => None,
         })
@@ -214,7 +269,35 @@ impl Play {
         self.say(to::Message::Trigger(v1::Trigger {
             fence: fence(deployment),
             barrier,
+            overtake: false,
         }))
+        .await;
+    }
+
+    /// The barrier is not to wait any longer.
+    pub(super) async fn overtake(&self, deployment: u32, counter: u64) {
+        self.say(to::Message::Trigger(v1::Trigger {
+            fence: fence(deployment),
+            barrier: Some(v1::Barrier {
+                counter,
+                roll_all: false,
+            }),
+            overtake: true,
+        }))
+        .await;
+    }
+
+    /// Waits until a subtask says that it waits for this.
+    pub(super) async fn waits_for(&mut self, vertex: u32, index: u32, what: &str) {
+        let subtask = Some(v1::Subtask { vertex, index });
+        self.next(|message| match message {
+            from::Message::Heartbeat(beat) => {
+                let mut all = beat.subtasks.iter();
+                all.any(|gauges| gauges.subtask == subtask && gauges.waits_for.starts_with(what))
+                    .then_some(())
+            }
+            _ => None,
+        })
         .await;
     }
 
@@ -228,13 +311,17 @@ impl Play {
     }
 
     pub(super) async fn assign(&self, index: u32, splits: &[Split]) {
+        self.assign_to(1, index, splits).await;
+    }
+
+    pub(super) async fn assign_to(&self, deployment: u32, index: u32, splits: &[Split]) {
         let splits = splits
             .iter()
             .map(|split| serde_json::to_vec(split).unwrap().into())
             .collect();
         let subtask = Some(v1::Subtask { vertex: 0, index });
         self.say(to::Message::AssignSplits(v1::AssignSplits {
-            fence: fence(1),
+            fence: fence(deployment),
             subtask,
             splits,
             no_more: true,
@@ -263,14 +350,14 @@ impl Play {
         let subtask = |vertex, index, chain: &Chain| v1::SubtaskDeployment {
             subtask: Some(v1::Subtask { vertex, index }),
             attempt: format!("a{deployment}"),
-            parallelism: if vertex == 0 { 2 } else { 1 },
+            parallelism: parallelism(vertex),
             name: format!("vertex {vertex}"),
             chain: chain.encode().into(),
             restored: restored
                 .get(&(vertex, index))
                 .map(|snapshot| v1::Restored {
                     index,
-                    parallelism: 1,
+                    parallelism: parallelism(vertex),
                     snapshot: snapshot.encode().into(),
                 })
                 .into_iter()
@@ -295,11 +382,11 @@ impl Play {
         let deploy = v1::Deploy {
             fence: fence(deployment),
             subtasks: vec![source(0), source(1), sink],
-            memory_bytes: 0,
+            memory_bytes: self.memory_bytes,
             buffer_timeout_ms: 5,
             epoch: 0,
             max_parallelism: 1024,
-            state_url: String::new(),
+            state_url: self.state.as_ref().map_or_else(String::new, |_| "state".to_owned()),
         };
         self.say(to::Message::Deploy(deploy)).await;
     }
@@ -315,6 +402,10 @@ impl Play {
         assert_eq!(self.task_manager.subtask_count(), 0, "no subtask is left behind");
         self.scope.cancel();
     }
+}
+
+fn parallelism(vertex: u32) -> u32 {
+    if vertex == 0 { 2 } else { 1 }
 }
 
 pub(super) fn fence(deployment: u32) -> Option<v1::Fence> {

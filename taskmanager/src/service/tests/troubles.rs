@@ -138,6 +138,7 @@ async fn a_deployment_that_makes_no_sense_is_refused_and_strangers_are_not_heard
     play.say(to::Message::Trigger(v1::Trigger {
         fence: None,
         barrier: None,
+        overtake: false,
     }))
     .await;
     let dropped = "weir_control_messages_dropped_total 2";
