@@ -34,7 +34,6 @@ impl Body {
         past: Past,
         ground: &Ground<'_>,
     ) -> Result<Self, Failure> {
-        let (groups, restored) = (&ground.groups, ground.restored);
         let Some(window) = &recipe.window else {
             return Ok(match recipe.phase {
                 Phase::Partial => Self::Partial(Partial::new(None, shape)),
@@ -48,16 +47,16 @@ impl Body {
             (Phase::Whole | Phase::Final, Some(frames), _) => {
                 let panes = Panes::new(frames, shape, past, ground);
                 let mut panes = if early { panes.with_early() } else { panes };
-                panes.restore(restored)?;
+                panes.restore(ground.restored)?;
                 Self::Panes(Box::new(panes))
             }
             (Phase::Whole, None, Spans::Session { gap_ms }) => {
                 let lasting = Lasting {
                     gap_ms: *gap_ms,
                     lateness_ms: window.allowed_lateness_ms,
+                    early,
                 };
-                let sessions = Sessions::new(lasting, shape, groups, past, restored)?;
-                Self::Sessions(Box::new(if early { sessions.with_early() } else { sessions }))
+                Self::Sessions(Box::new(Sessions::new(lasting, shape, past, ground)?))
             }
             (_, None, _) => {
                 return Err(Failure::bug(
@@ -93,11 +92,14 @@ impl Body {
         }
     }
 
-    pub(super) fn early(&mut self) {
+    pub(super) fn early(&mut self) -> Result<(), Failure> {
         match self {
             Self::Panes(panes) => panes.early(),
-            Self::Sessions(sessions) => sessions.early(),
-            Self::Updating(_) | Self::Partial(_) => {}
+            Self::Sessions(sessions) => {
+                sessions.early();
+                Ok(())
+            }
+            Self::Updating(_) | Self::Partial(_) => Ok(()),
         }
     }
 
