@@ -190,7 +190,7 @@ pub(crate) enum State {
         #[command(flatten)]
         cluster: Cluster,
     },
-    /// Reads every file of the newest checkpoint and compares checksums.
+    /// Reads every record that is kept, every file that one names and the savepoints of the datastream, and compares checksums.
     Verify {
         /// Whose.
         #[command(flatten)]
@@ -201,7 +201,7 @@ pub(crate) enum State {
 /// A datastream in a store.
 #[derive(Args, Debug)]
 pub(crate) struct Kept {
-    /// The datastream's name; `NAME@2` for its second life.
+    /// The datastream's name; `NAME@2` for its second life; `savepoints/LABEL`, or the path or URL of a savepoint.
     pub(crate) name: String,
 
     /// Where its checkpoints are: the folder of the job manager or of `weir run`, or `s3://bucket/prefix`.

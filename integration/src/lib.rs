@@ -2,6 +2,7 @@
 
 pub mod chaos;
 pub mod cluster;
+pub mod flips;
 pub mod oracle;
 pub mod sim;
 pub mod socket;

@@ -177,6 +177,19 @@ fn watermarks(tasks: &Tasks, encoder: &mut DescriptorEncoder<'_>) -> Result<(), 
     Ok(())
 }
 
+/// Memory that state holds, by who holds it.
+fn state_memory(tasks: &Tasks, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+    let help = "Memory of keyed state: of tables, and of the cache of what they spilled to disk";
+    let mut metric = encoder.encode_descriptor("weir_state_memory_bytes", help, None, MetricType::Gauge)?;
+    for (user, bytes) in tasks.state_memory() {
+        let labels: Labels<'_> = vec![("user", user)];
+        metric
+            .encode_family(&labels)?
+            .encode_gauge(&i64::try_from(bytes).unwrap_or(i64::MAX))?;
+    }
+    Ok(())
+}
+
 struct Source(Arc<Mutex<Tasks>>);
 
 impl fmt::Debug for Source {
@@ -210,6 +223,7 @@ impl Collector for Source {
             }
         }
         watermarks(&tasks, &mut encoder)?;
+        state_memory(&tasks, &mut encoder)?;
         encoder
             .encode_descriptor(
                 "weir_control_messages_dropped",

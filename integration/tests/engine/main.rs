@@ -1,6 +1,7 @@
 //! The engine as a person meets it: real processes, their files, their words and their exit codes.
 
 mod examples;
+mod flips;
 mod letters;
 mod logs;
 mod overtake;

@@ -105,6 +105,12 @@ fn place_of(place: &str, state: &Arc<dyn Store>, stores: &dyn Stores) -> Result<
 }
 
 impl Found {
+    /// What was snapshotted, without the document.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
     /// Whether its state can be that of another graph.
     ///
     /// # Errors

@@ -392,6 +392,11 @@ impl Values for Batches {
         Ok(())
     }
 
+    fn clear(&mut self) {
+        self.held = Vec::new();
+        self.bytes = 0;
+    }
+
     fn bytes(&self) -> usize {
         self.bytes + self.held.capacity() * size_of::<Option<Waiting>>()
     }

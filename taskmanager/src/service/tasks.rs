@@ -61,6 +61,11 @@ impl Tasks {
         self.running.values()
     }
 
+    /// Memory that state holds, by who holds it.
+    pub(crate) fn state_memory(&self) -> [(&'static str, usize); 2] {
+        self.site.scratch.memory_held()
+    }
+
     /// Rings whenever a subtask has left.
     pub(super) fn departures(&self) -> Arc<Notify> {
         Arc::clone(&self.departures)

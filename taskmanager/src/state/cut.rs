@@ -108,8 +108,15 @@ impl Cut {
         std::mem::take(&mut self.early)
     }
 
+    /// What was cut early, as streams of entries.
+    #[cfg(test)]
+    pub(crate) fn take_early_bytes(&mut self) -> Vec<Vec<u8>> {
+        let early = std::mem::take(&mut self.early);
+        early.iter().map(Early::stream).collect()
+    }
+
     /// It could not be made.
-    pub(super) fn fail(&mut self, failure: Failure) {
+    pub(crate) fn fail(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
     }
 

@@ -98,8 +98,13 @@ impl StepState {
         self.kept.note.as_ref()
     }
 
-    /// Reads all of every cut and checks it: what is wrong with each that is not as it was written.
-    pub async fn verify(&self, files: &Files) -> Vec<(CutInfo, Result<(), Failure>)> {
+    /// Reads all of every cut and checks it: what is wrong with each that is not as it was written. Of files only those that
+    /// `wanted` asks for, by their names.
+    pub async fn verify(
+        &self,
+        files: &Files,
+        mut wanted: impl FnMut(&str) -> bool,
+    ) -> Vec<(CutInfo, Result<(), Failure>)> {
         let mut found = Vec::new();
         let infos = match self.cuts() {
             Ok(infos) => infos,
@@ -114,6 +119,9 @@ impl StepState {
             }
         };
         for (cut, info) in self.kept.cuts.iter().zip(infos) {
+            if info.object.as_deref().is_some_and(|object| !wanted(object)) {
+                continue;
+            }
             let outcome = match cut {
                 KeptCut::File(file) => files.verify(file).await,
                 KeptCut::Inline(inline) => inline.bytes().and_then(|bytes| {

@@ -12,6 +12,8 @@ use dataflow::Failure;
 use dataflow::id::JobId;
 use parking_lot::Mutex;
 
+use super::spill::DiskMemory;
+
 /// Folders of task managers begin with this.
 const PREFIX: &str = "weir-scratch-";
 const LOCK: &str = "lock";
@@ -23,6 +25,7 @@ pub(crate) struct Scratch {
     folder: PathBuf,
     /// Held as long as it is there.
     lock: Mutex<Option<File>>,
+    memory: DiskMemory,
 }
 
 impl Scratch {
@@ -32,7 +35,18 @@ impl Scratch {
             folder: parent.join(format!("{PREFIX}{incarnation}")),
             parent,
             lock: Mutex::new(None),
+            memory: DiskMemory::default(),
         }
+    }
+
+    /// How much memory there is of state, by who holds it: tables that may spill, and the cache of what they spilled.
+    pub(crate) fn memory_held(&self) -> [(&'static str, usize); 2] {
+        [("tables", self.memory.tables()), ("spill cache", self.memory.used())]
+    }
+
+    /// What databases below it hold in memory together.
+    pub(super) fn memory(&self) -> &DiskMemory {
+        &self.memory
     }
 
     /// Where the copies of a job's state files go. Those of other jobs that nobody has asked for since go now.

@@ -176,6 +176,10 @@ impl Values for Texts {
         Ok(())
     }
 
+    fn clear(&mut self) {
+        self.0 = Vec::new();
+    }
+
     fn bytes(&self) -> usize {
         self.0.capacity() * size_of::<Vec<u8>>() + self.0.iter().map(Vec::capacity).sum::<usize>()
     }

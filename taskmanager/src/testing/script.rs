@@ -10,7 +10,7 @@
 //!
 //! Out come rows as `@59999 {"k":"a"}` (of changes: `insert`, `before`, `after` in front), `late …`, `dead error: record`.
 //! [`Trial::shows`] also runs the script in other batches, restored at any step, from one cut and from many, and at
-//! another parallelism from any step on: each must show the same.
+//! another parallelism from any step on, and with no memory for state at all: each must show the same.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -26,12 +26,13 @@ use dataflow::key::{self, KeyReader};
 use dataflow::recipe::{Node, Port, Recipe};
 use dataflow::time::{Instant, ManualClock, WallTime};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::Json;
 use super::harness::{letters, picture, typed};
 use crate::chain::dead::Origin;
 use crate::operators::{Emitted, Ground, Moment, Operator, build, has_state};
-use crate::state::{Cut, KeyGroups, Restored, Source};
+use crate::state::{Cut, KeyGroups, Limits, Restored, Scratch, Source, Spill};
 use crate::task::gauges::NodeGauges;
 
 /// Key groups of every trial.
@@ -89,6 +90,15 @@ struct Way {
     cuts: bool,
     /// Before this step everything is restored, at this parallelism; with `usize::MAX` before every step.
     restore: Option<(usize, u32)>,
+    room: Room,
+}
+
+/// How much memory there is for state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    Enough,
+    /// All keys go to disk whenever others are asked for.
+    None,
 }
 
 impl Shown {
@@ -150,6 +160,7 @@ impl Trial {
             batch: BATCH_ROWS_MAX,
             cuts: false,
             restore: None,
+            room: Room::Enough,
         })
     }
 
@@ -172,6 +183,7 @@ impl Trial {
                 batch,
                 cuts: false,
                 restore: None,
+                room: Room::Enough,
             });
         }
         if has_state(&self.node.recipe) {
@@ -180,9 +192,36 @@ impl Trial {
                 for at in (0..=self.actions(batch).len()).chain([usize::MAX]) {
                     for parallelism in parallelisms {
                         let restore = Some((at, *parallelism));
-                        ways.extend([false, true].map(|cuts| Way { batch, cuts, restore }));
+                        ways.extend([false, true].map(|cuts| Way {
+                            batch,
+                            cuts,
+                            restore,
+                            room: Room::Enough,
+                        }));
                     }
                 }
+            }
+            ways.extend(self.narrow_ways());
+        }
+        ways
+    }
+
+    /// Those without memory for state: fewer, for a disk is slow.
+    fn narrow_ways(&self) -> Vec<Way> {
+        let mut ways = Vec::new();
+        let parallelisms: &[u32] = if self.is_keyed() { &[1, 3] } else { &[1] };
+        for batch in [BATCH_ROWS_MAX, 1] {
+            let half = self.actions(batch).len() / 2;
+            let restores = parallelisms
+                .iter()
+                .flat_map(|parallelism| [(half, *parallelism), (usize::MAX, *parallelism)]);
+            for restore in restores.map(Some).chain([None]) {
+                ways.extend([false, true].map(|cuts| Way {
+                    batch,
+                    cuts,
+                    restore,
+                    room: Room::None,
+                }));
             }
         }
         ways
@@ -250,7 +289,7 @@ impl Trial {
     }
 
     fn go(&self, way: Way) -> Shown {
-        let mut rig = Rig::start(self, 1);
+        let mut rig = Rig::start(self, way.room);
         let actions = self.actions(way.batch);
         let count = actions.last().map_or(0, |(segment, _)| segment + 1);
         rig.shown.segments.resize(count, Vec::new());
@@ -325,6 +364,7 @@ enum Action {
 /// Some subtasks at work.
 struct Rig<'a> {
     trial: &'a Trial,
+    room: Room,
     subtasks: Vec<Subtask>,
     shown: Shown,
     now: Moment,
@@ -342,8 +382,28 @@ struct Subtask {
     groups: KeyGroups,
 }
 
-impl Subtask {
-    fn build(node: &Node, groups: KeyGroups, restored: &Restored, now: Moment) -> Self {
+thread_local! {
+    /// One database for all trials of a thread: a database of its own would cost each of their subtasks some milliseconds.
+    static NARROW: (TempDir, Spill) = {
+        let folder = tempfile::tempdir().unwrap();
+        let scratch = Arc::new(Scratch::new(folder.path().to_owned(), "trials"));
+        let limits = Limits { tables: 0, cache: 1 << 20 };
+        let spill = Spill::new(scratch, "spill".to_owned(), KeyGroups::of(0, 1, GROUPS), limits);
+        (folder, spill)
+    };
+}
+
+/// What subtasks start with.
+struct Start<'a> {
+    node: &'a Node,
+    room: Room,
+    now: Moment,
+}
+
+impl Start<'_> {
+    fn subtask(&self, groups: KeyGroups, restored: &Restored) -> Subtask {
+        let Self { node, room, now } = *self;
+        let spill = (room == Room::None).then(|| NARROW.with(|(_, spill)| spill.beside(groups.clone())));
         let registry = Registry::new(vec![], vec![Arc::new(Json)]);
         let gauges = Arc::new(NodeGauges::new(node.name.clone()));
         let origin = Origin {
@@ -358,13 +418,13 @@ impl Subtask {
             writer: None,
             groups: groups.clone(),
             restored,
-            spill: None,
+            spill: spill.as_ref(),
         };
         let mut operator = build(node, &ground).unwrap();
         if operator.is_clocked() {
             operator.tick(now).unwrap();
         }
-        Self {
+        Subtask {
             operator,
             gauges,
             cuts: restored
@@ -377,12 +437,19 @@ impl Subtask {
             groups,
         }
     }
+}
 
+impl Subtask {
     fn freeze(&mut self) {
         self.counter += 1;
         let mut cut = Cut::new(self.counter);
         self.operator.freeze(&mut cut).unwrap();
+        assert_eq!(cut.take_failure(), None);
         let needed_from = cut.needed_from();
+        for early in cut.take_early_bytes() {
+            self.cuts
+                .push_back((self.counter, Source::from(early).limited(self.groups.owned.clone())));
+        }
         let (bytes, note) = cut.into_parts();
         self.note = note;
         if !bytes.is_empty() {
@@ -434,15 +501,18 @@ fn kind(kind: i8) -> &'static str {
 }
 
 impl<'a> Rig<'a> {
-    fn start(trial: &'a Trial, parallelism: u32) -> Self {
+    fn start(trial: &'a Trial, room: Room) -> Self {
         let now = Moment::default();
-        let nothing = Restored::default();
-        let subtasks = (0..parallelism)
-            .map(|index| Subtask::build(&trial.node, KeyGroups::of(index, parallelism, GROUPS), &nothing, now))
-            .collect();
+        let first = Start {
+            node: &trial.node,
+            room,
+            now,
+        };
+        let subtask = first.subtask(KeyGroups::of(0, 1, GROUPS), &Restored::default());
         Self {
             trial,
-            subtasks,
+            room,
+            subtasks: vec![subtask],
             shown: Shown::default(),
             now,
             turn: 0,
@@ -453,7 +523,11 @@ impl<'a> Rig<'a> {
     fn restart(mut self, parallelism: u32) -> Self {
         self.subtasks.iter_mut().for_each(Subtask::freeze);
         let old = u32::try_from(self.subtasks.len()).unwrap();
-        let now = self.now;
+        let start = Start {
+            node: &self.trial.node,
+            room: self.room,
+            now: self.now,
+        };
         let subtasks = (0..parallelism).map(|index| {
             let groups = KeyGroups::of(index, parallelism, GROUPS);
             let mut restored = Restored::default();
@@ -467,7 +541,7 @@ impl<'a> Rig<'a> {
                         .extend(subtask.cuts.iter().map(|(_, bytes)| bytes.clone()));
                 }
             }
-            Subtask::build(&self.trial.node, groups, &restored, now)
+            start.subtask(groups, &restored)
         });
         let subtasks = subtasks.collect();
         self.tally();

@@ -33,7 +33,6 @@ impl Body {
         Known { past, apart }: Known,
         ground: &Ground<'_>,
     ) -> Result<Self, Failure> {
-        let (groups, restored) = (&ground.groups, ground.restored);
         let Some(window) = &recipe.window else {
             let apart = Apart::new(&recipe.measures, apart, ground)?;
             return Ok(Self::Updating(Box::new(Updating::new(shape, apart, ground)?)));
@@ -44,16 +43,16 @@ impl Body {
             (_, Some(frames), _) => {
                 let panes = Panes::new(frames, shape, past, ground);
                 let mut panes = if early { panes.with_early() } else { panes };
-                panes.restore(restored)?;
+                panes.restore(ground.restored)?;
                 Self::Panes(Box::new(panes))
             }
             (Phase::Whole, None, Spans::Session { gap_ms }) => {
                 let lasting = Lasting {
                     gap_ms: *gap_ms,
                     lateness_ms: window.allowed_lateness_ms,
+                    early,
                 };
-                let sessions = Sessions::new(lasting, shape, groups, past, restored)?;
-                Self::Sessions(Box::new(if early { sessions.with_early() } else { sessions }))
+                Self::Sessions(Box::new(Sessions::new(lasting, shape, past, ground)?))
             }
             (_, None, _) => {
                 return Err(Failure::bug(
@@ -88,11 +87,14 @@ impl Body {
         }
     }
 
-    pub(super) fn early(&mut self) {
+    pub(super) fn early(&mut self) -> Result<(), Failure> {
         match self {
             Self::Panes(panes) => panes.early(),
-            Self::Sessions(sessions) => sessions.early(),
-            Self::Updating(_) => {}
+            Self::Sessions(sessions) => {
+                sessions.early();
+                Ok(())
+            }
+            Self::Updating(_) => Ok(()),
         }
     }
 

@@ -86,12 +86,44 @@ impl Content {
 pub(super) struct Slots {
     bits: Vec<u64>,
     list: Vec<u32>,
+    /// So many of the list are there no more, or twice.
+    gone: usize,
 }
 
 impl Slots {
     /// The slots.
-    pub(super) fn into_list(self) -> Vec<u32> {
+    pub(super) fn into_list(mut self) -> Vec<u32> {
+        if self.gone > 0 {
+            self.tidy();
+        }
         self.list
+    }
+
+    /// Takes one out; whether it was there.
+    pub(super) fn remove(&mut self, slot: u32) -> bool {
+        let (word, bit) = (slot as usize / 64, 1_u64 << (slot % 64));
+        let was = self.bits.get(word).is_some_and(|bits| bits & bit != 0);
+        if was {
+            self.bits[word] &= !bit;
+            self.gone += 1;
+            // Not one by one: a slot that is taken out stands in the list until there are many of them.
+            if self.gone > self.list.len() / 2 {
+                self.tidy();
+            }
+        }
+        was
+    }
+
+    /// The list says what the bits say.
+    fn tidy(&mut self) {
+        let mut left = self.bits.clone();
+        self.list.retain(|slot| {
+            let (word, bit) = (*slot as usize / 64, 1_u64 << (*slot % 64));
+            let is_there = left[word] & bit != 0;
+            left[word] &= !bit;
+            is_there
+        });
+        self.gone = 0;
     }
 }
 

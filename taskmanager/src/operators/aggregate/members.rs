@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use dataflow::Failure;
 
-use super::accumulate::packed::{
-    put_bytes, put_count, put_int, put_there, take_bytes, take_count, take_int, take_there,
-};
+use super::accumulate::packed::{put_bytes, put_count, put_int, take_bytes, take_count, take_int};
 use super::accumulate::{Accumulators, Shape};
 use crate::state::Values;
 
 /// No session.
 pub(super) const NOTHING: u32 = u32::MAX;
+
+/// What is written of a session beside its times: its result was given.
+const FIRED: u8 = 1;
+/// Early results are to tell of it.
+const FRESH: u8 = 2;
 
 /// One session.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +31,8 @@ pub(super) struct Session {
     pub(super) next: u32,
     /// Its result was given.
     pub(super) fired: bool,
+    /// It has changed since early results were given.
+    pub(super) fresh: bool,
     live: bool,
 }
 
@@ -37,6 +42,31 @@ pub(super) struct Members {
     sessions: Vec<Session>,
     spare: Vec<u32>,
     accumulators: Accumulators,
+    arrival: Arrival,
+    moved: Moved,
+}
+
+/// What is known of sessions that come to memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// They are as they were when they left.
+    AsTheyWere,
+    /// Whether early results had told of them, nobody knows: they are told again.
+    Fresh,
+}
+
+/// A number that a key is looked at by, and the key.
+type Hint = (i64, Box<[u8]>);
+
+/// What came to memory and left it, since it was last asked for.
+#[derive(Debug, Default)]
+pub(super) struct Moved {
+    /// Sessions that came.
+    pub(super) arrived: Vec<u32>,
+    /// Keys that left, and when the first of their sessions is to be looked at.
+    pub(super) due: Vec<Hint>,
+    /// Those of them that early results are to tell of.
+    pub(super) fresh: Vec<Hint>,
 }
 
 impl Members {
@@ -46,7 +76,24 @@ impl Members {
             sessions: Vec::new(),
             spare: Vec::new(),
             accumulators: Accumulators::new(shape)?,
+            arrival: Arrival::AsTheyWere,
+            moved: Moved::default(),
         })
+    }
+
+    /// From now on, sessions arrive so.
+    pub(super) fn arriving(&mut self, arrival: Arrival) {
+        self.arrival = arrival;
+    }
+
+    /// What has moved since this was last asked.
+    pub(super) fn take_moved(&mut self) -> Moved {
+        std::mem::take(&mut self.moved)
+    }
+
+    /// How many sessions are in memory.
+    pub(super) fn count(&self) -> usize {
+        self.sessions.len() - self.spare.len()
     }
 
     /// What sessions have folded.
@@ -84,14 +131,6 @@ impl Members {
         self.sessions.get(id as usize).is_some_and(|session| session.live)
     }
 
-    /// All sessions.
-    pub(super) fn live(&self) -> impl Iterator<Item = u32> {
-        (0..)
-            .zip(&self.sessions)
-            .filter(|(_, session)| session.live)
-            .map(|(id, _)| id)
-    }
-
     /// A key begins another session.
     pub(super) fn begin(&mut self, key: u32, start: i64, end: i64) -> u32 {
         let session = Session {
@@ -101,6 +140,7 @@ impl Members {
             key,
             next: self.firsts[key as usize],
             fired: false,
+            fresh: false,
             live: true,
         };
         let id = match self.spare.pop() {
@@ -154,10 +194,15 @@ impl Members {
         for _ in 0..take_count(&mut bytes)? {
             let start = i64::try_from(take_int(&mut bytes)?).ok()?;
             let end = start.checked_add(i64::try_from(take_count(&mut bytes)?).ok()?)?;
-            let fired = take_there(&mut bytes)?;
+            let (flags, rest) = bytes.split_first().filter(|(flags, _)| **flags <= FIRED | FRESH)?;
+            bytes = rest;
             let folded = take_bytes(&mut bytes)?;
             let id = self.begin(key, start, end);
-            self.session_mut(id).fired = fired;
+            let fresh = self.arrival == Arrival::Fresh;
+            let session = self.session_mut(id);
+            session.fired = flags & FIRED != 0;
+            session.fresh = flags & FRESH != 0 || fresh;
+            self.moved.arrived.push(id);
             if let Err(failure) = self.accumulators.decode(id, folded) {
                 return Some(Err(failure));
             }
@@ -190,7 +235,7 @@ impl Values for Members {
             let session = self.session(id);
             put_int(i128::from(session.start), out);
             put_count(session.end.abs_diff(session.start), out);
-            put_there(session.fired, out);
+            out.push(u8::from(session.fired) * FIRED | u8::from(session.fresh) * FRESH);
             folded.clear();
             self.accumulators.encode(id, &mut folded);
             put_bytes(&folded, out);
@@ -201,6 +246,27 @@ impl Values for Members {
         self.reset(slot);
         let malformed = || Failure::fail("a part of the state cannot be read: its bytes are no sessions");
         self.read(slot, bytes).ok_or_else(malformed)?
+    }
+
+    fn leave(&mut self, slot: u32, key: &[u8]) {
+        let (mut due, mut fresh, mut next) = (i64::MAX, false, self.first(slot));
+        while next != NOTHING {
+            let session = self.session(next);
+            due = due.min(session.timer);
+            fresh |= session.fresh && !session.fired;
+            next = session.next;
+        }
+        self.moved.due.push((due, key.into()));
+        if fresh {
+            self.moved.fresh.push((0, key.into()));
+        }
+    }
+
+    fn clear(&mut self) {
+        self.firsts = Vec::new();
+        self.sessions = Vec::new();
+        self.spare = Vec::new();
+        self.accumulators.clear();
     }
 
     fn bytes(&self) -> usize {

@@ -20,6 +20,7 @@ mod frames;
 mod reached;
 mod results;
 mod body;
+mod fresh;
 mod panes;
 mod members;
 mod sessions;
@@ -241,7 +242,7 @@ impl Operator for Aggregate {
             let at = *self.clock.early_at.get_or_insert(now.instant + every);
             if at <= now.instant {
                 self.clock.early_at = Some(now.instant + every);
-                self.body.early();
+                self.body.early()?;
             }
         }
         Ok(())

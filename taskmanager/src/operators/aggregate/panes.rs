@@ -18,6 +18,7 @@ use dataflow::element::BATCH_ROWS_MAX;
 use super::Past;
 use super::accumulate::{Accumulators, Merge, Shape};
 use super::frames::Frames;
+use super::fresh::Fresh;
 use super::input::{Input, KeyRun, Slots};
 use super::reached::Reached;
 use super::results::{Around, Bounds, Results};
@@ -40,7 +41,7 @@ fn pane_is_gone() -> Failure {
 const PANES: u8 = 1;
 
 /// Which slots of which panes: keys whose windows fire though others of them do not.
-type Touched = BTreeMap<i64, Vec<u32>>;
+pub(super) type Touched = BTreeMap<i64, Vec<u32>>;
 
 /// Panes, and the windows that are due.
 pub(super) struct Panes {
@@ -55,7 +56,7 @@ pub(super) struct Panes {
     again: VecDeque<(i64, Which)>,
     firing: Option<Firing>,
     /// What has changed since the last early results; none where there are none.
-    fresh: Option<BTreeMap<i64, Slots>>,
+    fresh: Option<Fresh>,
     latest: i64,
     cut: u64,
     spill: Option<Spill>,
@@ -141,11 +142,10 @@ impl Panes {
         }
     }
 
-    /// Early results are wanted: slots are kept until they are given, so no key goes to disk in between.
+    /// Early results are wanted.
     pub(super) fn with_early(self) -> Self {
         Self {
-            fresh: Some(BTreeMap::new()),
-            spill: None,
+            fresh: Some(Fresh::new(self.spill.as_ref())),
             ..self
         }
     }
@@ -157,15 +157,29 @@ impl Panes {
             if entry.place.state != PANES || self.frames.is_gone(pane, self.reached.of(entry.place.group)) {
                 return Ok(());
             }
-            self.open(pane, 0)?.restore(entry.key, entry.value, &groups)
+            let table = self.open(pane, 0)?;
+            table.restore(entry.key, entry.value, &groups)?;
+            let departed = table.take_departed();
+            // Whether an early result had been given of what was restored, nobody knows: it is given again.
+            match &mut self.fresh {
+                Some(fresh) => fresh.all_left(pane, departed),
+                None => Ok(()),
+            }
         })?;
-        // Whether an early result had been given of what was restored, nobody knows: it is given again.
         if let Some(fresh) = &mut self.fresh {
             for (pane, table) in &self.tables {
-                fresh.entry(*pane).or_default().extend(table.live());
+                fresh.came(*pane, table.live());
             }
         }
         Ok(())
+    }
+
+    /// Keys of a pane may have gone to disk just now.
+    fn settle(&mut self, pane: i64) -> Result<(), Failure> {
+        match (&mut self.fresh, self.tables.get_mut(&pane)) {
+            (Some(fresh), Some(table)) => fresh.left(pane, table.take_departed()),
+            _ => Ok(()),
+        }
     }
 
     fn open(&mut self, pane: i64, cut: u64) -> Result<&mut Table<Accumulators>, Failure> {
@@ -174,7 +188,9 @@ impl Panes {
             std::collections::btree_map::Entry::Occupied(open) => Ok(open.into_mut()),
             std::collections::btree_map::Entry::Vacant(place) => {
                 let table = Table::new(PANES, namespace, Accumulators::new(&self.shape)?, cut);
-                Ok(place.insert(spilling(table, self.spill.as_ref())))
+                let table = spilling(table, self.spill.as_ref());
+                let is_told = self.fresh.is_some() && self.spill.is_some();
+                Ok(place.insert(if is_told { table.noting_departures() } else { table }))
             }
         }
     }
@@ -195,8 +211,9 @@ impl Panes {
             let table = self.open(*pane, cut)?;
             table.slots(&input.keys, rows, &mut slots)?;
             input.content.fold(table.values_mut(), &slots, rows)?;
+            self.settle(*pane)?;
             if let Some(fresh) = &mut self.fresh {
-                fresh.entry(*pane).or_default().extend(slots.iter().copied());
+                fresh.came(*pane, slots.iter().copied());
             }
             self.note_again(*pane, &slots, &mut again);
             self.slots = slots;
@@ -270,7 +287,7 @@ impl Panes {
             .extend(ends.into_iter().map(|end| (end, Which::Keys(Arc::clone(&keys)))));
     }
 
-    fn windows_of(&self, touched: &Touched) -> BTreeSet<i64> {
+    fn windows_of<T>(&self, touched: &BTreeMap<i64, T>) -> BTreeSet<i64> {
         touched
             .keys()
             .flat_map(|pane| pane + 1..=self.frames.last_of(*pane))
@@ -283,16 +300,26 @@ impl Panes {
     }
 
     /// Results of what has changed in windows that are not complete.
-    pub(super) fn early(&mut self) {
-        let Some(fresh) = &mut self.fresh else { return };
-        let touched = std::mem::take(fresh);
-        let touched: Touched = touched
-            .into_iter()
-            .map(|(pane, slots)| (pane, slots.into_list()))
-            .collect();
+    pub(super) fn early(&mut self) -> Result<(), Failure> {
+        let Some(fresh) = &mut self.fresh else { return Ok(()) };
+        let Some(touched) = fresh.begin(&self.tables)? else {
+            return Ok(());
+        };
         let ends = self.windows_of(&touched).into_iter();
         let open = ends.filter(|end| *end > self.fired).collect();
         self.queue(open, touched);
+        Ok(())
+    }
+
+    /// Goes on with early results of what is on disk; `false` where there is none.
+    fn tell_away(&mut self) -> Result<bool, Failure> {
+        let Some(keys) = self.fresh.as_mut().map(Fresh::next).transpose()?.flatten() else {
+            return Ok(false);
+        };
+        let ends = self.windows_of(&keys).into_iter().filter(|end| *end > self.fired);
+        let keys = Arc::new(keys);
+        self.again.extend(ends.map(|end| (end, Which::Keys(Arc::clone(&keys)))));
+        Ok(true)
     }
 
     /// Whether something has changed that early results would tell.
@@ -332,6 +359,9 @@ impl Panes {
             }
             if let Some((end, which)) = self.again.pop_front() {
                 self.firing = Some(self.fire_some(end, which)?);
+                continue;
+            }
+            if self.tell_away()? {
                 continue;
             }
             let complete = self.frames.complete(self.reached.watermark());
@@ -401,7 +431,7 @@ impl Panes {
         let merged = if self.frames.is_plain() {
             None
         } else {
-            let mut merged = self.empty()?;
+            let mut merged = spilling(self.empty()?, self.spill.as_ref()).unrecorded();
             let (mut into, mut from) = (Vec::new(), Vec::new());
             for (_, table) in self.tables.range_mut(self.frames.first(end)..end) {
                 let mut scan = Scan::default();
@@ -437,7 +467,7 @@ impl Panes {
                     merged.entries(run.iter(), &mut slots)?;
                 }
                 let wanted: Vec<u32> = merged.live().collect();
-                for (_, table) in self.tables.range_mut(panes) {
+                for (pane, table) in self.tables.range_mut(panes) {
                     table.find_all(wanted.iter().map(|slot| merged.key(*slot)), &mut slots)?;
                     let found = wanted.iter().zip(&slots).filter(|(_, from)| **from != NONE);
                     let (into, from): (Vec<u32>, Vec<u32>) = found.unzip();
@@ -446,6 +476,9 @@ impl Panes {
                         from: &from,
                     };
                     merged.values_mut().merge(merge, table.values())?;
+                    if let Some(fresh) = &mut self.fresh {
+                        fresh.left(*pane, table.take_departed())?;
+                    }
                 }
                 (Some(Box::new(merged)), wanted)
             }
@@ -473,7 +506,7 @@ impl Panes {
             && self.frames.is_gone(*pane.key(), watermark)
         {
             if let Some(fresh) = &mut self.fresh {
-                fresh.remove(pane.key());
+                fresh.forget(*pane.key());
             }
             self.dropped.push(self.frames.start(*pane.key()));
             pane.remove();
@@ -483,9 +516,14 @@ impl Panes {
     pub(super) fn freeze(&mut self, cut: &mut Cut) {
         self.cut = cut.number() + 1;
         self.dropped.drain(..).for_each(|pane| cut.clear(PANES, pane));
-        self.tables
-            .values_mut()
-            .for_each(|table| table.freeze(cut, &self.groups));
+        for (pane, table) in &mut self.tables {
+            table.freeze(cut, &self.groups);
+            if let Some(fresh) = &mut self.fresh
+                && let Err(failure) = fresh.left(*pane, table.take_departed())
+            {
+                cut.fail(failure);
+            }
+        }
     }
 
     /// What is known of time.

@@ -3,9 +3,12 @@
 //! A row at exactly the gap still belongs (as in Flink), so a session is complete when the watermark has passed that
 //! instant too: what comes in time is in one session, whatever the order. A row between two sessions makes them one.
 //! A batch first finds the session of each row, joining sessions on the way, and is then folded at once.
+//!
+//! Keys that do not fit into memory take their sessions to disk with them, and leave hints: when to look at them, and that
+//! early results are to tell of them.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -16,14 +19,21 @@ use dataflow::key;
 use super::Past;
 use super::accumulate::{Merge, Shape};
 use super::input::Input;
-use super::members::{Members, NOTHING, Session};
+use super::members::{Arrival, Members, NOTHING, Session};
 use super::reached::Reached;
 use super::results::{Around, Bounds, Results};
+use crate::operators::Ground;
 use crate::operators::late::Late;
-use crate::state::{Cut, KeyGroups, Restored, Table, Values};
+use crate::state::{Cut, Hints, KeyGroups, Spill, Table, Values};
 
 /// The state of sessions, among an aggregate's.
 const SESSIONS: u8 = 3;
+
+/// So many keys come back from disk at once when they are due.
+const KEYS_BACK: usize = 1024;
+
+/// Timers that do not count any more are swept out when they are more than half, and more than these.
+const TIMERS_MIN: usize = 4096;
 
 /// All sessions, and when each is looked at next.
 pub(super) struct Sessions {
@@ -34,12 +44,33 @@ pub(super) struct Sessions {
     reached: Reached,
     /// Ends of sessions, and when they are forgotten. An entry counts while its session says the same.
     timers: BinaryHeap<Reverse<(i64, u32)>>,
-    /// What has changed since the last early results; none where there are none.
-    fresh: Option<BTreeSet<u32>>,
+    /// What has changed since the last early results; none where there are none. An entry counts while its session says so.
+    fresh: Option<Vec<u32>>,
     early: Vec<u32>,
+    away: Option<Away>,
     latest: i64,
     shape: Arc<Shape>,
     slots: Vec<u32>,
+}
+
+/// Keys on disk, and why they will come back.
+struct Away {
+    /// When the first of their sessions is to be looked at.
+    due: Hints,
+    /// Early results are to tell of them.
+    fresh: Hints,
+    /// They are telling of those now.
+    telling: bool,
+}
+
+impl Away {
+    fn new(spill: &Spill) -> Self {
+        Self {
+            due: Hints::new(spill),
+            fresh: Hints::new(spill),
+            telling: false,
+        }
+    }
 }
 
 /// How long sessions last.
@@ -49,46 +80,94 @@ pub(super) struct Lasting {
     pub(super) gap_ms: u64,
     /// So long after that late rows still count.
     pub(super) lateness_ms: u64,
+    /// Results are wanted before that.
+    pub(super) early: bool,
 }
 
 impl Sessions {
-    pub(super) fn new(
-        lasting: Lasting,
-        shape: &Arc<Shape>,
-        groups: &KeyGroups,
-        past: Past,
-        restored: &Restored,
-    ) -> Result<Self, Failure> {
-        let cut = u64::from(restored.cuts.is_empty());
+    pub(super) fn new(lasting: Lasting, shape: &Arc<Shape>, past: Past, ground: &Ground<'_>) -> Result<Self, Failure> {
+        let cut = u64::from(ground.restored.cuts.is_empty());
+        let table = Table::new(SESSIONS, 0, Members::new(shape)?, cut);
         let mut sessions = Self {
             gap: i64::try_from(lasting.gap_ms).unwrap_or(i64::MAX).max(1),
             lateness: i64::try_from(lasting.lateness_ms).unwrap_or(i64::MAX),
-            table: Table::new(SESSIONS, 0, Members::new(shape)?, cut),
-            groups: groups.clone(),
+            table: match ground.spill {
+                Some(spill) => table.spilling(spill),
+                None => table,
+            },
+            groups: ground.groups.clone(),
             reached: past.reached,
             timers: BinaryHeap::new(),
-            fresh: None,
+            fresh: lasting.early.then(Vec::new),
             early: Vec::new(),
+            away: ground.spill.map(Away::new),
             latest: past.latest,
             shape: Arc::clone(shape),
             slots: Vec::new(),
         };
-        restored.each(groups, |entry| {
-            if entry.place.state == SESSIONS {
-                sessions.table.restore(entry.key, entry.value, groups)
-            } else {
-                Ok(())
-            }
-        })?;
-        let live: Vec<u32> = sessions.table.values().live().collect();
-        live.into_iter().for_each(|id| sessions.set_timer(id));
+        sessions.restore(ground)?;
         Ok(sessions)
     }
 
-    /// Early results are wanted. What was restored is told again: nobody knows whether it had been.
-    pub(super) fn with_early(mut self) -> Self {
-        self.fresh = Some(self.table.values().live().collect());
-        self
+    fn restore(&mut self, ground: &Ground<'_>) -> Result<(), Failure> {
+        if self.fresh.is_some() {
+            self.table.values_mut().arriving(Arrival::Fresh);
+        }
+        ground.restored.each(&ground.groups, |entry| {
+            if entry.place.state != SESSIONS {
+                return Ok(());
+            }
+            self.table.restore(entry.key, entry.value, &ground.groups)?;
+            self.settle()
+        })?;
+        self.table.values_mut().arriving(Arrival::AsTheyWere);
+        Ok(())
+    }
+
+    /// Sets timers for what came to memory, and leaves hints for what left it.
+    fn settle(&mut self) -> Result<(), Failure> {
+        let moved = self.table.values_mut().take_moved();
+        for id in moved.arrived {
+            if self.table.values().is_live(id) {
+                self.set_timer(id);
+                if let Some(fresh) = &mut self.fresh
+                    && self.table.values().session(id).fresh
+                {
+                    fresh.push(id);
+                }
+            }
+        }
+        if let Some(away) = &mut self.away {
+            away.due.add(moved.due)?;
+            if self.fresh.is_some() {
+                away.fresh.add(moved.fresh)?;
+            }
+        }
+        let members = self.table.values();
+        if self.timers.len() > TIMERS_MIN.max(2 * members.count()) {
+            self.timers
+                .retain(|Reverse((time, id))| members.is_live(*id) && members.session(*id).timer == *time);
+        }
+        Ok(())
+    }
+
+    /// Brings keys back from disk.
+    fn load(&mut self, keys: &[Box<[u8]>]) -> Result<(), Failure> {
+        let mut slots = std::mem::take(&mut self.slots);
+        self.table.find_all(keys.iter().map(|key| &**key), &mut slots)?;
+        self.slots = slots;
+        self.settle()
+    }
+
+    /// Early results are to tell of these.
+    fn mark_fresh(&mut self, ids: &[u32]) {
+        let Some(fresh) = &mut self.fresh else { return };
+        for id in ids {
+            let session = self.table.values_mut().session_mut(*id);
+            if !std::mem::replace(&mut session.fresh, true) {
+                fresh.push(*id);
+            }
+        }
     }
 
     fn set_timer(&mut self, id: u32) {
@@ -103,6 +182,7 @@ impl Sessions {
         let rows: Vec<u32> = (0..).take(input.keys.len()).collect();
         let mut slots = std::mem::take(&mut self.slots);
         self.table.slots(&input.keys, &rows, &mut slots)?;
+        self.settle()?;
         let mut placing = Placing::default();
         let (mut kept, mut late, mut empty) = (Vec::with_capacity(rows.len()), Vec::new(), Vec::new());
         for (row, slot) in rows.iter().zip(&slots) {
@@ -122,12 +202,7 @@ impl Sessions {
         let members = self.table.values_mut();
         input.content.fold(members.accumulators_mut(), &placing.ids, &kept)?;
         placing.gone.iter().for_each(|(_, gone)| members.free(*gone));
-        if let Some(fresh) = &mut self.fresh {
-            placing.gone.iter().for_each(|(_, gone)| {
-                fresh.remove(gone);
-            });
-            fresh.extend(&placing.ids);
-        }
+        self.mark_fresh(&placing.ids);
         for slot in empty {
             if self.table.values().is_empty(slot) {
                 self.table.remove(slot, &self.groups);
@@ -229,30 +304,90 @@ impl Sessions {
 
     /// Results of what has changed in sessions that are not complete.
     pub(super) fn early(&mut self) {
+        self.tell_fresh();
+        if let Some(away) = &mut self.away {
+            away.telling = !away.fresh.is_empty();
+        }
+    }
+
+    /// Of those in memory.
+    fn tell_fresh(&mut self) {
         let Some(fresh) = &mut self.fresh else { return };
-        let members = self.table.values();
-        let open = std::mem::take(fresh).into_iter();
-        self.early
-            .extend(open.filter(|id| members.is_live(*id) && !members.session(*id).fired));
+        for id in std::mem::take(fresh) {
+            if !self.table.values().is_live(id) {
+                continue;
+            }
+            let session = self.table.values_mut().session_mut(id);
+            let (was, key) = (std::mem::replace(&mut session.fresh, false), session.key);
+            if was && !session.fired {
+                self.early.push(id);
+            }
+            if was && self.away.is_some() {
+                // What the disk says of it is not so any more.
+                self.table.touch(key);
+            }
+        }
     }
 
     /// Whether something has changed that early results would tell.
     pub(super) fn is_fresh(&self) -> bool {
-        self.fresh.as_ref().is_some_and(|fresh| !fresh.is_empty())
+        let is_away = self.away.as_ref().is_some_and(|away| !away.fresh.is_empty());
+        self.fresh.as_ref().is_some_and(|fresh| is_away || !fresh.is_empty())
     }
 
     /// When the next session may be complete.
     pub(super) fn next_end(&self) -> Option<i64> {
-        self.timers.peek().map(|Reverse((time, _))| time.saturating_add(1))
+        let here = self.timers.peek().map(|Reverse((time, _))| *time);
+        let away = self.away.as_ref().and_then(|away| away.due.least());
+        let next = [here, away].into_iter().flatten().min();
+        next.map(|time| time.saturating_add(1))
     }
 
     /// The next rows, if any are due.
     pub(super) fn pull(&mut self, results: &Results) -> Result<Option<RecordBatch>, Failure> {
-        if !self.early.is_empty() {
-            let rest = self.early.split_off(self.early.len().min(BATCH_ROWS_MAX));
-            let ids = std::mem::replace(&mut self.early, rest);
-            return self.rows(&ids, results).map(Some);
+        loop {
+            if !self.early.is_empty() {
+                let rest = self.early.split_off(self.early.len().min(BATCH_ROWS_MAX));
+                let ids = std::mem::replace(&mut self.early, rest);
+                return self.rows(&ids, results).map(Some);
+            }
+            if self.tell_away()? {
+                continue;
+            }
+            let ids = self.due();
+            if !ids.is_empty() {
+                return self.fire(ids, results).map(Some);
+            }
+            let watermark = self.reached.watermark();
+            let keys = match &mut self.away {
+                Some(away) => away.due.take(watermark, KEYS_BACK)?,
+                None => Vec::new(),
+            };
+            if keys.is_empty() {
+                return Ok(None);
+            }
+            self.load(&keys)?;
         }
+    }
+
+    /// Goes on with early results of what is on disk; `false` where there is none.
+    fn tell_away(&mut self) -> Result<bool, Failure> {
+        let Some(away) = self.away.as_mut().filter(|away| away.telling) else {
+            return Ok(false);
+        };
+        let keys = away.fresh.take(i64::MAX, KEYS_BACK)?;
+        if keys.is_empty() {
+            away.telling = false;
+            away.fresh.clear();
+            return Ok(false);
+        }
+        self.load(&keys)?;
+        self.tell_fresh();
+        Ok(true)
+    }
+
+    /// The next sessions in memory that are complete; on the way, forgets those whose time is over.
+    fn due(&mut self) -> Vec<u32> {
         let mut ids = Vec::new();
         while ids.len() < BATCH_ROWS_MAX
             && let Some(Reverse((time, id))) = self.timers.peek().copied()
@@ -274,9 +409,10 @@ impl Sessions {
                 ids.push(id);
             }
         }
-        if ids.is_empty() {
-            return Ok(None);
-        }
+        ids
+    }
+
+    fn fire(&mut self, ids: Vec<u32>, results: &Results) -> Result<RecordBatch, Failure> {
         let rows = self.rows(&ids, results)?;
         for id in ids {
             let session = self.table.values_mut().session_mut(id);
@@ -289,7 +425,7 @@ impl Sessions {
                 self.set_timer(id);
             }
         }
-        Ok(Some(rows))
+        Ok(rows)
     }
 
     fn forget(&mut self, id: u32) {
@@ -319,6 +455,12 @@ impl Sessions {
 
     pub(super) fn freeze(&mut self, cut: &mut Cut) {
         self.table.freeze(cut, &self.groups);
+        if let Err(failure) = self.settle() {
+            cut.fail(failure);
+        }
+        if let Some(away) = &mut self.away {
+            away.due.tidy();
+        }
     }
 
     /// What is known of time.

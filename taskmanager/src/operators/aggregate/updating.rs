@@ -54,6 +54,11 @@ impl Values for Known {
         self.accumulators.decode(slot, bytes)
     }
 
+    fn clear(&mut self) {
+        self.accumulators.clear();
+        self.given = Vec::new();
+    }
+
     fn bytes(&self) -> usize {
         self.accumulators.bytes() + self.given.capacity()
     }

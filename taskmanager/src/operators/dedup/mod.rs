@@ -45,8 +45,6 @@ pub(super) struct Dedup {
     groups: KeyGroups,
     cut: u64,
     spill: Option<Spill>,
-    /// Buckets that were forgotten since the last cut.
-    forgotten: Vec<i64>,
     now: i64,
     gauges: Arc<NodeGauges>,
     dead: DeadLetters,
@@ -90,6 +88,10 @@ impl Values for Passed {
     fn decode(&mut self, slot: u32, bytes: &[u8]) -> Result<(), Failure> {
         self.0[slot as usize] = passed(bytes)?;
         Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.0 = Vec::new();
     }
 
     fn bytes(&self) -> usize {
@@ -137,7 +139,6 @@ impl Dedup {
             groups: ground.groups.clone(),
             cut: 1,
             spill: ground.spill.cloned(),
-            forgotten: Vec::new(),
             now: 0,
             gauges: Arc::clone(ground.gauges),
             dead: ground.dead_letters(),
@@ -189,7 +190,6 @@ impl Dedup {
             && self.is_over(bucket, self.reached.watermark())
         {
             self.buckets.remove(&bucket);
-            self.forgotten.push(bucket);
         }
     }
 

@@ -287,6 +287,17 @@ impl Values for Lists {
         Ok(())
     }
 
+    fn compact(&mut self) {
+        self.tidy();
+    }
+
+    fn clear(&mut self) {
+        self.lists = Vec::new();
+        self.arena = Vec::new();
+        self.garbage = 0;
+        self.spread = 0;
+    }
+
     fn bytes(&self) -> usize {
         self.arena.capacity() + self.lists.capacity() * size_of::<List>() + self.spread
     }

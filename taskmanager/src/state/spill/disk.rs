@@ -1,6 +1,6 @@
 //! RocksDB under the tables of one step.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,9 +9,11 @@ use dataflow::Failure;
 use parking_lot::RwLock;
 use rocksdb::compaction_filter::Decision;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, DEFAULT_COLUMN_FAMILY_NAME,
+    BlockBasedIndexType, BlockBasedOptions, ColumnFamilyDescriptor, DB, DBCompressionType, DEFAULT_COLUMN_FAMILY_NAME,
     DataBlockIndexType, IngestExternalFileOptions, IteratorMode, LogLevel, Options, ReadOptions, SstFileWriter,
 };
+
+use super::memory::CacheShare;
 
 /// So many keys are looked up at once.
 const LOOKUP: usize = 1024;
@@ -26,10 +28,19 @@ pub(in crate::state) struct Disk {
     how: ReadOptions,
     folder: PathBuf,
     dropped: Dropped,
+    /// Given back when it is closed.
+    _share: CacheShare,
 }
 
-/// The numbers of tables that were dropped, as keys begin with them.
-type Dropped = Arc<RwLock<HashSet<[u8; 4]>>>;
+/// What is of no use any more: of which tables, as keys begin with their numbers, and up to which key of each.
+type Dropped = Arc<RwLock<HashMap<[u8; 4], UpTo>>>;
+
+/// How much of a table was dropped.
+enum UpTo {
+    All,
+    /// What stands before this key.
+    Key(Box<[u8]>),
+}
 
 impl std::fmt::Debug for Disk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -41,9 +52,9 @@ impl std::fmt::Debug for Disk {
 
 impl Disk {
     /// An empty one in this folder.
-    pub(super) fn open(folder: PathBuf, cache: usize) -> Result<Self, Failure> {
+    pub(super) fn open(folder: PathBuf, share: CacheShare) -> Result<Self, Failure> {
         let dropped = Dropped::default();
-        let options = options(cache, &dropped);
+        let options = options(&share, &dropped);
         let family = ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, options.clone());
         let mut how = ReadOptions::default();
         // What was written by this process a while ago, and goes with it.
@@ -55,6 +66,7 @@ impl Disk {
                 how,
                 folder,
                 dropped,
+                _share: share,
             }),
             Err(error) => Err(broken("cannot be opened", &folder, &error)),
         }
@@ -110,19 +122,14 @@ impl Disk {
         Ok(())
     }
 
-    /// Shows a table from behind a key on, until told to stop: the last key shown then.
+    /// Shows a table from this key on, until told to stop: the last key shown then.
     pub(super) fn each(
         &self,
         table: u32,
-        after: Option<&[u8]>,
+        from: &[u8],
         mut show: impl FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<Option<Vec<u8>>, Failure> {
-        let mut begin = table.to_be_bytes().to_vec();
-        if let Some(after) = after {
-            begin.extend_from_slice(after);
-            // The least key that is greater.
-            begin.push(0);
-        }
+        let begin = [&table.to_be_bytes(), from].concat();
         let mut how = ReadOptions::default();
         how.set_iterate_lower_bound(begin);
         how.set_iterate_upper_bound((table + 1).to_be_bytes());
@@ -142,10 +149,29 @@ impl Disk {
     /// a while is in nobody's way.
     pub(super) fn drop_table(&self, table: u32) {
         let (from, to) = (table.to_be_bytes(), (table + 1).to_be_bytes());
-        self.dropped.write().insert(from);
+        self.dropped.write().insert(from, UpTo::All);
         if let Err(error) = self.db().delete_file_in_range(from, to) {
             tracing::debug!(%error, folder = %self.folder.display(), "a dropped table stays on disk");
         }
+    }
+}
+
+impl Disk {
+    /// What of a table stands before this key is not read any more: whole files of it go at once, the rest when they are
+    /// compacted.
+    pub(super) fn drop_before(&self, table: u32, key: &[u8]) {
+        let from = table.to_be_bytes();
+        let to = [&from[..], key].concat();
+        self.keep_from(table, key);
+        if let Err(error) = self.db().delete_file_in_range(from.as_slice(), to.as_slice()) {
+            tracing::debug!(%error, folder = %self.folder.display(), "what was read of a table stays on disk");
+        }
+    }
+
+    /// What of a table stands before this key may go, and what stands behind it may not.
+    pub(super) fn keep_from(&self, table: u32, key: &[u8]) {
+        let before = UpTo::Key(key.into());
+        self.dropped.write().insert(table.to_be_bytes(), before);
     }
 }
 
@@ -220,12 +246,17 @@ impl Drop for Disk {
     }
 }
 
-fn options(cache: usize, dropped: &Dropped) -> Options {
+fn options(share: &CacheShare, dropped: &Dropped) -> Options {
     let mut blocks = BlockBasedOptions::default();
-    blocks.set_block_cache(&Cache::new_lru_cache(cache));
-    // Values are small and are looked up one by one: what is read beside them is for nothing.
+    blocks.set_block_cache(share.cache());
+    // What is looked up is one small entry, anywhere: a block is read for each.
     blocks.set_block_size(4 << 10);
     blocks.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
+    // So are filters and indexes, which a small cache must not read by the megabyte.
+    blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    blocks.set_partition_filters(true);
+    blocks.set_metadata_block_size(4 << 10);
+    blocks.set_pin_top_level_index_and_filter(true);
     blocks.set_bloom_filter(10.0, false);
     // The filters count against the cache: nothing of a large table is outside it.
     blocks.set_cache_index_and_filter_blocks(true);
@@ -244,9 +275,16 @@ fn options(cache: usize, dropped: &Dropped) -> Options {
     options.set_max_background_jobs(2);
     let dropped = Arc::clone(dropped);
     options.set_compaction_filter("dropped tables", move |_, key, _| {
-        let is_dropped = key.first_chunk().is_some_and(|table| dropped.read().contains(table));
-        if is_dropped { Decision::Remove } else { Decision::Keep }
+        let Some((table, key)) = key.split_first_chunk() else {
+            return Decision::Keep;
+        };
+        match dropped.read().get(table) {
+            Some(UpTo::All) => Decision::Remove,
+            Some(UpTo::Key(before)) if *key < **before => Decision::Remove,
+            Some(UpTo::Key(_)) | None => Decision::Keep,
+        }
     });
+    options.set_write_buffer_manager(share.buffers());
     // Nothing is written row by row, so there is nothing to buffer.
     options.set_write_buffer_size(64 << 10);
     options.set_keep_log_file_num(1);

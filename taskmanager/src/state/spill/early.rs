@@ -41,6 +41,18 @@ impl Early {
         &self.path
     }
 
+    /// Everything in it as one stream of entries.
+    #[cfg(test)]
+    pub(in crate::state) fn stream(&self) -> Vec<u8> {
+        let whole = std::fs::read(&self.path).unwrap();
+        let mut stream = Vec::new();
+        for cleared in &self.head.cleared {
+            super::super::format::write_cleared(&mut stream, *cleared);
+        }
+        stream.extend_from_slice(&whole[self.encoded.len()..]);
+        stream
+    }
+
     /// Its head, and the bytes of that.
     pub(in crate::state) fn head(&self) -> (&Head, &[u8]) {
         (&self.head, &self.encoded)

@@ -9,8 +9,12 @@
 mod disk;
 mod early;
 mod filter;
+mod hints;
+mod memory;
 
 pub(crate) use early::Early;
+pub(crate) use hints::Hints;
+pub(in crate::state) use memory::DiskMemory;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -29,7 +33,7 @@ use filter::Filter;
 pub(crate) struct Limits {
     /// Its tables in memory.
     pub(crate) tables: usize,
-    /// The cache of what is on disk.
+    /// What it brings to the cache of what is on disk, which all steps of the task manager share.
     pub(crate) cache: usize,
 }
 
@@ -39,14 +43,22 @@ pub(crate) struct Spill(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    /// Closed before its folder goes.
-    disk: Mutex<Option<Arc<Disk>>>,
-    scratch: Arc<Scratch>,
-    name: String,
+    place: Arc<Place>,
     groups: KeyGroups,
     limits: Limits,
     /// Memory that the tables hold.
     used: AtomicUsize,
+    /// How many tables there are.
+    living: AtomicUsize,
+}
+
+/// One database, and the numbers of what is in it.
+#[derive(Debug)]
+struct Place {
+    /// Closed before its folder goes.
+    disk: Mutex<Option<Arc<Disk>>>,
+    scratch: Arc<Scratch>,
+    name: String,
     tables: AtomicU32,
     files: AtomicU64,
 }
@@ -54,30 +66,51 @@ struct Shared {
 impl Spill {
     /// Below `scratch`, in a folder of this name, which nobody else uses; nothing is opened yet.
     pub(crate) fn new(scratch: Arc<Scratch>, name: String, groups: KeyGroups, limits: Limits) -> Self {
-        Self(Arc::new(Shared {
+        let place = Place {
             scratch,
             name,
-            groups,
-            limits,
-            used: AtomicUsize::new(0),
             tables: AtomicU32::new(0),
             files: AtomicU64::new(0),
             disk: Mutex::new(None),
+        };
+        Self::at(Arc::new(place), groups, limits)
+    }
+
+    fn at(place: Arc<Place>, groups: KeyGroups, limits: Limits) -> Self {
+        Self(Arc::new(Shared {
+            place,
+            groups,
+            limits,
+            used: AtomicUsize::new(0),
+            living: AtomicUsize::new(0),
         }))
     }
 
+    /// Another step's, in the same database: tests have many steps, and each database costs some milliseconds.
+    #[cfg(test)]
+    pub(crate) fn beside(&self, groups: KeyGroups) -> Self {
+        Self::at(Arc::clone(&self.0.place), groups, self.0.limits)
+    }
+
+    /// The number of another table.
+    fn number(&self) -> u32 {
+        self.0.place.tables.fetch_add(1, Ordering::Relaxed)
+    }
+
     fn disk(&self) -> Result<Arc<Disk>, Failure> {
-        let mut disk = self.0.disk.lock();
+        let place = &self.0.place;
+        let mut disk = place.disk.lock();
         if let Some(disk) = &*disk {
             return Ok(Arc::clone(disk));
         }
-        let opened = Arc::new(Disk::open(self.0.scratch.empty(&self.0.name)?, self.0.limits.cache)?);
+        let folder = place.scratch.empty(&place.name)?;
+        let opened = Arc::new(Disk::open(folder, place.scratch.memory().share(self.0.limits.cache))?);
         *disk = Some(Arc::clone(&opened));
         Ok(opened)
     }
 
     fn file(&self, disk: &Disk, ending: &str) -> PathBuf {
-        let number = self.0.files.fetch_add(1, Ordering::Relaxed);
+        let number = self.0.place.files.fetch_add(1, Ordering::Relaxed);
         disk.folder().join(format!("{number}.{ending}"))
     }
 }
@@ -97,15 +130,16 @@ pub(super) struct Spilled {
     early: Vec<Early>,
     /// What was said of this table's memory.
     accounted: usize,
-    /// How many keys, and how many bytes, were left in memory when keys last went to disk.
-    pub(super) left_behind: (usize, usize),
+    /// How many bytes were left in memory when keys last went to disk.
+    pub(super) left_behind: usize,
 }
 
 impl Spilled {
     /// Nothing yet.
     pub(super) fn new(spill: &Spill) -> Self {
+        spill.0.living.fetch_add(1, Ordering::Relaxed);
         Self {
-            id: spill.0.tables.fetch_add(1, Ordering::Relaxed),
+            id: spill.number(),
             spill: spill.clone(),
             disk: None,
             count: 0,
@@ -114,8 +148,14 @@ impl Spilled {
             buried_bytes: 0,
             early: Vec::new(),
             accounted: 0,
-            left_behind: (0, 0),
+            left_behind: 0,
         }
+    }
+
+    /// Of what step.
+    #[cfg(test)]
+    pub(super) fn owner(&self) -> Spill {
+        self.spill.clone()
     }
 
     /// The key groups of the subtask.
@@ -133,16 +173,23 @@ impl Spilled {
         self.disk.is_some()
     }
 
-    /// Says how much memory the table holds; whether all tables of the step hold more than they may.
+    /// Says how much memory the table holds; whether all tables of the step hold more than they may, and this one more than
+    /// what each may have whatever the others do.
     pub(super) fn account(&mut self, bytes: usize) -> bool {
         let used = &self.spill.0.used;
         let before = std::mem::replace(&mut self.accounted, bytes);
+        self.spill.0.place.scratch.memory().account(before, bytes);
         let all = if bytes >= before {
             used.fetch_add(bytes - before, Ordering::AcqRel) + (bytes - before)
         } else {
             used.fetch_sub(before - bytes, Ordering::AcqRel) - (before - bytes)
         };
-        all > self.spill.0.limits.tables
+        all > self.budget() && bytes > self.least()
+    }
+
+    /// What a table may hold though others, which were here before, hold all there is: they are relieved at the next cut.
+    fn least(&self) -> usize {
+        self.budget() / 2 / self.spill.0.living.load(Ordering::Relaxed).max(1)
     }
 
     /// Memory that the tables of the step may hold.
@@ -225,7 +272,11 @@ impl Spilled {
         show: impl FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<Option<Vec<u8>>, Failure> {
         match &self.disk {
-            Some(disk) => disk.each(self.id, after, show),
+            Some(disk) => {
+                // The least key that is greater.
+                let from = after.map(|after| [after, &[0]].concat()).unwrap_or_default();
+                disk.each(self.id, &from, show)
+            }
             None => Ok(None),
         }
     }
@@ -254,14 +305,14 @@ impl Spilled {
         if let Some(disk) = self.disk.take() {
             // Another number: what cannot be dropped at once is in nobody's way.
             disk.drop_table(self.id);
-            self.id = self.spill.0.tables.fetch_add(1, Ordering::Relaxed);
+            self.id = self.spill.number();
         }
         self.count = 0;
         self.filter = Filter::default();
         self.buried.clear();
         self.buried_bytes = 0;
         self.early.clear();
-        self.left_behind = (0, 0);
+        self.left_behind = 0;
     }
 
     /// Memory held beside the table's own.
@@ -278,6 +329,7 @@ impl Spilled {
 impl Drop for Spilled {
     fn drop(&mut self) {
         self.account(0);
+        self.spill.0.living.fetch_sub(1, Ordering::Relaxed);
         if let Some(disk) = self.disk.take() {
             disk.drop_table(self.id);
         }

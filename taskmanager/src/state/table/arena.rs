@@ -1,5 +1,7 @@
 //! Small parts of a table: bits by slot, lists of keys in one buffer, and how the buffer of the keys is compacted.
 
+use hashbrown::HashTable;
+
 use super::{Role, Table, Values};
 
 /// Below this, garbage is not worth a compaction.
@@ -33,6 +35,11 @@ impl Bits {
         if let Some(word) = self.0.get_mut(slot as usize / 64) {
             *word &= !(1 << (slot % 64));
         }
+    }
+
+    /// Whether none is set.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
     }
 
     /// Takes all back.
@@ -90,5 +97,22 @@ impl<V: Values> Table<V> {
         }
         self.keys = keys;
         self.garbage = 0;
+    }
+
+    /// No key is in memory: its slots go too, and what they held.
+    pub(super) fn give_up_slots(&mut self) {
+        if self.slots.iter().any(|slot| slot.role != Role::Free) {
+            return;
+        }
+        self.index = HashTable::new();
+        self.slots = Vec::new();
+        self.free = Vec::new();
+        self.keys = Vec::new();
+        self.garbage = 0;
+        self.touched = Bits::default();
+        self.touched_slots = Vec::new();
+        self.recent = Bits::default();
+        self.hand = 0;
+        self.values.clear();
     }
 }

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use super::super::keeper::{Home, Work};
 use super::super::testing::{Objects, Texts, keys, runtime, shelf, spill};
 use super::super::{Cut, Kept, KeyGroups, Spill};
-use super::{Scan, Table};
+use super::{NONE, Scan, Table};
 
 /// Three buckets of key groups.
 const GROUPS: u32 = 48;
@@ -27,6 +27,8 @@ enum Act {
     Fold(Vec<u16>, u8),
     /// These keys are removed.
     Remove(Vec<u16>),
+    /// They are looked up.
+    Find(Vec<u16>),
     /// They are removed and at once there again.
     Renew(Vec<u16>),
     /// A barrier; its checkpoint comes to be or not.
@@ -44,6 +46,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         8 => (keys(), any::<u8>()).prop_map(|(keys, byte)| Act::Fold(keys, byte)),
         2 => keys().prop_map(Act::Remove),
+        3 => keys().prop_map(Act::Find),
         1 => keys().prop_map(Act::Renew),
         6 => prop::bool::weighted(0.7).prop_map(Act::Freeze),
         2 => (1..4_u32).prop_map(Act::Restore),
@@ -104,6 +107,7 @@ impl World {
         match act {
             Act::Fold(keys, byte) => self.fold(keys, *byte),
             Act::Remove(keys) => self.remove(keys),
+            Act::Find(keys) => self.find(keys),
             Act::Renew(keys) => {
                 self.remove(keys);
                 self.fold(keys, b'r');
@@ -139,6 +143,19 @@ impl World {
             for slot in slots {
                 subtask.table.values_mut().0[slot as usize].push(byte);
             }
+        }
+    }
+
+    fn find(&mut self, numbers: &[u16]) {
+        for number in numbers {
+            let key = key(*number);
+            let owner = self.owner_of(&key);
+            let Subtask { table, .. } = &mut self.subtasks[owner];
+            let mut slots = Vec::new();
+            table.find_all(std::iter::once(key.as_slice()), &mut slots).unwrap();
+            let found = Some(slots[0]).filter(|slot| *slot != NONE);
+            let found = found.map(|slot| &table.values().0[slot as usize]);
+            assert_eq!(found, self.model.get(&key));
         }
     }
 
@@ -263,6 +280,11 @@ proptest! {
     fn a_table_that_spills_is_a_map(acts in acts()) {
         check(Some(TINY), &acts);
     }
+
+    #[test]
+    fn a_table_without_any_memory_is_a_map(acts in acts()) {
+        check(Some(0), &acts);
+    }
 }
 
 /// Keys come and go on disk in this one, or the property above would prove nothing of it.
@@ -278,6 +300,56 @@ fn a_tiny_budget_makes_keys_go_to_disk_and_come_back() {
     world.scan(0);
     world.restore(3);
     world.scan(0);
+}
+
+/// A key that was looked up, and not changed, came back to a slot whose turn in the cycle was over: old cuts were left
+/// behind that alone held it.
+#[test]
+fn keys_that_are_only_looked_up_stay_in_the_cuts() {
+    for budget in [0, TINY] {
+        let mut world = World::new(Some(budget));
+        world.fold(&(0..120).collect::<Vec<_>>(), b'a');
+        for round in 0..60_u16 {
+            world.freeze(true);
+            world.find(
+                &(0..120)
+                    .step_by(7)
+                    .map(|number| (number + round) % 120)
+                    .collect::<Vec<_>>(),
+            );
+            world.fold(&[round % 120], b'b');
+            world.find(&(0..120).collect::<Vec<_>>());
+        }
+        world.freeze(true);
+        world.restore(1);
+        world.scan(0);
+    }
+}
+
+#[test]
+fn a_table_that_nobody_uses_any_more_leaves_memory_to_others() {
+    let mut world = World::new(Some(64 << 10));
+    world.fold(&(0..120).collect::<Vec<_>>(), b'a');
+    let spill = world.subtasks[0].table.spilled.as_ref().unwrap().owner();
+    let mut other = table(Some(&spill));
+    let names: Vec<String> = (0..3000_u32).map(|number| format!("other-{number}")).collect();
+    let rows: Vec<u32> = (0..3000).collect();
+    let mut slots = Vec::new();
+    other.slots(&keys(&names), &rows, &mut slots).unwrap();
+    other.slots(&keys(&names), &rows[..200], &mut slots).unwrap();
+    for _ in 0..3 {
+        world.fold(&[1], b'b');
+        world.freeze(true);
+        let mut cut = Cut::new(world.subtasks[0].cuts);
+        other.freeze(&mut cut, &world.subtasks[0].groups);
+        assert_eq!(cut.take_failure(), None);
+    }
+    assert_eq!(
+        (other.live().count(), other.values().0.capacity()),
+        (0, 0),
+        "slots and values are given up"
+    );
+    assert_eq!(other.len(), 3000);
 }
 
 #[test]

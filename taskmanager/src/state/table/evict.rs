@@ -6,13 +6,25 @@
 use dataflow::Failure;
 use dataflow::key;
 
-use super::{OnDisk, Role, Table, Values};
+use super::super::spill::Spilled;
+use super::{OnDisk, Recorded, Role, Table, Values};
 
-/// Memory is looked at once in so many rows.
+/// Memory is looked at once in so many rows, or sooner where there is room for few.
 const LOOK_EVERY: usize = 1024;
 
-/// A table of fewer keys is left alone.
+/// A table of fewer keys is left alone; a key is taken to need so many bytes.
 const KEYS_MIN: usize = 64;
+const KEY_BYTES: usize = 64 << 10;
+
+/// So many keys, and about so many bytes, leave at once at most: it holds up the subtask for as long as that takes.
+const SLICE_KEYS: usize = 128 * 1024;
+const SLICE_BYTES: usize = 8 << 20;
+
+/// At a cut, a table that is not used any more gives up so many slices at most.
+const SLICES_AT_CUT: usize = 4;
+
+/// To find a key that may leave, so many are looked at.
+const LOOKS: usize = 4;
 
 /// When a key was touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +46,9 @@ impl<V: Values> Table<V> {
             return Ok(());
         }
         self.unseen += rows;
+        let budget = self.spilled.as_ref().map_or(usize::MAX, Spilled::budget);
         let grows = self.free.len() < rows && self.slots.len() + rows > self.slots.capacity();
-        if self.unseen < LOOK_EVERY && !grows {
+        if self.unseen < (budget / 4096).min(LOOK_EVERY) && !grows {
             return Ok(());
         }
         self.unseen = 0;
@@ -45,11 +58,14 @@ impl<V: Values> Table<V> {
         };
         let full = spilled.account(bytes);
         // All parts grow at about the same time, by doubling.
-        let full = full || (grows && bytes * 8 / 5 > spilled.budget());
-        let (keys, left) = spilled.left_behind;
-        let grown = self.index.len() >= 2 * keys || bytes > left / 4 * 5;
-        if full && grown && self.index.len() >= KEYS_MIN {
-            self.spill()?;
+        let full = full || (grows && bytes * 8 / 5 > budget);
+        // Slots that were left behind are used first: they are paid for.
+        let left = spilled.left_behind;
+        let grown = grows || bytes > left + (left / 8).min(SLICE_BYTES / 2) || budget == 0;
+        let keys = self.index.len();
+        if full && grown && keys >= (budget / KEY_BYTES).clamp(1, KEYS_MIN) {
+            // Half of them at most, unless there is room for none.
+            self.spill(if budget == 0 { keys } else { keys.div_ceil(2) })?;
         }
         Ok(())
     }
@@ -61,46 +77,87 @@ impl<V: Values> Table<V> {
         {
             spilled.write(|_| Ok(()))?;
         }
+        // Nobody has asked for a key of it since the cut before the last.
+        let is_idle = |table: &Self| table.touched_slots.is_empty() && table.recent.is_empty();
+        for _ in 0..SLICES_AT_CUT {
+            let bytes = self.bytes();
+            let is_full = self.spilled.as_mut().is_some_and(|spilled| spilled.account(bytes));
+            if !is_full || !is_idle(self) || self.index.is_empty() {
+                break;
+            }
+            self.spill(self.index.len())?;
+        }
         self.make_room(LOOK_EVERY)
     }
 
-    /// Half of the keys in memory go to disk; fewer, if that spares those that were just touched.
-    fn spill(&mut self) -> Result<(), Failure> {
-        let half = self.index.len() / 2;
-        let mut leaving = Vec::with_capacity(half);
-        for touched in [Touched::Long, Touched::BeforeLastCut, Touched::SinceLastCut] {
-            if leaving.len() >= half / 2 && touched == Touched::SinceLastCut {
-                break;
-            }
-            let chosen = self.live().filter(|slot| self.last_touched(*slot) == touched);
-            let room = half - leaving.len();
-            leaving.extend(chosen.take(room));
-        }
-        self.sort(&mut leaving);
+    /// So many keys of those in memory go to disk at most, and no more than a slice.
+    fn spill(&mut self, most: usize) -> Result<(), Failure> {
         let Some(mut spilled) = self.spilled.take() else {
             return Ok(());
         };
-        let touched = |slot: &u32| self.touched.has(*slot);
-        let early: Vec<u32> = leaving.iter().copied().filter(touched).collect();
-        let outcome = if early.is_empty() {
-            Ok(())
-        } else {
-            let cut = self.write_early(&early, spilled.groups());
-            spilled.keep_early(cut)
-        };
-        let outcome = outcome.and_then(|()| self.put_on_disk(&leaving, &mut spilled));
+        let each = (self.bytes() / self.index.len().max(1)).max(1);
+        let leaving = self.choose(most.min(SLICE_KEYS).min((SLICE_BYTES / each).max(1)));
+        let outcome = self.leave(leaving, &mut spilled);
         self.spilled = Some(spilled);
         outcome?;
         self.compact();
-        let left = (self.index.len(), self.bytes());
+        if self.index.is_empty() {
+            self.give_up_slots();
+        }
+        self.values.compact();
+        let left = self.bytes();
         if let Some(spilled) = &mut self.spilled {
-            spilled.account(left.1);
+            spilled.account(left);
             spilled.left_behind = left;
         }
         Ok(())
     }
 
-    fn put_on_disk(&mut self, leaving: &[u32], spilled: &mut super::Spilled) -> Result<(), Failure> {
+    /// So many keys, of those that come next the ones that were not touched for longest.
+    fn choose(&mut self, count: usize) -> Vec<u32> {
+        let (mut long, mut before, mut since) = (Vec::with_capacity(count), Vec::new(), Vec::new());
+        let (slots, mut looked) = (self.slots.len(), 0);
+        for _ in 0..slots {
+            if long.len() == count || looked == count * LOOKS {
+                break;
+            }
+            self.hand = if self.hand + 1 < slots { self.hand + 1 } else { 0 };
+            if self.slots[self.hand].role != Role::Live {
+                continue;
+            }
+            looked += 1;
+            let slot = u32::try_from(self.hand).unwrap_or(u32::MAX);
+            match self.last_touched(slot) {
+                Touched::Long => long.push(slot),
+                Touched::BeforeLastCut if before.len() < count => before.push(slot),
+                Touched::SinceLastCut if since.len() < count => since.push(slot),
+                Touched::BeforeLastCut | Touched::SinceLastCut => {}
+            }
+        }
+        let room = count - long.len();
+        long.extend(before.into_iter().take(room));
+        // Fewer will do, if that spares those that were just touched.
+        if long.len() < count.div_ceil(2) || count == self.index.len() {
+            let room = count - long.len();
+            long.extend(since.into_iter().take(room));
+        }
+        long
+    }
+
+    fn leave(&mut self, mut leaving: Vec<u32>, spilled: &mut Spilled) -> Result<(), Failure> {
+        self.sort(&mut leaving);
+        let touched = |slot: &u32| self.touched.has(*slot);
+        let early: Vec<u32> = leaving.iter().copied().filter(touched).collect();
+        if !early.is_empty() {
+            let cut = self.write_early(&early, spilled.groups());
+            if self.recorded == Recorded::InCuts {
+                spilled.keep_early(cut)?;
+            }
+        }
+        self.put_on_disk(&leaving, spilled)
+    }
+
+    fn put_on_disk(&mut self, leaving: &[u32], spilled: &mut Spilled) -> Result<(), Failure> {
         let mut value = Vec::new();
         spilled.write(|run| {
             for slot in leaving {
@@ -115,6 +172,12 @@ impl<V: Values> Table<V> {
         spilled.gone(leaving.iter().map(|slot| self.slots[*slot as usize].hash));
         for slot in leaving {
             self.recent.unset(*slot);
+            let found = &self.slots[*slot as usize];
+            let key = &self.keys[found.start..found.start + found.length as usize];
+            self.values.leave(*slot, key);
+            if let Some(departed) = &mut self.departed {
+                departed.push((*slot, key.into()));
+            }
             self.release(*slot);
         }
         Ok(())
@@ -167,6 +230,10 @@ impl<V: Values> Table<V> {
             let slot = self.insert(key::hash(key), key, Role::Live, OnDisk::Same);
             self.values.grow(self.slots.len());
             found += 1;
+            // Its turn on disk has not come perhaps, and in memory that of its slot is over.
+            if (slot as usize) < self.cycle.next && self.touched.set(slot) {
+                self.touched_slots.push(slot);
+            }
             self.values.decode(slot, value)
         });
         spilled.left(found);

@@ -22,7 +22,7 @@ const HURRY_CUTS: usize = 16;
 /// cycle each has had its turn or was touched.
 #[derive(Clone, Debug)]
 pub(super) struct Cycle {
-    next: usize,
+    pub(super) next: usize,
     /// Behind which key of those on disk it goes on.
     disk: Option<Vec<u8>>,
     began: u64,

@@ -48,6 +48,17 @@ pub(crate) trait Values: Send {
 
     /// Memory held, roughly.
     fn bytes(&self) -> usize;
+
+    /// A slot's key goes to disk, and with it what was encoded; the slot is reset behind that.
+    fn leave(&mut self, slot: u32, key: &[u8]) {
+        let _ = (slot, key);
+    }
+
+    /// Slots were reset: gives up what they left behind, if it is much.
+    fn compact(&mut self) {}
+
+    /// No slot is anybody's: gives up the memory of all.
+    fn clear(&mut self) {}
 }
 
 /// Keys, and their values.
@@ -76,6 +87,11 @@ pub(crate) struct Table<V> {
     unseen: usize,
     /// How many bytes an entry had in the last cut.
     entry_bytes: usize,
+    /// The slot that was last looked at for whether its key may leave memory.
+    hand: usize,
+    recorded: Recorded,
+    /// The slots and keys that went to disk since this was last asked for; none where nobody asks.
+    departed: Option<Vec<(u32, Box<[u8]>)>>,
     values: V,
     spilled: Option<Spilled>,
     routed: Routed,
@@ -99,6 +115,14 @@ struct Slot {
     /// No cut holds it yet.
     fresh: bool,
     disk: OnDisk,
+}
+
+/// Whether a table is written into cuts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recorded {
+    InCuts,
+    /// It follows from others, and is made again.
+    Nowhere,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +179,9 @@ impl<V: Values> Table<V> {
             cycle: Cycle::new(cut),
             unseen: 0,
             entry_bytes: 64,
+            hand: 0,
+            recorded: Recorded::InCuts,
+            departed: None,
             values,
             spilled: None,
             routed: Routed::ByHash,
@@ -175,6 +202,27 @@ impl<V: Values> Table<V> {
             spilled: Some(Spilled::new(spill)),
             ..self
         }
+    }
+
+    /// The same, which is in no cut: it is dropped before the next.
+    pub(crate) fn unrecorded(self) -> Self {
+        Self {
+            recorded: Recorded::Nowhere,
+            ..self
+        }
+    }
+
+    /// The same, whose owner wants to know which keys go to disk.
+    pub(crate) fn noting_departures(self) -> Self {
+        Self {
+            departed: Some(Vec::new()),
+            ..self
+        }
+    }
+
+    /// Which keys went to disk since this was last asked, and the slots that were theirs.
+    pub(crate) fn take_departed(&mut self) -> Vec<(u32, Box<[u8]>)> {
+        self.departed.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// How many keys it has.

@@ -239,6 +239,13 @@ impl Values for Accumulators {
         }
     }
 
+    fn clear(&mut self) {
+        // It could be made before.
+        if let Ok(empty) = Self::new(&self.shape) {
+            *self = empty;
+        }
+    }
+
     fn bytes(&self) -> usize {
         self.measures.iter().map(|measure| measure.bytes()).sum()
     }
