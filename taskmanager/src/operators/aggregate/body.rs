@@ -118,7 +118,7 @@ impl Body {
     pub(super) fn apart(&self) -> Shared {
         match self {
             Self::Updating(updating) => updating.apart(),
-            Self::Panes(_) | Self::Sessions(_) | Self::Partial(_) => Shared::new(),
+            Self::Panes(_) | Self::Sessions(_) => Shared::new(),
         }
     }
 
