@@ -67,9 +67,13 @@ pub(crate) fn jobmanager(arguments: &args::JobManager) -> Result<Exit, Stop> {
             "job manager: REST at http://{rest_address}, task managers connect to {control_address}, state in {}",
             arguments.state
         ));
-        until_told().await?;
+        let ended = tokio::select! {
+            told = until_told() => told.map(|()| Exit::Success),
+            // Whatever it still did would be refused; its task managers look for the other one when this one is gone.
+            failure = leader.deposed() => Err(refused(failure)),
+        };
         scope.shut_down().await;
-        Ok(Exit::Success)
+        ended
     })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Must stay true: one record of each number, never overwritten, none left out; generations only grow along the chain; a
 //! record follows when the commits of the one before it are done; nothing is published that no record holds; in the
-//! end every row was published once, and each key was counted 1, 2, 3 …; a task manager's deployments only grow.
+//! end every row was published once, and each key was counted 1, 2, 3 …; a task manager's deployments only grow; the terms
+//! of the ledger's pages only grow, and what it names is the job: a life that it does not name has a start and no more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ use jobmanager::store::{Kind, Record, open};
 use serde_json::Value;
 use taskmanager::checkpoint::{SinkSnapshot, Snapshot};
 
-use super::stream::{COUNT, OUT, Stream};
+use super::stream::{COUNT, NAME, OUT, Stream};
 use super::subtask::{Row, published};
 
 /// What was seen of a world, and the first thing that must not be.
@@ -24,6 +25,9 @@ pub(super) struct Audit {
     covered: BTreeSet<String>,
     published: BTreeMap<String, Vec<Row>>,
     admitted: BTreeMap<u64, Generation>,
+    /// The folder of the chain that the ledger names, and the term of the page that does.
+    named: Option<String>,
+    term: u64,
     violation: Option<String>,
 }
 
@@ -44,6 +48,14 @@ fn committables(record: &Record) -> Vec<Committable> {
         .flatten()
         .filter_map(|snapshot| snapshot.node::<SinkSnapshot>(OUT).ok().flatten());
     sinks.flat_map(|sink| sink.committables).collect()
+}
+
+/// The term of a page of the ledger, and the folder of the chain of the one datastream in it.
+fn page(bytes: &Bytes, path: &str) -> Option<(u64, Option<String>)> {
+    let page: Value = open(bytes, path).ok()?;
+    let entry = &page["datastreams"][NAME];
+    let folder = entry["life"].as_u64().map(|life| format!("jobs/{NAME}@{life}/epochs"));
+    Some((page["term"].as_u64()?, folder))
 }
 
 /// The chain's folder and the number in the path of a record.
@@ -71,13 +83,16 @@ impl Audit {
 
     /// The record to which nobody may go back: the last that says something else than the head.
     pub(super) fn outdated(&self, head: u64) -> Option<&Record> {
-        let chain = self.chains.values().next_back()?;
+        let chain = self.chains.get(self.named.as_ref()?)?;
         let known = chain.records.iter().filter(|record| record.epoch.0 <= head);
         known.rev().filter(|record| record.kind != Kind::Fence).nth(1)
     }
 
     /// An object was made that was not there before, or was overwritten.
     pub(super) fn made(&mut self, path: &str, bytes: &Bytes, before: Option<&Bytes>) {
+        if path.starts_with("datastreams/ledger/") {
+            return self.written(path, bytes);
+        }
         let Some((folder, number)) = record_path(path) else {
             return;
         };
@@ -97,6 +112,19 @@ impl Audit {
         if let Some(rule) = rule {
             self.violated(|| rule);
         }
+    }
+
+    /// A page of the ledger was made.
+    fn written(&mut self, path: &str, bytes: &Bytes) {
+        let Some((term, named)) = page(bytes, path) else {
+            return self.violated(|| format!("{path} cannot be read"));
+        };
+        if term < self.term {
+            let newest = self.term;
+            self.violated(|| format!("{path} of term {term} follows a page of term {newest}"));
+        }
+        self.term = term;
+        self.named = named.or(self.named.take());
     }
 
     /// A sink publishes.
@@ -154,7 +182,22 @@ impl Audit {
 
     /// The state in the last record says the same as what was published.
     fn state(&self, stream: &Stream) -> Option<String> {
-        let head = self.chains.values().next_back()?.records.last()?;
+        let Some(named) = &self.named else {
+            return Some("the job has finished, and the ledger does not know it".to_owned());
+        };
+        let unnamed = self
+            .chains
+            .iter()
+            .find(|(folder, chain)| *folder != named && chain.records.len() > 1);
+        if let Some((folder, chain)) = unnamed {
+            let records = chain.records.len();
+            return Some(format!(
+                "{folder} has {records} records, and the ledger does not name it"
+            ));
+        }
+        let Some(head) = self.chains.get(named).and_then(|chain| chain.records.last()) else {
+            return Some(format!("the ledger names {named}, and there is no record"));
+        };
         if !head.last {
             return Some(format!(
                 "the job has finished, and {} is not marked as the last",

@@ -31,7 +31,7 @@ impl Who {
 #[derive(Debug, Default)]
 pub(super) struct Moments {
     seen: Vec<(Moment, u64)>,
-    /// How many blows met the moment they were aimed at.
+    /// How many blows that were aimed at a moment met somebody.
     pub(super) struck: u64,
     pub(super) lose_outcome: bool,
     pub(super) slow_prepare: u64,
@@ -69,13 +69,20 @@ impl World {
             .filter(|strike| (strike.at, strike.nth) == (moment, nth));
         let due: Vec<_> = due.copied().collect();
         for strike in due {
-            self.moments.struck += 1;
             match strike.blow {
                 // What is about the very thing that follows cannot wait for its turn.
-                Blow::LoseOutcome | Blow::SlowPrepare(_) | Blow::SlowCommit(_) => self.strike(strike.blow, who),
+                Blow::LoseOutcome | Blow::SlowPrepare(_) | Blow::SlowCommit(_) => self.aimed(strike.blow, who),
                 _ => self.post(strike.after, Event::Blow(strike.blow, who)),
             }
         }
+    }
+
+    /// A blow that was aimed comes down.
+    pub(super) fn aimed(&mut self, blow: Blow, who: Who) {
+        let before = self.fault_count;
+        self.strike(blow, who);
+        let waits = matches!(blow, Blow::LoseOutcome | Blow::SlowPrepare(_) | Blow::SlowCommit(_));
+        self.moments.struck += u64::from(waits || self.fault_count > before);
     }
 
     /// Chance deals a blow, and says when the next one comes.

@@ -1,6 +1,7 @@
 //! Job managers as processes: the real ones, started on the world's runtime, killed, held up, and started again.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -149,12 +150,19 @@ impl World {
     }
 
     pub(super) fn kill_manager(&mut self, client: Client) {
+        if self.managers.contains_key(&client) {
+            self.fault_count += 1;
+            self.end_manager(client, 50 * MS..=3 * SECOND);
+        }
+    }
+
+    /// The process ends, and starts again after some time.
+    fn end_manager(&mut self, client: Client, back: RangeInclusive<u64>) {
         let Some(manager) = self.managers.remove(&client) else {
             return;
         };
         self.trace.note(self.now, "kill", &[u64::from(client)]);
         self.trace.say(self.now, || format!("jm-{client} dies"));
-        self.fault_count += 1;
         if let Some(leading) = manager.leading() {
             self.dropped_by_managers += leading.cluster().dropped();
         }
@@ -162,7 +170,7 @@ impl World {
         for session in self.sessions_of(client) {
             self.lose_session(session, 0..=5 * SECOND);
         }
-        let back = self.chance.within(&(50 * MS..=3 * SECOND));
+        let back = self.chance.within(&back);
         self.post(back, Event::StartManager(manager.slot));
     }
 
@@ -251,6 +259,7 @@ impl World {
                 self.asked(ask);
             }
             self.look_at_starts();
+            self.end_deposed();
             self.take_outboxes();
             if !more {
                 return;
@@ -272,6 +281,22 @@ impl World {
                 self.post(u64::try_from(after).unwrap_or(0), Event::Wake(client, reply));
             }
             Ask::Dial(client, claim, reply) => self.dial(client, &claim.incarnation, reply),
+        }
+    }
+
+    /// Who learns that another one leads ends, as its process does.
+    fn end_deposed(&mut self) {
+        let deposed = |manager: &Manager| !manager.paused && manager.leading().is_some_and(JobManager::is_deposed);
+        let deposed: Vec<Client> = self
+            .managers
+            .iter()
+            .filter(|(_, one)| deposed(one))
+            .map(|(client, _)| *client)
+            .collect();
+        for client in deposed {
+            self.trace
+                .say(self.now, || format!("jm-{client} was followed by another one"));
+            self.end_manager(client, 2 * SECOND..=6 * SECOND);
         }
     }
 

@@ -15,6 +15,8 @@ pub enum Mutant {
     ForeignAdopted,
     /// A record whose outcome is unknown counts as not made.
     UnknownIsFailure,
+    /// Who opens the ledger writes on behind a page of a later term.
+    LedgerUnfenced,
     /// Records are put, and not made by create-if-absent.
     PlainPut,
     /// The sinks are told to commit when the record is sent, and not when it is there.
@@ -45,11 +47,12 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NoFence,
         Self::NoStepDown,
         Self::ForeignAdopted,
         Self::UnknownIsFailure,
+        Self::LedgerUnfenced,
         Self::PlainPut,
         Self::CommitBeforeRecord,
         Self::CommitSaidEarly,
@@ -72,6 +75,7 @@ impl Mutant {
             Self::NoStepDown => Some(testing::Mutant::NoStepDown),
             Self::ForeignAdopted => Some(testing::Mutant::ForeignAdopted),
             Self::UnknownIsFailure => Some(testing::Mutant::UnknownIsFailure),
+            Self::LedgerUnfenced => Some(testing::Mutant::LedgerUnfenced),
             Self::PlainPut
             | Self::CommitBeforeRecord
             | Self::CommitSaidEarly

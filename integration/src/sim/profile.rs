@@ -14,7 +14,7 @@ pub(super) const SECOND: u64 = 1_000 * MS;
 pub enum Profile {
     /// Nothing fails.
     Quiet,
-    /// Only subtasks fail, each loudly: no message gets lost, none comes late.
+    /// Only subtasks fail, each loudly, one of them always while a barrier is on its way: no message gets lost, none comes late.
     Clean,
     /// Everything fails, at rates of the seed's own.
     Swarm,
@@ -26,6 +26,8 @@ pub enum Profile {
     TwoLeaders,
     /// A leader is held up between its claim and its fence, while another one begins.
     LateFence,
+    /// A leader is held up between its claim and its first page of the ledger, while another one begins and writes.
+    LateLedger,
     /// A task manager starts again under its name, and hears a deployment of its past.
     LateDeployment,
     /// A job manager's messages arrive again, long after they were sent.
@@ -42,7 +44,7 @@ pub enum Profile {
 
 impl Profile {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Quiet,
         Self::Clean,
         Self::Swarm,
@@ -50,6 +52,7 @@ impl Profile {
         Self::LeaderDiesBeforeRecord,
         Self::TwoLeaders,
         Self::LateFence,
+        Self::LateLedger,
         Self::LateDeployment,
         Self::LateMessages,
         Self::LateAcknowledgements,
@@ -176,7 +179,11 @@ impl Faults {
         let mut faults = Self::calm(chance);
         match profile {
             Profile::Quiet => {}
-            Profile::Clean => faults.mischief(chance, &[Blow::FailSubtask]),
+            Profile::Clean => {
+                faults.mischief(chance, &[Blow::FailSubtask]);
+                // Chance alone comes too late for a short datastream; a barrier is sent in each, and all subtasks are there then.
+                faults.strike((Moment::TriggerSent, 1), 0, Blow::FailSubtask);
+            }
             Profile::Swarm => faults.swarm(chance),
             _ => faults.aimed(profile, chance),
         }
@@ -250,6 +257,14 @@ impl Faults {
                 let long = chance.within(&(SECOND..=8 * SECOND));
                 self.strike((Moment::LedgerOpened, 2), 0, Blow::PauseManager(long));
                 self.strike((Moment::LedgerOpened, 2), MS, Blow::Rival);
+            }
+            Profile::LateLedger => {
+                self.managers = 2;
+                let long = chance.within(&(SECOND..=8 * SECOND));
+                let nth = chance.within(&(1..=2));
+                self.strike((Moment::ClaimMade, nth), 0, Blow::PauseManager(long));
+                self.strike((Moment::ClaimMade, nth), MS, Blow::Rival);
+                self.strike((Moment::RecordMade, 2), 0, Blow::KillManager);
             }
             Profile::LateDeployment => {
                 self.workers = usize::try_from(chance.within(&(1..=2))).unwrap_or(1);

@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 
 use super::chance::{Chance, scattered};
 
+/// The datastream.
+pub(super) const NAME: &str = "simulated";
 /// The source's step.
 pub(super) const EVENTS: &str = "events";
 /// The sink's step.
@@ -100,7 +102,7 @@ impl Stream {
             ..Settings::default()
         };
         let graph = JobGraph {
-            name: "simulated".to_owned(),
+            name: NAME.to_owned(),
             contact: None,
             vertices: vec![
                 vertex(

@@ -128,7 +128,7 @@ pub struct Outcome {
     pub events: u64,
     /// How many faults.
     pub faults: u64,
-    /// How many blows met the moment they were aimed at.
+    /// How many blows that were aimed at a moment met somebody.
     pub struck: u64,
     /// How many records were made.
     pub records: u64,
@@ -306,7 +306,7 @@ impl World {
             Event::PeerLost(key) => self.peer_lost(key),
             Event::Silence(key) => self.leave(key),
             Event::Mischief => self.mischief(),
-            Event::Blow(blow, who) => self.strike(blow, who),
+            Event::Blow(blow, who) => self.aimed(blow, who),
             Event::Heal => self.heal(),
         }
     }

@@ -9,6 +9,7 @@ const SEEDS_MAX: u64 = 200;
 fn profile(mutant: Mutant) -> Profile {
     match mutant {
         Mutant::NoFence | Mutant::ForeignAdopted | Mutant::PlainPut => Profile::TwoLeaders,
+        Mutant::LedgerUnfenced => Profile::LateLedger,
         Mutant::NoStepDown => Profile::LateFence,
         Mutant::UnknownIsFailure => Profile::UnknownRecord,
         Mutant::CommitBeforeRecord => Profile::LeaderDiesBeforeRecord,

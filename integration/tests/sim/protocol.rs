@@ -15,6 +15,17 @@ const REGRESSIONS: &[(u64, Profile, &str)] = &[
         "a trigger that came again pushed out the newer one, and the checkpoint waited for its deadline",
     ),
     (10, Profile::LateAcknowledgements, "the same, at the end of the input"),
+    (
+        1424,
+        Profile::Swarm,
+        "a leader that was held up between its claim and the ledger wrote behind the pages of the one that had followed it",
+    ),
+    (
+        1841,
+        Profile::UnknownRecord,
+        "a leader that was followed made another life with every submission, and the audit took the last of them for the job",
+    ),
+    (973, Profile::TwoLeaders, "the same, where two leaders begin together"),
 ];
 
 /// Half of the seeds are of everything at once, the others of each kind of world in turn.
@@ -45,10 +56,6 @@ fn played(seeds: impl Iterator<Item = u64>) -> Vec<(Run, Result<Outcome, String>
     seeds.map(run).map(|run| (run, play(run))).collect()
 }
 
-/// Seeds that break a rule and whose cause has not been found yet. The list may only get shorter: a seed that plays to its
-/// end is to be taken out.
-const OPEN: [u64; 7] = [420, 476, 609, 973, 1424, 1841, 1894];
-
 #[test]
 fn no_seed_breaks_a_rule() {
     let halves: Vec<_> = thread::scope(|scope| {
@@ -63,7 +70,7 @@ fn no_seed_breaks_a_rule() {
     });
     let (mut faults, mut events, mut records) = (0, 0, 0);
     let mut kinds: BTreeMap<Profile, (u64, u64)> = BTreeMap::new();
-    let (mut broken, mut found) = (Vec::new(), 0);
+    let mut broken = Vec::new();
     for (run, outcome) in halves {
         match outcome {
             Ok(outcome) => {
@@ -74,17 +81,11 @@ fn no_seed_breaks_a_rule() {
                 *seeds += 1;
                 *met += u64::from(outcome.struck > 0 || outcome.faults > 0);
             }
-            Err(_) if OPEN.contains(&run.seed) => found += 1,
             Err(violation) => broken.push(violation),
         }
     }
     println!(
         "{SEEDS} seeds: {events} events, {faults} faults, {records} records; seeds and seeds with faults: {kinds:?}"
-    );
-    assert_eq!(
-        found,
-        OPEN.len(),
-        "an open finding is gone: take its seed out of the list"
     );
     assert!(
         broken.is_empty(),
@@ -96,8 +97,8 @@ fn no_seed_breaks_a_rule() {
         let (seeds, met) = kinds.get(&profile).copied().unwrap_or_default();
         let enough = match profile {
             Profile::Quiet => met == 0 && seeds > 0,
-            // Its one fault comes by chance, and not to every seed.
-            Profile::Clean => met * 3 > seeds,
+            // A subtask fails in each.
+            Profile::Clean => met == seeds && seeds > 0,
             _ => met * 2 > seeds,
         };
         assert!(enough, "{profile:?}: {met} of {seeds} seeds had faults");

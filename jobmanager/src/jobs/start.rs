@@ -165,6 +165,17 @@ impl JobManager {
         &self.cluster
     }
 
+    /// Returns once another job manager is known to lead in a later term, and says so: this one is to end then.
+    pub async fn deposed(&self) -> Failure {
+        self.jobs.inner.context.ledger.deposed().await.failure()
+    }
+
+    /// The same, asked now.
+    #[must_use]
+    pub fn is_deposed(&self) -> bool {
+        self.jobs.inner.context.ledger.check_term().is_err()
+    }
+
     /// Serves task managers on connections as they come, until the scope ends.
     ///
     /// In one process: `tokio_stream::once(Ok::<_, std::io::Error>(duplex_half))`.

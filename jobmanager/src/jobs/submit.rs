@@ -67,6 +67,8 @@ impl Jobs {
             text: planned.text,
             graph: planned.graph,
         };
+        // Another life for each try of a leader that was followed would be one too many each time.
+        context.ledger.check_term()?;
         let generation = context.next_generation();
         let mut job = JobId {
             name: name.to_owned(),

@@ -1,4 +1,7 @@
 //! What is wished of every datastream: one small table, written anew as the next numbered object with every change.
+//!
+//! Must stay true: terms only grow along the pages. Whoever finds a page of a later term behind its own writes no more, and
+//! nobody begins behind one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,9 +11,11 @@ use dataflow::id::JobId;
 use dataflow::store::Store;
 use dataflow::time::{Clock, WallTime};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::{Created, Error, Numbered, open, seal};
+#[cfg(feature = "testing")]
+use crate::testing::{Mutant, is_planted};
 
 /// What is wished of a datastream, or what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +86,8 @@ pub struct Ledger {
     term: u64,
     clock: Arc<dyn Clock>,
     head: Mutex<(Option<u64>, Page)>,
+    /// The page of a later term, once it was seen, and that term.
+    later: watch::Sender<Option<(String, u64)>>,
 }
 
 /// Where the last page was, only a hint.
@@ -101,7 +108,12 @@ impl Ledger {
             Some(number) => {
                 let path = pages.path(number);
                 let bytes = pages.read(number).await?.ok_or_else(|| Error::gap(path.clone()))?;
-                open(&bytes, &path)?
+                let page: Page = open(&bytes, &path)?;
+                // Claimed before it and opened after it: whoever leads now has written already.
+                if page.term > term && !is_unfenced() {
+                    return Err(Error::Deposed { path, term: page.term });
+                }
+                page
             }
         };
         let ledger = Self {
@@ -110,6 +122,7 @@ impl Ledger {
             term,
             clock,
             head: Mutex::new((number, page)),
+            later: watch::Sender::new(None),
         };
         ledger.write(|_| {}).await?;
         Ok(ledger)
@@ -139,10 +152,32 @@ impl Ledger {
             .await
     }
 
+    /// Whether this leader may still write, as far as it knows. Before anything is made that the ledger is to name.
+    ///
+    /// # Errors
+    /// When a later leader is known to have written.
+    pub fn check_term(&self) -> Result<(), Error> {
+        match self.later.borrow().clone() {
+            Some((path, term)) => Err(Error::Deposed { path, term }),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns once a later leader is known to have written, and says so.
+    pub async fn deposed(&self) -> Error {
+        let mut later = self.later.subscribe();
+        match later.wait_for(Option::is_some).await.map(|found| found.clone()) {
+            Ok(Some((path, term))) => Error::Deposed { path, term },
+            // The sender is in this very ledger.
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
+    }
+
     async fn write(&self, change: impl Fn(&mut Page)) -> Result<(), Error> {
         // Held across the write on purpose: pages are numbered, so there is one writer at a time.
         let mut head = self.head.lock().await;
         loop {
+            self.check_term()?;
             let number = head.0.map_or(0, |number| number + 1);
             let mut page = head.1.clone();
             page.term = self.term;
@@ -158,7 +193,8 @@ impl Ledger {
                     let path = self.pages.path(number);
                     let found: Page = open(&bytes, &path)?;
                     if found.term > self.term {
-                        return Err(Error::Deposed { path, term: found.term });
+                        self.later.send_replace(Some((path, found.term)));
+                        continue;
                     }
                     // Ours from a try that seemed to fail, or the last word of an older leader: go on from it.
                     *head = (Some(number), found);
@@ -166,4 +202,12 @@ impl Ledger {
             }
         }
     }
+}
+
+/// The mutant that begins behind a page of a later term.
+fn is_unfenced() -> bool {
+    #[cfg(feature = "testing")]
+    return is_planted(Mutant::LedgerUnfenced);
+    #[cfg(not(feature = "testing"))]
+    false
 }

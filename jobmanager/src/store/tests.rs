@@ -384,7 +384,23 @@ async fn the_ledger_outlives_its_writer_and_shuts_out_older_ones() {
         first.set(&job(), Standing::Cancelled).await,
         Err(Error::Deposed { term: 2, .. })
     ));
+    assert!(matches!(first.deposed().await, Error::Deposed { term: 2, .. }));
+    let pages = store.paths().len();
+    assert!(matches!(first.check_term(), Err(Error::Deposed { .. })));
+    assert!(first.set(&job(), Standing::Running).await.is_err());
+    assert_eq!(store.paths().len(), pages, "who was followed by another writes no more");
     second.set(&job(), Standing::Finished).await.unwrap();
     let third = Ledger::open(store, 3, clock()).await.unwrap();
     assert_eq!(third.entry("orders").await.unwrap().standing, Standing::Finished);
+}
+
+#[tokio::test]
+async fn nobody_begins_behind_a_page_of_a_later_leader() {
+    let store = Arc::new(Memory::default());
+    let later = Ledger::open(store.clone(), 2, clock()).await.unwrap();
+    later.set(&job(), Standing::Running).await.unwrap();
+    // Claimed term 1, and was held up until now.
+    let held_up = Ledger::open(store.clone(), 1, clock()).await;
+    assert!(matches!(held_up, Err(Error::Deposed { term: 2, .. })));
+    later.set(&job(), Standing::Stopping).await.unwrap();
 }

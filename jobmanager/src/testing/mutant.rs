@@ -15,6 +15,8 @@ pub enum Mutant {
     ForeignAdopted,
     /// A record whose outcome is unknown counts as not made.
     UnknownIsFailure,
+    /// Who opens the ledger writes on behind a page of a later term.
+    LedgerUnfenced,
 }
 
 thread_local! {
