@@ -6,10 +6,12 @@
 
 mod commit;
 mod coordinator;
+mod event;
 mod purpose;
 #[cfg(test)]
 mod tests;
 
 pub use commit::{Commits, Heard};
-pub use coordinator::{Acknowledgement, Action, Config, Coordinator, Event, Members, Seen, Timing};
+pub use coordinator::{Config, Coordinator, Seen};
+pub use event::{Acknowledgement, Action, Event, Members, Timing};
 pub use purpose::Purpose;

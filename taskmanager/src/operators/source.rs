@@ -7,6 +7,7 @@ use dataflow::contract::{Polled, Reader, Split};
 use dataflow::element::Batch;
 
 use super::{Emitted, Operator, Outbox};
+use crate::checkpoint::Finished;
 use crate::task::gauges::Gauges;
 
 /// A reader, and what is known of its splits.
@@ -17,6 +18,7 @@ pub(crate) struct Source {
     asked: bool,
     outlook: Outlook,
     drained: bool,
+    finished: Finished,
 }
 
 /// Whether there will be more splits.
@@ -61,6 +63,7 @@ impl Source {
             asked: false,
             outlook: Outlook::More,
             drained: false,
+            finished: Finished::default(),
         })
     }
 
@@ -104,6 +107,16 @@ impl Source {
             Polled::Wait => Event::Wait,
             Polled::End => Event::End,
         })
+    }
+
+    /// Whether it has asked for splits and got none.
+    pub(crate) fn wants(&self) -> bool {
+        self.asked
+    }
+
+    /// What was read to its end and is in no record yet, as far as is known here.
+    pub(crate) fn finished(&mut self) -> &mut Finished {
+        &mut self.finished
     }
 
     /// Its splits, each behind the last row that entered the chain.

@@ -66,10 +66,16 @@ pub(super) struct Play {
     pub(super) lines: Lines,
     pub(super) clock: SystemClock,
     pub(super) scope: Scope,
+    lease_ms: u64,
 }
 
 impl Play {
     pub(super) async fn begin() -> Self {
+        Self::begin_leasing(0).await
+    }
+
+    /// With a lease of so many milliseconds; 0 for what a task manager does without being told.
+    pub(super) async fn begin_leasing(lease_ms: u64) -> Self {
         let clock = SystemClock::start();
         let scope = Scope::root("test", Handle::current());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -118,9 +124,19 @@ impl Play {
             lines,
             clock,
             scope,
+            lease_ms,
         };
         play.register().await;
         play
+    }
+
+    /// The job manager is gone; the next one has a connection.
+    pub(super) async fn lose(&mut self) {
+        let connection = self.connections.recv();
+        let (lost, _) = mpsc::channel(1);
+        drop(std::mem::replace(&mut self.connection.outgoing, lost));
+        self.connection = connection.await.unwrap();
+        self.heard.clear();
     }
 
     /// Answers the registration that comes first.
@@ -133,6 +149,7 @@ impl Play {
         self.say(to::Message::Registered(v1::Registered {
             term: 1,
             heartbeat_ms: 50,
+            lease_ms: self.lease_ms,
         }))
         .await;
         register
@@ -294,6 +311,7 @@ impl Play {
         };
         let deploy = v1::Deploy {
             fence: fence(deployment),
+            incarnation: self.task_manager.incarnation().to_owned(),
             subtasks: vec![source(0), source(1), sink],
             memory_bytes: 0,
             buffer_timeout_ms: 5,
