@@ -28,5 +28,5 @@ pub mod rehearsal;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use service::{Fences, Line, Lines, Options, Surroundings, TaskManager};
+pub use service::{Fences, Line, Lines, Options, Surroundings, TaskManager, Tenure};
 pub use task::FAILURE;

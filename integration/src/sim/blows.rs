@@ -140,6 +140,11 @@ impl World {
                 self.kill_worker(slot, back);
             }
             Blow::ReviveWorker => self.revive(who),
+            Blow::TearSession => {
+                let slot = self.some_worker(who);
+                self.tear_session(slot);
+            }
+            Blow::KillNewest => self.kill_newest(),
             Blow::BreakSession => {
                 let slot = self.some_worker(who);
                 if let Some(session) = self.workers[slot].session {

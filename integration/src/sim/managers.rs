@@ -152,7 +152,7 @@ impl World {
     pub(super) fn kill_manager(&mut self, client: Client) {
         if self.managers.contains_key(&client) {
             self.fault_count += 1;
-            self.end_manager(client, 50 * MS..=3 * SECOND);
+            self.end_manager(client, self.faults.back.clone());
         }
     }
 
@@ -167,8 +167,12 @@ impl World {
             self.dropped_by_managers += leading.cluster().dropped();
         }
         manager.scope.cancel();
+        for session in self.half_open_sessions(client) {
+            let seen = self.chance.within(&self.faults.seen);
+            self.post(seen, Event::WorkerSees(session));
+        }
         for session in self.sessions_of(client) {
-            self.lose_session(session, 0..=5 * SECOND);
+            self.lose_session(session, self.faults.seen.clone());
         }
         let back = self.chance.within(&back);
         self.post(back, Event::StartManager(manager.slot));

@@ -12,6 +12,7 @@
 //! things go wrong, then nothing fails any more and the job must finish. Not here: sockets, threads, RocksDB, real sinks:
 //! `tests/engine` and the chaos runner are for those.
 
+mod adoption;
 mod audit;
 mod blows;
 pub(crate) mod chance;

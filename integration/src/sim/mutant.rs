@@ -43,11 +43,27 @@ pub enum Mutant {
     CommitterInName,
     /// A cancelled subtask says that it is gone, and goes on talking.
     GoneButTalking,
+    /// Subtasks are adopted that do not descend from the head.
+    AdoptsAnybody,
+    /// Some of the subtasks are enough to be adopted.
+    AdoptsParts,
+    /// What those who are adopted have not committed of the head is forgotten.
+    OwedForgotten,
+    /// The barriers of an adopted deployment are counted anew.
+    CountedAnew,
+    /// What readers hold that are adopted is dealt out again.
+    DealtAgain,
+    /// Who is adopted goes on obeying whom it obeyed before.
+    HearsBoth,
+    /// What nobody leads runs on forever.
+    LeaseForever,
+    /// A task manager serves any leader with what a later one has led.
+    EarlierTermServed,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 26] = [
         Self::NoFence,
         Self::NoStepDown,
         Self::ForeignAdopted,
@@ -66,6 +82,14 @@ impl Mutant {
         Self::Unaligned,
         Self::CommitterInName,
         Self::GoneButTalking,
+        Self::AdoptsAnybody,
+        Self::AdoptsParts,
+        Self::OwedForgotten,
+        Self::CountedAnew,
+        Self::DealtAgain,
+        Self::HearsBoth,
+        Self::LeaseForever,
+        Self::EarlierTermServed,
     ];
 
     /// Where it cannot be planted from outside: its place in the job manager.
@@ -76,6 +100,11 @@ impl Mutant {
             Self::ForeignAdopted => Some(testing::Mutant::ForeignAdopted),
             Self::UnknownIsFailure => Some(testing::Mutant::UnknownIsFailure),
             Self::LedgerUnfenced => Some(testing::Mutant::LedgerUnfenced),
+            Self::AdoptsAnybody => Some(testing::Mutant::AdoptsAnybody),
+            Self::AdoptsParts => Some(testing::Mutant::AdoptsParts),
+            Self::OwedForgotten => Some(testing::Mutant::OwedForgotten),
+            Self::CountedAnew => Some(testing::Mutant::CountedAnew),
+            Self::DealtAgain => Some(testing::Mutant::DealtAgain),
             Self::PlainPut
             | Self::CommitBeforeRecord
             | Self::CommitSaidEarly
@@ -88,7 +117,10 @@ impl Mutant {
             | Self::AnyDeployment
             | Self::Unaligned
             | Self::CommitterInName
-            | Self::GoneButTalking => None,
+            | Self::GoneButTalking
+            | Self::HearsBoth
+            | Self::LeaseForever
+            | Self::EarlierTermServed => None,
         }
     }
 

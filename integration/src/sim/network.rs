@@ -46,6 +46,15 @@ impl World {
         own.map(|(id, _)| *id).collect()
     }
 
+    /// Sessions whose other end does not know yet that this process is gone.
+    pub(super) fn half_open_sessions(&self, client: Client) -> Vec<u64> {
+        let own = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.client == client && session.broken && session.worker_open);
+        own.map(|(id, _)| *id).collect()
+    }
+
     /// A task manager without a session looks for a job manager.
     pub(super) fn attach(&mut self, slot: usize, incarnation: u32) {
         if !self.workers[slot].wants_session(incarnation) {
@@ -62,6 +71,7 @@ impl World {
             return self.post(again, Event::Attach(slot, incarnation));
         }
         let client = self.chance.pick(&leading);
+        let running = self.standings(slot);
         let register = v1::Register {
             name: format!("tm-{slot}"),
             incarnation: format!("tm-{slot}-{incarnation}"),
@@ -70,6 +80,7 @@ impl World {
             memory_bytes: 0,
             build: BUILD.to_owned(),
             metrics_address: String::new(),
+            running,
         };
         let again = self.chance.within(&(200 * MS..=3 * SECOND));
         let Some(manager) = self.managers.get_mut(&client) else {
@@ -79,6 +90,14 @@ impl World {
             // It does not answer the registration.
             return self.post(10 * SECOND, Event::Attach(slot, incarnation));
         };
+        let term = leading.cluster().identity().term;
+        if !self.is_served(slot, term) {
+            return self.post(again, Event::Attach(slot, incarnation));
+        }
+        let Some(manager) = self.managers.get_mut(&client) else {
+            return;
+        };
+        let Some(leading) = manager.leading() else { return };
         let Ok(link) = Link::join(leading.cluster(), register) else {
             return self.post(again, Event::Attach(slot, incarnation));
         };
@@ -259,17 +278,25 @@ impl World {
         self.runtime.block_on(link.hear(leading.cluster(), message));
     }
 
-    /// A session breaks; each end learns of it in its own time.
-    pub(super) fn lose_session(&mut self, id: u64, seen: RangeInclusive<u64>) {
+    /// A session breaks; whether it had not before.
+    pub(super) fn break_session(&mut self, id: u64) -> bool {
         let Some(session) = self.sessions.get_mut(&id) else {
-            return;
+            return false;
         };
         if std::mem::replace(&mut session.broken, true) {
-            return;
+            return false;
         }
         self.trace.say(self.now, || {
             format!("the session of tm-{} with jm-{} breaks", session.slot, session.client)
         });
+        true
+    }
+
+    /// A session breaks; each end learns of it in its own time.
+    pub(super) fn lose_session(&mut self, id: u64, seen: RangeInclusive<u64>) {
+        if !self.break_session(id) {
+            return;
+        }
         let (manager, worker) = (self.chance.within(&seen), self.chance.within(&seen));
         self.post(manager, Event::ManagerSees(id));
         self.post(worker, Event::WorkerSees(id));
@@ -301,7 +328,7 @@ impl World {
         session.worker_open = false;
         let (slot, incarnation) = (session.slot, session.incarnation);
         if self.workers[slot].session == Some(id) && self.workers[slot].is_alive(Some(incarnation)) {
-            self.let_go(slot);
+            self.run_on(slot);
         }
     }
 

@@ -40,11 +40,19 @@ pub enum Profile {
     AbortedBarrier,
     /// Sinks take long to commit, and die on it.
     LateCommit,
+    /// The leader dies and comes back at once: what runs is adopted.
+    LeaderReturns,
+    /// The leader dies and stays away for longer than a lease.
+    LeaderStaysAway,
+    /// A task manager is given up while it runs on; then those who replaced it die, and the leader with them.
+    TornSession,
+    /// Leaders follow each other while sessions break.
+    TornLeaders,
 }
 
 impl Profile {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::Quiet,
         Self::Clean,
         Self::Swarm,
@@ -59,6 +67,10 @@ impl Profile {
         Self::UnknownRecord,
         Self::AbortedBarrier,
         Self::LateCommit,
+        Self::LeaderReturns,
+        Self::LeaderStaysAway,
+        Self::TornSession,
+        Self::TornLeaders,
     ];
 
     /// The profile of this name.
@@ -110,6 +122,10 @@ pub(super) enum Blow {
     ReviveWorker,
     /// Its session breaks.
     BreakSession,
+    /// Its session breaks, and its own end of it is the last to learn of it.
+    TearSession,
+    /// Task managers that run the newest deployment die, for long.
+    KillNewest,
     /// A subtask of it fails.
     FailSubtask,
     /// The next record's outcome stays unknown.
@@ -150,6 +166,12 @@ pub(super) struct Faults {
     pub(super) strikes: Vec<Strike>,
     /// From when on nothing fails any more.
     pub(super) heal: u64,
+    /// How soon the ends of the sessions of a job manager that dies learn of it.
+    pub(super) seen: RangeInclusive<u64>,
+    /// When it starts again.
+    pub(super) back: RangeInclusive<u64>,
+    /// Whether each task manager has room for the whole datastream.
+    pub(super) roomy: bool,
     pub(super) managers: usize,
     pub(super) workers: usize,
 }
@@ -169,6 +191,9 @@ impl Faults {
             blows: Vec::new(),
             strikes: Vec::new(),
             heal: chance.within(&(5 * SECOND..=20 * SECOND)),
+            seen: 0..=5 * SECOND,
+            back: 50 * MS..=3 * SECOND,
+            roomy: false,
             managers: usize::try_from(chance.within(&(1..=3))).unwrap_or(1),
             workers: usize::try_from(chance.within(&(1..=4))).unwrap_or(1),
         }
@@ -298,7 +323,58 @@ impl Faults {
                 let killer = chance.pick(&[Blow::KillManager, Blow::KillWorker(SECOND), Blow::FailSubtask]);
                 self.strike((Moment::CommitSent, nth), soon, killer);
             }
+            Profile::LeaderReturns | Profile::LeaderStaysAway | Profile::TornSession | Profile::TornLeaders => {
+                self.led_away(profile, chance);
+            }
             Profile::Quiet | Profile::Clean | Profile::Swarm => {}
+        }
+    }
+
+    /// Worlds in which subtasks run on without a leader.
+    fn led_away(&mut self, profile: Profile, chance: &mut Chance) {
+        let soon = chance.within(&(0..=60 * MS));
+        self.managers = 1;
+        self.seen = 0..=100 * MS;
+        self.back = 20 * MS..=500 * MS;
+        // Long enough that there is something to adopt.
+        self.row_delay = 20 * MS..=60 * MS;
+        match profile {
+            Profile::LeaderReturns => {
+                let moments = [
+                    Moment::RecordSent,
+                    Moment::RecordMade,
+                    Moment::TriggerSent,
+                    Moment::Acknowledged,
+                    Moment::CommitSent,
+                ];
+                for time in 0..3 {
+                    let at = chance.pick(&moments);
+                    let (soon, nth) = (chance.within(&(0..=60 * MS)), chance.within(&(1..=3)));
+                    self.strike((at, nth + 3 * time), soon, Blow::KillManager);
+                    if chance.happens(200) {
+                        self.strike((at, nth + 3 * time), soon, Blow::KillWorker(SECOND));
+                    }
+                }
+            }
+            Profile::LeaderStaysAway => {
+                self.back = 20 * SECOND..=60 * SECOND;
+                self.strike((Moment::RecordMade, 1), soon, Blow::KillManager);
+            }
+            Profile::TornSession => {
+                self.roomy = true;
+                self.workers = usize::try_from(chance.within(&(2..=3))).unwrap_or(2);
+                self.strike((Moment::TriggerSent, 1), soon, Blow::TearSession);
+                let nth = chance.within(&(1..=3));
+                self.strike((Moment::RecordMade, nth), soon, Blow::KillNewest);
+                self.strike((Moment::RecordMade, nth), soon, Blow::KillManager);
+            }
+            Profile::TornLeaders => {
+                self.managers = 2;
+                self.strike((Moment::RecordMade, 1), 0, Blow::PauseManager(6 * SECOND));
+                self.strike((Moment::RecordMade, 1), MS, Blow::Rival);
+                self.mischief(chance, &[Blow::BreakSession]);
+            }
+            _ => {}
         }
     }
 }

@@ -12,7 +12,7 @@ use dataflow::id::{SubtaskId, VertexId};
 use dataflow::time::Instant;
 use proto::v1::{self, from_task_manager::Message};
 use serde_json::{Value, json};
-use taskmanager::checkpoint::{Acknowledgement, Acknowledgements, SinkSnapshot, Snapshot, Triggered};
+use taskmanager::checkpoint::{Acknowledgement, Acknowledgements, Finished, SinkSnapshot, Snapshot, Triggered};
 use taskmanager::gate::align::{AlignAction, AlignEvent, Alignment};
 use taskmanager::task::life::{Happened, Life, Status};
 
@@ -92,6 +92,7 @@ struct Reader {
     asked: bool,
     last: bool,
     drained: bool,
+    finished: Finished,
 }
 
 #[derive(Debug)]
@@ -115,8 +116,8 @@ pub(super) struct Subtask {
     pub(super) id: SubtaskId,
     pub(super) outputs: Vec<v1::Peer>,
     pub(super) inputs: Vec<v1::Peer>,
-    attempt: String,
-    fence: v1::Fence,
+    pub(super) attempt: String,
+    pub(super) fence: v1::Fence,
     life: Life,
     barriers: Acknowledgements,
     side: Side,
@@ -322,6 +323,7 @@ impl Subtask {
             return vec![Effect::Send(to, Element::Row(row)), Effect::Again];
         }
         let split = reader.splits.remove(0).id;
+        reader.finished.add(self.barriers.latest(), split.clone());
         let finished = Message::SplitFinished(v1::SplitFinished {
             fence: Some(self.fence.clone()),
             subtask: self.named(),
@@ -459,8 +461,40 @@ impl Subtask {
         vec![Effect::Say(self.acknowledged(&done))]
     }
 
+    /// Where it is in its life.
+    pub(super) fn life(&self) -> Life {
+        self.life
+    }
+
+    /// Obeys another leader from here on, and says how it stands.
+    pub(super) fn adopt(&mut self, anew: v1::Fence, counter: u64) -> Vec<Effect> {
+        self.fence = anew;
+        let state = match self.life {
+            Life::Ended => v1::State::Ended,
+            Life::Running => v1::State::Running,
+            Life::Restoring | Life::Over => v1::State::Unspecified,
+        };
+        let mut stand = v1::Adopted {
+            fence: Some(self.fence.clone()),
+            subtask: self.named(),
+            attempt: self.attempt.clone(),
+            state: state.into(),
+            counter: counter.max(self.barriers.latest()),
+            ..v1::Adopted::default()
+        };
+        if let Side::Source(reader) = &self.side {
+            stand.held = reader.splits.iter().map(|split| split.id.clone()).collect();
+            stand.finished = reader.finished.splits().map(str::to_owned).collect();
+            stand.wants_splits = reader.asked;
+        }
+        vec![Effect::Say(Message::Adopted(stand))]
+    }
+
     /// A record covers a barrier.
     pub(super) fn commit(&mut self, epoch: u64, counter: u64) -> Vec<Effect> {
+        if let Side::Source(reader) = &mut self.side {
+            reader.finished.recorded(counter);
+        }
         let orders = self.barriers.commit(epoch, counter);
         let mut effects = Vec::new();
         if orders.is_empty() || self.mutant == Some(Mutant::CommitSaidEarly) {

@@ -7,13 +7,13 @@ use dataflow::contract::{Committable, Prepared};
 use dataflow::element::{Barrier, Roll};
 use dataflow::id::{BarrierId, Generation, SubtaskId};
 use proto::v1::{self, ToTaskManager, to_task_manager as to};
-use taskmanager::Fences;
 use taskmanager::task::life::{Happened, Status};
+use taskmanager::{Fences, Tenure};
 
 use super::blows::Who;
 use super::chance::Chance;
 use super::mutant::Mutant;
-use super::profile::{MS, Moment, SECOND};
+use super::profile::{Faults, MS, Moment, SECOND};
 use super::stream::Stream;
 use super::subtask::{Effect, Element, Occasion, Subtask, published, subtask_id};
 use super::world::{ChannelKey, Event, TaskKey, Time, World};
@@ -28,9 +28,12 @@ pub(super) struct Worker {
     pub(super) incarnation: u32,
     pub(super) session: Option<u64>,
     alive: bool,
-    fences: Fences,
-    /// Counts sessions and starts: within one of them deployments only grow.
-    life: u64,
+    pub(super) fences: Fences,
+    pub(super) tenure: Tenure,
+    /// The term of the leader that was served last.
+    pub(super) term: u64,
+    /// Counts starts, and times when nothing ran: within one of them deployments only grow.
+    pub(super) life: u64,
     pub(super) tasks: BTreeMap<(Generation, SubtaskId), Running>,
     dropped_before: u64,
 }
@@ -38,11 +41,20 @@ pub(super) struct Worker {
 /// A subtask, and what it waits for.
 #[derive(Debug)]
 pub(super) struct Running {
-    subtask: Subtask,
+    pub(super) subtask: Subtask,
     turn_due: bool,
     /// A sink does one thing after another.
     busy_until: Time,
-    gone: bool,
+    pub(super) gone: bool,
+    /// Since when nobody leads it.
+    pub(super) unclaimed: Option<Time>,
+    /// The epoch that it was restored from, and the head when it was adopted last.
+    pub(super) born_epoch: u64,
+    pub(super) adopted_epoch: u64,
+    /// Whom it obeyed before.
+    pub(super) former: Option<Generation>,
+    /// The highest barrier that was asked for.
+    pub(super) asked: u64,
 }
 
 /// Elements on their way, in order.
@@ -55,14 +67,20 @@ pub(super) struct Channel {
 
 impl Worker {
     /// Task managers with slots enough for the datastream, and few more.
-    pub(super) fn some(count: usize, stream: &Stream, chance: &mut Chance) -> Vec<Self> {
-        let least = stream.slots().div_ceil(u32::try_from(count).unwrap_or(1));
+    pub(super) fn some(faults: &Faults, stream: &Stream, chance: &mut Chance) -> Vec<Self> {
+        let count = faults.workers;
+        let least = match faults.roomy {
+            true => stream.slots(),
+            false => stream.slots().div_ceil(u32::try_from(count).unwrap_or(1)),
+        };
         let one = |_| Self {
             slots: least + u32::try_from(chance.below(2)).unwrap_or(0),
             incarnation: 0,
             session: None,
             alive: false,
             fences: Fences::default(),
+            tenure: Tenure::default(),
+            term: 0,
             life: 0,
             tasks: BTreeMap::new(),
             dropped_before: 0,
@@ -84,7 +102,7 @@ impl Worker {
 }
 
 /// The generation of a fence.
-fn generation(fence: &v1::Fence) -> Generation {
+pub(super) fn generation(fence: &v1::Fence) -> Generation {
     Generation {
         term: fence.term,
         deployment: fence.deployment,
@@ -103,6 +121,7 @@ impl World {
         worker.life += 1;
         worker.dropped_before += worker.fences.dropped();
         worker.fences = Fences::default();
+        worker.tenure = Tenure::default();
         let incarnation = worker.incarnation;
         self.trace.note(self.now, "worker", &[slot as u64]);
         self.trace.say(self.now, || format!("tm-{slot}-{incarnation} starts"));
@@ -143,23 +162,6 @@ impl World {
         worker.tasks.keys().map(key).collect()
     }
 
-    /// The connection is lost: every subtask is cancelled, and another job manager counts anew.
-    pub(super) fn let_go(&mut self, slot: usize) {
-        for key in self.keys_of(slot) {
-            self.leave(key);
-        }
-        let worker = &mut self.workers[slot];
-        worker.session = None;
-        worker.fences.forget();
-        worker.life += 1;
-        let incarnation = worker.incarnation;
-        self.trace.note(self.now, "lets go", &[slot as u64]);
-        self.trace
-            .say(self.now, || format!("tm-{slot}-{incarnation} lets everything go"));
-        let again = self.chance.within(&(100 * MS..=SECOND));
-        self.post(again, Event::Attach(slot, incarnation));
-    }
-
     /// Does what a message says.
     pub(super) fn obey(&mut self, slot: usize, message: ToTaskManager) {
         let now = self.instant();
@@ -178,6 +180,8 @@ impl World {
                 fence, overtake: true, ..
             }) => !self.meant(slot, fence.as_ref()).is_empty(),
             to::Message::Trigger(v1::Trigger { fence, barrier, .. }) => {
+                let counter = barrier.map_or(0, |barrier| barrier.counter);
+                self.asked_for(slot, fence.as_ref(), counter);
                 let (asked, of) = (
                     barrier.unwrap_or_default(),
                     fence.as_ref().map(generation).unwrap_or_default(),
@@ -194,13 +198,12 @@ impl World {
             to::Message::Commit(v1::Commit { fence, epoch, counter }) => {
                 self.tell(slot, fence.as_ref(), |task| task.commit(epoch, counter))
             }
+            to::Message::Adopt(adopt) => self.adopt(slot, adopt),
             to::Message::Recorded(v1::Recorded {
                 fence, r#final: true, ..
             }) => self.tell(slot, fence.as_ref(), |task| task.happened(Happened::Released)),
             to::Message::AssignSplits(assign) => {
-                let subtask = subtask_id(assign.subtask.as_ref());
-                let keys = self.meant(slot, assign.fence.as_ref());
-                let key = keys.into_iter().find(|key| key.subtask == subtask);
+                let key = self.reader(slot, &assign);
                 key.is_some_and(|key| self.act(key, |task| task.assign(&assign)))
             }
             to::Message::Recorded(_) | to::Message::Registered(_) | to::Message::Refused(_) | to::Message::Bound(_) => {
@@ -208,12 +211,6 @@ impl World {
             }
         };
         self.workers[slot].fences.met(met);
-    }
-
-    fn meant(&self, slot: usize, fence: Option<&v1::Fence>) -> Vec<TaskKey> {
-        let meant = fence.map(generation);
-        let keys = self.keys_of(slot).into_iter();
-        keys.filter(|key| Some(key.generation) == meant).collect()
     }
 
     fn tell(&mut self, slot: usize, fence: Option<&v1::Fence>, what: impl Fn(&mut Subtask) -> Vec<Effect>) -> bool {
@@ -227,6 +224,11 @@ impl World {
     fn deploy(&mut self, slot: usize, deploy: v1::Deploy) {
         let Some(fence) = deploy.fence else { return };
         let Ok(job) = fence.job.parse() else { return };
+        let own = format!("tm-{slot}-{}", self.workers[slot].incarnation);
+        if deploy.incarnation != own && !self.is_mutant(Mutant::IncarnationUnchecked) {
+            self.workers[slot].fences.met(false);
+            return;
+        }
         if self.is_mutant(Mutant::AnyDeployment) {
             self.workers[slot].fences.forget();
         }
@@ -242,6 +244,9 @@ impl World {
         for key in self.keys_of(slot) {
             self.cancel(key);
         }
+        self.workers[slot].tenure = Tenure::default();
+        let serving = self.workers[slot].term;
+        let _ = self.workers[slot].tenure.serves(serving, 0);
         let incarnation = self.workers[slot].incarnation;
         for plan in deploy.subtasks {
             let subtask = subtask_id(plan.subtask.as_ref());
@@ -252,6 +257,11 @@ impl World {
                         turn_due: false,
                         busy_until: 0,
                         gone: false,
+                        unclaimed: None,
+                        born_epoch: deploy.epoch,
+                        adopted_epoch: 0,
+                        former: None,
+                        asked: 0,
                     };
                     self.workers[slot].tasks.insert((of, subtask), running);
                 }
@@ -269,7 +279,7 @@ impl World {
         }
     }
 
-    fn cancel(&mut self, key: TaskKey) {
+    pub(super) fn cancel(&mut self, key: TaskKey) {
         let talks = self.is_mutant(Mutant::GoneButTalking);
         let slow = self.chance.happens(50);
         let after = self.chance.within(&if slow { MS..=5 * SECOND } else { MS..=20 * MS });
@@ -287,7 +297,7 @@ impl World {
         self.post(3 * SECOND, Event::Silence(key));
     }
 
-    fn running(&mut self, key: TaskKey) -> Option<&mut Running> {
+    pub(super) fn running(&mut self, key: TaskKey) -> Option<&mut Running> {
         let worker = self.workers.get_mut(key.slot)?;
         let alive = worker.is_alive(Some(key.incarnation));
         worker.tasks.get_mut(&(key.generation, key.subtask)).filter(|_| alive)

@@ -82,6 +82,8 @@ pub(super) enum Event {
     Committed(TaskKey, Occasion),
     PeerLost(TaskKey),
     Silence(TaskKey),
+    Lease(usize, u32),
+    LeaseOver(usize, u32),
     Mischief,
     Blow(Blow, Who),
     Heal,
@@ -132,6 +134,8 @@ pub struct Outcome {
     pub struck: u64,
     /// How many records were made.
     pub records: u64,
+    /// How often a task manager's subtasks were adopted.
+    pub adopted: u64,
     /// Messages that the job managers dropped because they came from somebody who is no more.
     pub dropped_by_managers: u64,
     /// Messages that the task managers dropped because they met nobody.
@@ -164,6 +168,7 @@ pub(super) struct World {
     pub(super) channels: BTreeMap<ChannelKey, Channel>,
     pub(super) sessions: BTreeMap<u64, Session>,
     pub(super) moments: Moments,
+    pub(super) adopted: u64,
     pub(super) dropped_by_managers: u64,
     pub(super) audit: Audit,
     pub(super) trace: Trace,
@@ -175,7 +180,7 @@ impl World {
         let mut chance = Chance::of(run.seed);
         let stream = Stream::draw(&mut chance);
         let faults = Faults::draw(run.profile, &mut chance);
-        let workers = Worker::some(faults.workers, &stream, &mut chance);
+        let workers = Worker::some(&faults, &stream, &mut chance);
         let mut world = Self {
             run,
             now: 0,
@@ -196,6 +201,7 @@ impl World {
             channels: BTreeMap::new(),
             sessions: BTreeMap::new(),
             moments: Moments::default(),
+            adopted: 0,
             dropped_by_managers: 0,
             audit: Audit::default(),
             trace: Trace::new(run.telling),
@@ -270,6 +276,7 @@ impl World {
             faults: self.fault_count,
             struck: self.moments.struck,
             records: self.audit.records(),
+            adopted: self.adopted,
             dropped_by_managers: self.dropped_by_managers,
             dropped_by_workers: self.workers.iter().map(Worker::dropped).sum(),
             lasted: self.now - start,
@@ -305,6 +312,8 @@ impl World {
             }
             Event::PeerLost(key) => self.peer_lost(key),
             Event::Silence(key) => self.leave(key),
+            Event::Lease(slot, incarnation) => self.end_leases(slot, incarnation),
+            Event::LeaseOver(slot, incarnation) => self.check_leases(slot, incarnation),
             Event::Mischief => self.mischief(),
             Event::Blow(blow, who) => self.aimed(blow, who),
             Event::Heal => self.heal(),

@@ -23,6 +23,13 @@ fn profile(mutant: Mutant) -> Profile {
         Mutant::Unaligned => Profile::Clean,
         Mutant::CommitterInName => Profile::LateCommit,
         Mutant::GoneButTalking => Profile::Clean,
+        Mutant::AdoptsAnybody => Profile::TornSession,
+        Mutant::AdoptsParts | Mutant::OwedForgotten | Mutant::CountedAnew | Mutant::DealtAgain => {
+            Profile::LeaderReturns
+        }
+        Mutant::HearsBoth => Profile::LateMessages,
+        Mutant::LeaseForever => Profile::LeaderStaysAway,
+        Mutant::EarlierTermServed => Profile::TornLeaders,
     }
 }
 

@@ -24,132 +24,9 @@ use dataflow::id::{BarrierId, Epoch, Generation, SubtaskId};
 use dataflow::time::Instant;
 
 use super::commit::{Commits, Heard};
+use super::event::{Acknowledgement, Action, Event, Members};
 use super::timing::{Aligned, Timing};
 use super::{Config, Purpose};
-
-/// The subtasks of one deployment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Members {
-    /// All of them; each must acknowledge.
-    pub all: BTreeSet<SubtaskId>,
-    /// Those with a sink; each must commit.
-    pub sinks: BTreeSet<SubtaskId>,
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// All subtasks of a deployment run; those restored from `head` have committed it again.
-    Running {
-        /// Which deployment.
-        generation: Generation,
-        /// The head of the chain that it was restored from.
-        head: Epoch,
-        /// Its subtasks.
-        members: Members,
-    },
-    /// The deployment is no more: a subtask failed, a task manager died, or the job is taken down.
-    Lost,
-    /// A subtask has met the barrier.
-    Acknowledged(Acknowledgement),
-    /// The record that was asked for exists.
-    Recorded(Epoch),
-    /// The record that was asked for does not exist and never will: it was not sent, or another one has its number.
-    Unrecordable(Epoch, String),
-    /// A subtask has committed an epoch.
-    Committed {
-        /// Which.
-        subtask: SubtaskId,
-        /// What.
-        epoch: Epoch,
-    },
-    /// A subtask is at the end of its input.
-    Ended(SubtaskId),
-    /// A person wants a last checkpoint.
-    StopAsked,
-    /// A person wants a checkpoint to be kept by name. Stays wanted over a restart.
-    SavepointAsked,
-    /// The last checkpoint of this graph is wanted. Forgotten with the deployment.
-    ChangeAsked,
-    /// The record behind the head was made without a barrier, by this job: it holds another document.
-    Amended(Epoch),
-    /// The time that [`Coordinator::deadline`] named, or any other.
-    Tick,
-}
-
-/// One subtask's answer to a barrier.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Acknowledgement {
-    /// Who.
-    pub subtask: SubtaskId,
-    /// Which barrier.
-    pub barrier: BarrierId,
-    /// Its part of the snapshot.
-    pub snapshot: Bytes,
-    /// How the barrier got through.
-    pub aligned: Aligned,
-}
-
-/// What the shell is to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Send the barrier out.
-    Trigger {
-        /// Its id.
-        barrier: BarrierId,
-        /// What it is for.
-        purpose: Purpose,
-    },
-    /// Nobody is to hold the barrier back any longer for what stands before it: that goes into the snapshots.
-    Overtake {
-        /// Its id.
-        barrier: BarrierId,
-        /// What it is for.
-        purpose: Purpose,
-    },
-    /// The barrier is given up; what was prepared for it goes into the next one.
-    Aborted {
-        /// Its id.
-        barrier: BarrierId,
-        /// Why.
-        reason: String,
-        /// When it was triggered, and so on.
-        timing: Timing,
-    },
-    /// Make the record of this epoch, and answer with [`Event::Recorded`] once it is known to exist.
-    Record {
-        /// Its number.
-        epoch: Epoch,
-        /// The barrier it is of.
-        barrier: BarrierId,
-        /// What it is for.
-        purpose: Purpose,
-        /// The snapshots, one of each member.
-        snapshots: BTreeMap<SubtaskId, Bytes>,
-    },
-    /// Tell the sinks to commit.
-    Commit {
-        /// The epoch.
-        epoch: Epoch,
-        /// The barrier it is of.
-        barrier: BarrierId,
-    },
-    /// Every sink has committed the epoch.
-    Done {
-        /// The epoch.
-        epoch: Epoch,
-        /// The barrier it is of.
-        barrier: BarrierId,
-        /// What it was for.
-        purpose: Purpose,
-        /// How long it took.
-        timing: Timing,
-    },
-    /// A record that was under way when the deployment was lost exists: the head that the next one is restored from.
-    Settled(Epoch),
-    /// The commits take too long: fail the deployment, so that they are repeated.
-    CommitsOverdue(Epoch),
-}
 
 #[derive(Clone, Debug)]
 struct Flight {
@@ -334,6 +211,20 @@ impl Coordinator {
                 head,
                 members,
             } => self.running(generation, head, members, now),
+            Event::Adopted {
+                generation,
+                head,
+                members,
+                counter,
+                owed,
+            } => {
+                let was_away = matches!(self.phase, Phase::Away);
+                self.running(generation, head, members, now);
+                if was_away && matches!(self.phase, Phase::Idle) {
+                    self.counter = counted(counter);
+                    self.owe(owed, now, &mut actions);
+                }
+            }
             Event::Lost => self.lost(now, &mut actions),
             Event::Acknowledged(answer) => self.acknowledged(answer, now, &mut actions),
             Event::Recorded(epoch) => self.recorded(epoch, now, &mut actions),
@@ -366,6 +257,33 @@ impl Coordinator {
         self.next_at = now + self.config.interval;
         self.published = true;
         self.phase = Phase::Idle;
+    }
+
+    /// What the head holds is committed by those who made it, before anything else is recorded.
+    fn owe(&mut self, owed: Option<u64>, now: Instant, actions: &mut Vec<Action>) {
+        let Some(counter) = owed else { return };
+        let barrier = BarrierId {
+            generation: self.generation,
+            counter,
+        };
+        let flight = Flight {
+            barrier,
+            purpose: Purpose::Periodic,
+            triggered: now,
+            collected: Some(now),
+            recorded: Some(now),
+            overtakes: false,
+            aligned: Aligned::default(),
+        };
+        let epoch = self.head;
+        let commits = Commits::owed(epoch, self.members.sinks.clone());
+        self.published = false;
+        actions.push(Action::Commit { epoch, barrier });
+        if commits.is_done() {
+            self.done(&flight, epoch, now, actions);
+        } else {
+            self.phase = Phase::Committing { flight, commits };
+        }
     }
 
     /// Another document was put at the head of the chain while nothing ran.
@@ -575,6 +493,15 @@ impl Coordinator {
             snapshots: BTreeMap::new(),
         };
     }
+}
+
+/// Where the counter of an adopted deployment goes on.
+fn counted(counter: u64) -> u64 {
+    #[cfg(feature = "testing")]
+    if crate::testing::is_planted(crate::testing::Mutant::CountedAnew) {
+        return 0;
+    }
+    counter
 }
 
 fn aborted(flight: &Flight, reason: &str, now: Instant) -> Action {

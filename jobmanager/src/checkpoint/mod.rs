@@ -6,12 +6,14 @@
 
 mod commit;
 mod coordinator;
+mod event;
 mod purpose;
 mod timing;
 #[cfg(test)]
 mod tests;
 
 pub use commit::{Commits, Heard};
-pub use coordinator::{Acknowledgement, Action, Coordinator, Event, Members, Seen};
+pub use coordinator::{Coordinator, Seen};
+pub use event::{Acknowledgement, Action, Event, Members};
 pub use purpose::Purpose;
 pub use timing::{Aligned, Config, Timing};

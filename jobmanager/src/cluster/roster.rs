@@ -8,7 +8,10 @@ use proto::v1::{Register, ToTaskManager};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::wire::standings;
+use crate::deploy::Order;
 use crate::execution::ExecutionGraph;
+use crate::recover::Standing;
 use crate::rest::types;
 use crate::schedule::{Offer, Placement, TooFewSlots, place};
 
@@ -22,6 +25,8 @@ pub(super) struct Roster {
 struct Member {
     register: Register,
     used: BTreeMap<JobId, u32>,
+    /// What runs there without a leader, and how many slots it takes.
+    standing: Vec<(JobId, Standing)>,
     outbox: mpsc::Sender<ToTaskManager>,
     session: CancellationToken,
     since: WallTime,
@@ -58,7 +63,19 @@ pub struct Seat {
 
 impl Member {
     fn free(&self) -> u32 {
-        self.register.slots.saturating_sub(self.used.values().sum())
+        let standing = self.standing.iter().map(|(_, standing)| slots(standing)).sum();
+        let taken = self
+            .used
+            .values()
+            .fold(standing, |sum: u32, used| sum.saturating_add(*used));
+        self.register.slots.saturating_sub(taken)
+    }
+
+    /// Slots that a job has, or would have back.
+    fn held_by(&self, job: &JobId) -> u32 {
+        let standing = self.standing.iter().filter(|(other, _)| other == job);
+        let used = self.used.get(job).copied().unwrap_or(0);
+        standing.fold(used, |sum, (_, standing)| sum.saturating_add(slots(standing)))
     }
 
     fn seat(&self) -> Seat {
@@ -74,6 +91,15 @@ impl Member {
             data_address: data_address.clone(),
         }
     }
+}
+
+/// As many as the widest vertex has subtasks there.
+fn slots(standing: &Standing) -> u32 {
+    let mut of_vertex = BTreeMap::<_, u32>::new();
+    for subtask in standing.subtasks.keys() {
+        *of_vertex.entry(subtask.vertex).or_default() += 1;
+    }
+    of_vertex.into_values().max().unwrap_or(0)
 }
 
 impl Roster {
@@ -122,6 +148,7 @@ impl Roster {
     ) {
         let member = Member {
             used: BTreeMap::new(),
+            standing: standings(&register),
             outbox,
             session,
             since,
@@ -184,11 +211,67 @@ impl Roster {
         })
     }
 
+    /// What runs of a job without a leader.
+    pub(super) fn standings(&self, job: &JobId) -> Vec<Standing> {
+        let standing = self.members.values().flat_map(|member| &member.standing);
+        standing
+            .filter(|(other, _)| other == job)
+            .map(|(_, one)| one.clone())
+            .collect()
+    }
+
+    /// Jobs of which something runs on this task manager without a leader.
+    pub(super) fn led_by_nobody(&self, name: &str) -> Vec<JobId> {
+        let member = self.members.get(name);
+        let standing = member.into_iter().flat_map(|member| &member.standing);
+        standing.map(|(job, _)| job.clone()).collect()
+    }
+
+    /// Makes the slots of those who are adopted the job's own; none where one of them is not there.
+    pub(super) fn occupy(&mut self, job: &JobId, places: &BTreeMap<SubtaskId, String>) -> Option<Seats> {
+        let seat = |(id, name): (&SubtaskId, &String)| Some((*id, self.members.get(name)?.seat()));
+        let subtasks: BTreeMap<SubtaskId, Seat> = places.iter().map(seat).collect::<Option<_>>()?;
+        let names: std::collections::BTreeSet<&String> = places.values().collect();
+        for name in names {
+            if let Some(member) = self.members.get_mut(name) {
+                let there = member.standing.iter().filter(|(other, _)| other == job);
+                let count = there.map(|(_, standing)| slots(standing)).max().unwrap_or(0);
+                member.standing.retain(|(other, _)| other != job);
+                member.used.insert(job.clone(), count);
+            }
+        }
+        Some(Seats { subtasks })
+    }
+
+    /// Tells those of a job who run without a leader to go.
+    pub(super) fn dismiss(&mut self, job: &JobId) -> bool {
+        let mut any = false;
+        for member in self.members.values_mut() {
+            let (own, others) = std::mem::take(&mut member.standing)
+                .into_iter()
+                .partition(|(other, _)| other == job);
+            member.standing = others;
+            let own: Vec<(JobId, Standing)> = own;
+            for (job, standing) in own {
+                any = true;
+                let order = Order::Cancel("its job manager does not go on with it".to_owned());
+                if member
+                    .outbox
+                    .try_send(order.message(&job, standing.generation))
+                    .is_err()
+                {
+                    member.session.cancel();
+                }
+            }
+        }
+        any
+    }
+
     /// Whether the slots that are free, and those of the job itself, are enough.
     pub(super) fn would_fit(&self, job: &JobId, graph: &ExecutionGraph) -> Result<(), TooFewSlots> {
         let offer = |(name, member): (&String, &Member)| Offer {
             task_manager: name.clone(),
-            free: member.free() + member.used.get(job).copied().unwrap_or(0),
+            free: (member.free() + member.held_by(job)).min(member.register.slots),
         };
         let offers: Vec<_> = self.members.iter().map(offer).collect();
         place(graph, &offers).map(drop)

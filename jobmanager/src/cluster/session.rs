@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::wire::{Routed, route};
 use super::{Cluster, Refusal};
 use crate::job::Event;
+use crate::recover::LEASE;
 
 /// How often a task manager says that it lives.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -143,7 +144,9 @@ impl Cluster {
         let welcome = Registered {
             term: shared.identity.term,
             heartbeat_ms,
+            lease_ms: u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX),
         };
+        let name = register.name.clone();
         {
             let mut roster = shared.roster.lock();
             roster.check(&register, &shared.identity.build)?;
@@ -160,6 +163,7 @@ impl Cluster {
             let times = (shared.clock.wall(), shared.clock.now());
             roster.add(register, outbox.clone(), evicted.clone(), times);
         }
+        self.dismiss_strangers(&name);
         self.announce();
         Ok(evicted)
     }

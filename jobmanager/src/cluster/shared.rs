@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use dataflow::id::JobId;
+use dataflow::id::{JobId, SubtaskId};
 use dataflow::time::Clock;
 use parking_lot::Mutex;
 use proto::v1::ToTaskManager;
@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use super::roster::{Roster, Seats};
 use crate::execution::ExecutionGraph;
 use crate::job::Event;
+use crate::recover::Standing;
 use crate::rest::types;
 use crate::schedule::TooFewSlots;
 
@@ -93,6 +94,35 @@ impl Cluster {
     pub fn release(&self, job: &JobId) {
         if self.shared.roster.lock().release(job) {
             self.announce();
+        }
+    }
+
+    /// What runs of a job without a leader.
+    #[must_use]
+    pub fn standings(&self, job: &JobId) -> Vec<Standing> {
+        self.shared.roster.lock().standings(job)
+    }
+
+    /// Gives those of a job who are adopted the slots that they have; none where a task manager of theirs is gone.
+    #[must_use]
+    pub fn occupy(&self, job: &JobId, places: &BTreeMap<SubtaskId, String>) -> Option<Seats> {
+        self.shared.roster.lock().occupy(job, places)
+    }
+
+    /// Tells those of a job who run without a leader to go.
+    pub fn dismiss(&self, job: &JobId) {
+        if self.shared.roster.lock().dismiss(job) {
+            self.announce();
+        }
+    }
+
+    /// Tells those to go whose jobs nobody leads here.
+    pub(super) fn dismiss_strangers(&self, task_manager: &str) {
+        let jobs = self.shared.roster.lock().led_by_nobody(task_manager);
+        for job in jobs {
+            if !self.shared.jobs.lock().contains_key(&job) {
+                self.dismiss(&job);
+            }
         }
     }
 

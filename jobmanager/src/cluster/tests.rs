@@ -19,6 +19,7 @@ fn register(name: &str, slots: u32) -> Register {
         memory_bytes: 0,
         build: "b1".to_owned(),
         metrics_address: String::new(),
+        running: Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ use proto::v1;
 use proto::v1::from_task_manager::Message;
 
 use crate::checkpoint::Aligned;
+use crate::recover::{Standing, Works};
 
 /// What a task manager says about one subtask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,23 @@ pub enum Report {
     Reached(Option<i64>),
     /// Its reader has read a split to its end.
     SplitFinished(String),
+    /// It obeys another generation from here on.
+    Adopted(Stand),
+}
+
+/// How a subtask stands when it is adopted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stand {
+    /// Running, or ended.
+    pub state: SubtaskState,
+    /// The highest barrier that was asked for on its task manager.
+    pub counter: u64,
+    /// Splits that its reader holds.
+    pub held: Vec<String>,
+    /// Splits that it has read to their ends and that no record may know of.
+    pub finished: Vec<String>,
+    /// Whether it waits for splits.
+    pub wants: bool,
 }
 
 /// The state of a subtask, as its task manager sees it.
@@ -191,6 +209,7 @@ pub(super) fn route(message: v1::FromTaskManager) -> Routed {
             attempt,
             split,
         }) => report(fence, subtask, attempt, Report::SplitFinished(split)),
+        Message::Adopted(message) => adopted(message),
         Message::Log(v1::LogLine {
             job,
             wall_ms,
@@ -224,6 +243,47 @@ fn acknowledged(done: v1::Acknowledge) -> Routed {
         aligned,
     };
     report(done.fence, done.subtask, done.attempt, acknowledged)
+}
+
+fn adopted(message: v1::Adopted) -> Routed {
+    let stand = match status(message.state, None) {
+        Some(state @ (SubtaskState::Running | SubtaskState::Ended)) => Stand {
+            state,
+            counter: message.counter,
+            held: message.held,
+            finished: message.finished,
+            wants: message.wants_splits,
+        },
+        Some(SubtaskState::Cancelled | SubtaskState::Failed(_)) | None => return Routed::Malformed,
+    };
+    report(message.fence, message.subtask, message.attempt, Report::Adopted(stand))
+}
+
+/// What a task manager says that runs on it without a leader; what makes no sense is left out, and will be told to go.
+pub(super) fn standings(register: &v1::Register) -> Vec<(JobId, Standing)> {
+    let one = |standing: &v1::Standing| {
+        let (job, generation) = fenced(standing.fence.clone()?)?;
+        let works = |state| match v1::State::try_from(state) {
+            Ok(v1::State::Running | v1::State::Ended) => Works::Yes,
+            _ => Works::NotYet,
+        };
+        let subtasks = standing.subtasks.iter();
+        let found = Standing {
+            task_manager: register.name.clone(),
+            generation,
+            born: Generation {
+                term: standing.born_term,
+                deployment: standing.born_deployment,
+            },
+            born_epoch: standing.born_epoch,
+            adopted_epoch: standing.adopted_epoch,
+            subtasks: subtasks
+                .filter_map(|one| Some((named(one.subtask?), works(one.state))))
+                .collect(),
+        };
+        Some((job, found))
+    };
+    register.running.iter().filter_map(one).collect()
 }
 
 fn report(fence: Option<v1::Fence>, subtask: Option<v1::Subtask>, attempt: String, report: Report) -> Routed {

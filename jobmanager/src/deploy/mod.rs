@@ -74,6 +74,7 @@ fn deploys(plan: Plan<'_>, generation: Generation) -> BTreeMap<Seat, v1::Deploy>
         };
         let message = messages.entry(seat.clone()).or_insert_with(|| v1::Deploy {
             fence: Some(fence(plan.job, generation)),
+            incarnation: seat.incarnation.clone(),
             subtasks: Vec::new(),
             memory_bytes: settings.memory_bytes.unwrap_or(0),
             buffer_timeout_ms: u32::try_from(settings.buffer_timeout.as_millis()).unwrap_or(u32::MAX),

@@ -15,6 +15,13 @@ use crate::source::Bound;
 pub enum Order {
     /// Go, for this reason.
     Cancel(String),
+    /// Obey this generation from now on.
+    Adopt {
+        /// The new one.
+        anew: Generation,
+        /// The head of the chain.
+        epoch: Epoch,
+    },
     /// End the input.
     Drain,
     /// Send a barrier out.
@@ -70,6 +77,11 @@ impl Order {
         let fence = Some(super::fence(job, generation));
         let message = match self.clone() {
             Self::Cancel(reason) => Message::Cancel(v1::Cancel { fence, reason }),
+            Self::Adopt { anew, epoch } => Message::Adopt(v1::Adopt {
+                fence,
+                anew: Some(super::fence(job, anew)),
+                epoch: epoch.0,
+            }),
             Self::Drain => Message::Drain(v1::Drain { fence }),
             Self::Trigger { counter, roll } => Message::Trigger(v1::Trigger {
                 fence,

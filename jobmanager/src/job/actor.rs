@@ -22,7 +22,7 @@ use crate::checkpoint::{self, Config, Coordinator};
 use crate::cluster::{Cluster, Report, Reported, SubtaskState};
 use crate::execution::attempt::Event as AttemptEvent;
 use crate::execution::{ExecutionGraph, expand};
-use crate::recover::RestartPolicy;
+use crate::recover::{Adoption, Found, RestartPolicy};
 use crate::rest::types::{State, Summary};
 use crate::source;
 use crate::store::{Amendment, Appended, Chain, Document, Error, Ledger, Reached, Record, Standing};
@@ -109,8 +109,12 @@ pub fn spawn(context: &Context, job: JobId, begin: Begin, standing: Standing) ->
     let panicked = summary.clone();
     let work = async move {
         let chain = Chain::new(context.store.clone(), job.clone(), context.clock.clone());
+        let recovers = matches!(begin, Begin::Recover);
         let (read, trouble) = read(&context, &chain, begin, &summary).await;
         let mut actor = Actor::new(context, (job, chain), read, (events, own), summary);
+        if recovers {
+            actor.look_for_subtasks();
+        }
         actor.begin(trouble, &standing);
         actor.run().await;
     };
@@ -205,6 +209,10 @@ pub(super) struct Actor {
     /// The one before, for people who ask what became of it; nothing is decided from it.
     pub(super) past: Option<Deployment>,
     pub(super) seats: crate::cluster::Seats,
+    /// Open as long as subtasks of the job that run without a leader may be found.
+    pub(super) adoption: Option<Adoption>,
+    /// Those who are taken over in place of a deployment.
+    pub(super) adopting: Option<Found>,
     pub(super) drain: bool,
     pub(super) concluded: bool,
     pub(super) last_reached: Reached,
@@ -267,6 +275,8 @@ impl Actor {
             deployment: None,
             past: None,
             seats: crate::cluster::Seats::default(),
+            adoption: None,
+            adopting: None,
             drain: false,
             concluded: false,
             last_reached: head_reached,
@@ -308,10 +318,7 @@ impl Actor {
         let mut slots = self.context.cluster.changed();
         let clock = self.context.clock.clone();
         loop {
-            let deadline = [self.life.deadline(), self.coordinator.deadline(), self.sweep_due()]
-                .into_iter()
-                .flatten()
-                .min();
+            let deadline = self.deadline();
             let due = async {
                 match deadline {
                     Some(deadline) => clock.sleep_until(deadline).await,
@@ -337,7 +344,10 @@ impl Actor {
             }
             self.step(life::Event::Tick);
             self.coordinate(checkpoint::Event::Tick);
+            self.look_again();
+            self.end_adoption();
             self.settle();
+            self.dismiss();
             self.sweep_if_due();
             self.publish();
         }
@@ -402,10 +412,13 @@ impl Actor {
             attempt,
             report,
         } = reported;
-        let current = self.deployment.as_ref().map(|deployment| deployment.generation);
-        if current != Some(generation) || attempt != crate::deploy::attempt(generation, subtask) {
-            self.context.cluster.count_dropped();
-            return;
+        let current = self
+            .deployment
+            .as_ref()
+            .map(|deployment| (deployment.generation, deployment.born));
+        let is_named = |born| attempt == crate::deploy::attempt(born, subtask);
+        if !current.is_some_and(|(own, born)| own == generation && is_named(born)) {
+            return self.heard_of_another(generation, subtask, &report);
         }
         match report {
             Report::State(state) => self.changed(subtask, task_manager, state),
@@ -430,6 +443,7 @@ impl Actor {
             }
             Report::Reached(reached_ms) => self.keep_together(subtask, reached_ms),
             Report::SplitsWanted => self.read_on(subtask, source::Event::Wanted(subtask)),
+            Report::Adopted(stand) => self.stands(subtask, stand),
             Report::SplitFinished(split) => self.read_on(subtask, source::Event::Finished(subtask, split)),
         }
     }

@@ -103,6 +103,8 @@ impl Actor {
 
     /// Puts the other document at the head of the chain, where nothing runs and the head is known.
     pub(super) fn amend(&mut self) {
+        // What runs, if anything does, is of the old document.
+        (self.adoption, self.adopting) = (None, None);
         let (Some(pending), Some(head), Some(in_force)) = (&self.pending, &self.head, &self.document) else {
             return self.step(life::Event::Amended);
         };

@@ -23,6 +23,10 @@ const REPORTS: usize = 16;
 #[derive(Debug)]
 pub(super) struct Deployment {
     pub(super) generation: Generation,
+    /// The generation that its attempts and their files are named after: an earlier one where it was adopted.
+    pub(super) born: Generation,
+    /// What is known of its adoption, until all have answered.
+    pub(super) adopted: Option<Adopted>,
     pub(super) seats: Seats,
     pub(super) attempts: BTreeMap<SubtaskId, Attempt>,
     pub(super) observed: BTreeMap<SubtaskId, Observed>,
@@ -36,6 +40,19 @@ pub(super) struct Deployment {
     pub(super) reports: mpsc::Receiver<Discovered>,
     /// Kept, so that the queue stays open when the last enumerator has said its last.
     pub(super) reporter: mpsc::Sender<Discovered>,
+}
+
+/// An adoption under way.
+#[derive(Clone, Debug)]
+pub(super) struct Adopted {
+    /// Whom the subtasks obeyed before.
+    pub(super) from: Generation,
+    /// The counter of the head's barrier, where its commits may be owed.
+    pub(super) owed: Option<u64>,
+    /// The highest barrier that any of them was asked for.
+    pub(super) counter: u64,
+    /// All have answered by then, or it has failed.
+    pub(super) until: Instant,
 }
 
 /// Rates are made over one to two of these. Counts also come with every acknowledgement, milliseconds apart: between two of
@@ -62,6 +79,8 @@ impl Deployment {
         let (reporter, reports) = mpsc::channel(REPORTS);
         Self {
             generation,
+            born: generation,
+            adopted: None,
             seats,
             attempts,
             observed: BTreeMap::new(),

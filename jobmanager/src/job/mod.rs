@@ -14,6 +14,7 @@ mod history;
 mod operations;
 mod sources;
 mod deployment;
+mod adopting;
 mod actor;
 mod performing;
 mod changing;

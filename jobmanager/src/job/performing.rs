@@ -60,6 +60,13 @@ impl Actor {
     }
 
     fn place(&mut self) {
+        if !self.has_looked() {
+            return;
+        }
+        if self.take_over() {
+            return self.step(life::Event::Placed);
+        }
+        self.dismiss();
         match self.context.cluster.reserve(&self.job, &self.execution) {
             Ok(seats) => {
                 self.seats = seats;
@@ -80,6 +87,9 @@ impl Actor {
     }
 
     fn deploy(&mut self) {
+        if let Some(found) = self.adopting.take() {
+            return self.adopt(found);
+        }
         let (Some(head), Some(document)) = (&self.head, &self.document) else {
             return self.fail(Failure::bug("deployed without a head"), Blame::default());
         };
@@ -185,11 +195,20 @@ impl Actor {
             deployment.ended(),
         );
         let head = self.coordinator.head();
-        self.coordinate(checkpoint::Event::Running {
-            generation,
-            head,
-            members,
-        });
+        match self.arm_adopted() {
+            Some(adopted) => {
+                self.coordinate(adopted);
+                // What was discovered and never recorded is discovered again.
+                if let Err(failure) = self.start_enumerators() {
+                    return self.fail(failure, Blame::default());
+                }
+            }
+            None => self.coordinate(checkpoint::Event::Running {
+                generation,
+                head,
+                members,
+            }),
+        }
         ended
             .into_iter()
             .for_each(|subtask| self.coordinate(checkpoint::Event::Ended(subtask)));
@@ -244,6 +263,8 @@ impl Actor {
         let over = Failure::fail(format!("the datastream is {} before it was done", self.life.state()));
         self.end_change(Err(over.help("submit the changed document when it is to go on")));
         self.abandon_savepoints();
+        (self.adoption, self.adopting) = (None, None);
+        self.dismiss();
         self.context.cluster.release(&self.job);
         self.context.cluster.leave(&self.job);
         let standing = match end {
@@ -404,6 +425,7 @@ impl Actor {
             document_in: head.document_in,
             document: None,
             taken_from: None,
+            copy_of: None,
             subtasks: parts.collect::<Result<_, _>>()?,
             sources: deployment.sources.snapshots(),
             reached: self.reached_at(snapshots),
@@ -537,10 +559,10 @@ impl Actor {
 
     /// A line of a task manager. Those of attempts that are over are kept: they may say why.
     pub(super) fn logged(&mut self, task_manager: String, logged: Logged) {
-        let generation = self.deployment.as_ref().map(|deployment| deployment.generation);
+        let born = self.deployment.as_ref().map(|deployment| deployment.born);
         let place = logged.speaker.as_ref().map(|(subtask, attempt)| {
             let known = self.execution.subtasks.iter().find(|known| known.id == *subtask);
-            let current = generation.map(|generation| crate::deploy::attempt(generation, *subtask));
+            let current = born.map(|generation| crate::deploy::attempt(generation, *subtask));
             Place {
                 vertex: known.map(|known| known.name.clone()),
                 over: current.as_ref() != Some(attempt),

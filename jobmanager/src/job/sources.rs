@@ -114,6 +114,18 @@ impl Sources {
         source.map_or_else(Vec::new, |source| source.assign.on(event))
     }
 
+    /// A reader that is adopted says what it holds, what it has read since the head, and whether it waits for more.
+    pub(super) fn adopt(&mut self, subtask: SubtaskId, held: Vec<String>, finished: Vec<String>, wants: bool) {
+        let step = self.step_of.get(&subtask);
+        if let Some(source) = step.and_then(|step| self.by_step.get_mut(step)) {
+            source.assign.adopt(subtask, held, finished);
+            if wants {
+                let actions = source.assign.on(Event::Wanted(subtask));
+                debug_assert!(actions.is_empty(), "nothing moves before all have answered");
+            }
+        }
+    }
+
     /// A barrier goes out, or is over.
     pub(super) fn barrier(&mut self, event: &Event) -> Vec<Action> {
         self.by_step

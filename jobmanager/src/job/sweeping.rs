@@ -15,7 +15,9 @@ const RETAINED: u64 = 10;
 impl Actor {
     /// Whose folder is swept, and what must stay.
     pub(super) fn plot(&self) -> Plot {
-        let deployment = self.deployment.as_ref().map(|deployment| deployment.generation);
+        // Who may be adopted may have files that no record names yet.
+        let oldest = self.adoption.as_ref().map(|_| dataflow::id::Generation::default());
+        let deployment = oldest.or(self.deployment.as_ref().map(|deployment| deployment.born));
         Plot {
             job: self.job.clone(),
             newest: RETAINED,

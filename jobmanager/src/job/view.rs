@@ -29,9 +29,10 @@ struct Counted {
     counts: Counts,
 }
 
+/// What one subtask has counted.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Counts {
+pub(super) struct Counts {
     bytes_read: u64,
     dead_letters: u64,
     /// Rows in and rows out, by step.
@@ -106,28 +107,34 @@ impl Actor {
     pub(super) fn reached_at(&self, snapshots: &BTreeMap<SubtaskId, Bytes>) -> Reached {
         let mut reached = self.base();
         for (subtask, snapshot) in snapshots {
-            // Counts are for people: a snapshot without them is a good snapshot.
-            let Counted { counts } = serde_json::from_slice(snapshot).unwrap_or_default();
-            let nodes = counts
-                .steps
-                .into_iter()
-                .map(|(step, (records_in, records_out))| NodeGauges {
-                    step,
-                    records_in,
-                    records_out,
-                    ..NodeGauges::default()
-                });
-            let gauges = Gauges {
-                nodes: nodes.collect(),
-                ..Gauges::default()
-            };
-            let (rows_in, rows_out) = self.rows(*subtask, &gauges);
-            reached.rows_in += rows_in;
-            reached.rows_out += rows_out;
-            reached.bytes_read += counts.bytes_read;
-            reached.dead_letters += counts.dead_letters;
+            let own = self.counts(*subtask, &counted(snapshot));
+            reached.rows_in += own.rows_in;
+            reached.rows_out += own.rows_out;
+            reached.bytes_read += own.bytes_read;
+            reached.dead_letters += own.dead_letters;
         }
         reached
+    }
+
+    /// What a subtask has counted up to its snapshot.
+    pub(super) fn counts(&self, subtask: SubtaskId, counts: &Counts) -> Reached {
+        let nodes = counts.steps.iter().map(|(step, (records_in, records_out))| NodeGauges {
+            step: step.clone(),
+            records_in: *records_in,
+            records_out: *records_out,
+            ..NodeGauges::default()
+        });
+        let gauges = Gauges {
+            nodes: nodes.collect(),
+            ..Gauges::default()
+        };
+        let (rows_in, rows_out) = self.rows(subtask, &gauges);
+        Reached {
+            rows_in,
+            rows_out,
+            bytes_read: counts.bytes_read,
+            dead_letters: counts.dead_letters,
+        }
     }
 
     /// What was reached when the present deployment began.
@@ -368,6 +375,12 @@ impl Actor {
         }
         by_step.into_values().collect()
     }
+}
+
+/// The counts in a snapshot. They are for people: a snapshot without them is a good snapshot.
+pub(super) fn counted(snapshot: &[u8]) -> Counts {
+    let Counted { counts } = serde_json::from_slice(snapshot).unwrap_or_default();
+    counts
 }
 
 /// The share of the last interval that a subtask spent in one way.

@@ -12,6 +12,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use dataflow::contract::Split;
 use dataflow::id::SubtaskId;
 
+#[cfg(feature = "testing")]
+use crate::testing::{Mutant, is_planted};
+
 /// At most this many splits go to one reader at once: many small files shall not cost a round trip each.
 const SPLITS_AT_ONCE_MAX: usize = 16;
 
@@ -71,6 +74,8 @@ pub struct Assign {
     finished: u64,
     wanting: BTreeSet<SubtaskId>,
     dismissed: BTreeSet<SubtaskId>,
+    /// Splits that adopted readers have taken since the head: whoever discovers them again discovers nothing.
+    taken: BTreeSet<String>,
     complete: bool,
     frozen: bool,
 }
@@ -86,6 +91,7 @@ impl Assign {
             finished: restored.finished,
             wanting: BTreeSet::new(),
             dismissed: BTreeSet::new(),
+            taken: BTreeSet::new(),
             complete: restored.complete,
             frozen: false,
         }
@@ -108,11 +114,34 @@ impl Assign {
         self.finished
     }
 
+    /// A reader goes on that was not restored: what it holds, and what it has read to the end since the head.
+    pub fn adopt(&mut self, subtask: SubtaskId, held: Vec<String>, finished: Vec<String>) {
+        #[cfg(feature = "testing")]
+        if is_planted(Mutant::DealtAgain) {
+            return;
+        }
+        let known = self
+            .held
+            .insert(subtask, held.iter().cloned().collect())
+            .unwrap_or_default();
+        let unassigned: BTreeSet<String> = self.unassigned.iter().map(|split| split.id.clone()).collect();
+        let is_new = |split: &&String| known.contains(*split) || unassigned.contains(*split);
+        self.finished += finished.iter().filter(is_new).count() as u64;
+        self.taken.extend(held.into_iter().chain(finished));
+        self.unassigned.retain(|split| !self.taken.contains(&split.id));
+    }
+
     /// Takes an event; says what is to be sent.
     pub fn on(&mut self, event: Event) -> Vec<Action> {
         match event {
             Event::Discovered { splits, complete } => {
-                self.unassigned.extend(splits);
+                for split in splits {
+                    if !self.taken.remove(&split.id) {
+                        self.unassigned.push_back(split);
+                    } else if !self.held.values().any(|held| held.contains(&split.id)) {
+                        self.finished += 1;
+                    }
+                }
                 self.complete |= complete;
             }
             Event::Wanted(subtask) => {

@@ -132,3 +132,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_adopted_readers_hold_or_have_read_since_the_head_is_dealt_to_nobody() {
+    let id = |number: usize| split(number).id;
+    let restored = Restored {
+        unassigned: vec![split(1), split(2), split(3)],
+        held: [(reader(0), [id(9)].into())].into(),
+        complete: false,
+        finished: 0,
+    };
+    let mut assign = Assign::new(readers(2), restored);
+    assign.on(Event::BarrierOut);
+    assign.adopt(reader(0), vec![id(2), id(8)], vec![id(9), id(1), id(7)]);
+    assign.adopt(reader(1), Vec::new(), Vec::new());
+    assert_eq!(assign.on(Event::Wanted(reader(1))), []);
+    assert_eq!(assign.finished(), 2, "the head knows of 9 and 1");
+    let given_now = given(&assign.on(Event::BarrierOver));
+    assert_eq!(given_now, [(reader(1), vec![id(3)], false)]);
+    // The enumerator goes on from the head, and finds again what the old leader had dealt out.
+    let splits = vec![split(7), split(8), split(4)];
+    assert_eq!(assign.on(Event::Discovered { splits, complete: true }), []);
+    assert_eq!(assign.finished(), 3);
+    let given_now = given(&assign.on(Event::Wanted(reader(1))));
+    assert_eq!(given_now[0], (reader(1), vec![id(4)], false));
+    assert_eq!(given_now.len(), 3, "and nothing more to either: {given_now:?}");
+}

@@ -22,5 +22,5 @@ pub use chain::{Appended, Chain};
 pub use error::Error;
 pub use ledger::{Entry, Ledger, Standing};
 pub use numbered::{Created, Numbered, search};
-pub use record::{Amendment, Document, Kind, Reached, Record, SourceSnapshot, SubtaskSnapshot, splits_held};
+pub use record::{Amendment, Document, Kind, Origin, Reached, Record, SourceSnapshot, SubtaskSnapshot, splits_held};
 pub use seal::{open, seal};

@@ -41,6 +41,9 @@ pub struct Record {
     /// since the document was changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_from: Option<Box<JobGraph>>,
+    /// Of a fence that changes nothing: the checkpoint that it is a copy of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<Origin>,
     /// One snapshot of each subtask, committables among it.
     pub subtasks: Vec<SubtaskSnapshot>,
     /// The sources' enumerators, and what nobody holds.
@@ -62,6 +65,17 @@ pub enum Kind {
     Checkpoint,
     /// A job manager took the job: the same snapshot again, which nobody of an older generation can follow.
     Fence,
+}
+
+/// The checkpoint, or the start, that a record says the same as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Its number.
+    pub epoch: Epoch,
+    /// Who made it.
+    pub generation: Generation,
+    /// The counter of its barrier.
+    pub counter: u64,
 }
 
 /// What a job runs.
@@ -140,6 +154,7 @@ impl Record {
             document_in: Epoch(0),
             document: Some(document),
             taken_from: None,
+            copy_of: None,
             subtasks: Vec::new(),
             sources: Vec::new(),
             reached: Reached::default(),
@@ -158,6 +173,8 @@ impl Record {
             kind: Kind::Fence,
             at,
             document: None,
+            // Behind another document nobody goes on who ran before it.
+            copy_of: self.origin().filter(|_| amendment.is_none()),
             ..self.clone()
         };
         let Some(Amendment { document, replaces }) = amendment else {
@@ -169,6 +186,19 @@ impl Record {
             taken_from: Some(taken_from).filter(|old| **old != document.graph),
             document: Some(document),
             ..fence
+        }
+    }
+
+    /// The checkpoint that this is, or is a copy of; none where another document came after it.
+    #[must_use]
+    pub fn origin(&self) -> Option<Origin> {
+        match self.kind {
+            Kind::Fence => self.copy_of,
+            Kind::Start | Kind::Checkpoint => Some(Origin {
+                epoch: self.epoch,
+                generation: self.generation,
+                counter: self.counter,
+            }),
         }
     }
 

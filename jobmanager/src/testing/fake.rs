@@ -84,6 +84,7 @@ impl Fake {
             memory_bytes: 1 << 20,
             build: "test".to_owned(),
             metrics_address: String::new(),
+            running: Vec::new(),
         }
     }
 

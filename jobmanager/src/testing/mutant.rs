@@ -17,6 +17,16 @@ pub enum Mutant {
     UnknownIsFailure,
     /// Who opens the ledger writes on behind a page of a later term.
     LedgerUnfenced,
+    /// Subtasks are adopted that do not descend from the head.
+    AdoptsAnybody,
+    /// Some of the subtasks are enough to be adopted.
+    AdoptsParts,
+    /// What those who are adopted have not committed of the head is forgotten.
+    OwedForgotten,
+    /// The barriers of an adopted deployment are counted anew.
+    CountedAnew,
+    /// What readers hold that are adopted is dealt out again.
+    DealtAgain,
 }
 
 thread_local! {

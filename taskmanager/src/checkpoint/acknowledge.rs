@@ -88,6 +88,12 @@ impl Acknowledgements {
         counter <= self.latest
     }
 
+    /// The counter of the newest barrier that has passed.
+    #[must_use]
+    pub fn latest(&self) -> u64 {
+        self.latest
+    }
+
     /// A barrier has passed the chain; `snapshot` holds the source.
     pub fn begin(
         &mut self,

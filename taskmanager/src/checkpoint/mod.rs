@@ -5,10 +5,12 @@
 //! covers it; a barrier is acknowledged once. Not here: alignment (gate), the record itself (job manager).
 
 mod acknowledge;
+mod finished;
 mod triggered;
 mod uncommitted;
 
 pub use acknowledge::{Acknowledgement, Acknowledgements};
+pub use finished::Finished;
 pub use triggered::Triggered;
 pub(crate) use uncommitted::Uncommitted;
 

@@ -173,6 +173,7 @@ fn plan(subtask: v1::SubtaskDeployment, fence: &Fence) -> Result<Plan, Failure> 
     let identity = Identity {
         job: fence.job.clone(),
         generation: fence.generation,
+        obeys: fence.generation,
         subtask: id,
         attempt: subtask.attempt,
     };

@@ -8,6 +8,7 @@ use dataflow::contract::{Polled, Reader, Split};
 use dataflow::element::Batch;
 
 use super::{Emitted, Operator, Outbox};
+use crate::checkpoint::Finished;
 use crate::task::gauges::Gauges;
 
 /// A reader, and what is known of its splits.
@@ -19,6 +20,7 @@ pub(crate) struct Source {
     outlook: Outlook,
     drained: bool,
     ahead: BTreeSet<String>,
+    finished: Finished,
 }
 
 /// Whether there will be more splits.
@@ -64,6 +66,7 @@ impl Source {
             outlook: Outlook::More,
             drained: false,
             ahead: BTreeSet::new(),
+            finished: Finished::default(),
         })
     }
 
@@ -115,6 +118,16 @@ impl Source {
             self.reader.hold(&ahead);
             self.ahead = ahead;
         }
+    }
+
+    /// Whether it has asked for splits and got none.
+    pub(crate) fn wants(&self) -> bool {
+        self.asked
+    }
+
+    /// What was read to its end and is in no record yet, as far as is known here.
+    pub(crate) fn finished(&mut self) -> &mut Finished {
+        &mut self.finished
     }
 
     /// Its splits, each behind the last row that entered the chain.

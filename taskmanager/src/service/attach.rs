@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dataflow::time::{Clock, Instant};
+use dataflow::time::Clock;
 use parking_lot::Mutex;
 use proto::v1::control_client::ControlClient;
 use proto::v1::{FromTaskManager, Registered, ToTaskManager, from_task_manager, to_task_manager};
@@ -26,6 +26,10 @@ const REGISTRATION: Duration = Duration::from_secs(10);
 const AGAIN_FIRST: Duration = Duration::from_millis(100);
 /// The longest time between two tries.
 const AGAIN_LONGEST: Duration = Duration::from_secs(5);
+/// The longest where subtasks wait for whoever adopts them.
+const AGAIN_ADOPTION: Duration = Duration::from_millis(500);
+/// How long subtasks run on where the job manager did not say.
+const LEASE: Duration = Duration::from_secs(30);
 /// A job manager cannot ask for beats that would keep this process busy.
 const HEARTBEAT_LEAST: Duration = Duration::from_millis(20);
 /// A cancelled subtask that has not let go after this long is given up: it is fenced, so it can do no harm.
@@ -62,7 +66,6 @@ impl Connection {
         let mut said = None;
         loop {
             let ended = self.attach().await;
-            self.let_go().await;
             if matches!(ended, Ended::Lost(_)) {
                 pause = AGAIN_FIRST;
             }
@@ -73,19 +76,86 @@ impl Connection {
                         tracing::error!(reason, help, "the job manager refuses this task manager")
                     }
                     Ended::Lost(cause) => {
-                        tracing::warn!(cause, "the job manager was lost; all subtasks were cancelled")
+                        tracing::warn!(
+                            cause,
+                            "the job manager was lost; its subtasks run on until their lease ends"
+                        )
                     }
                 }
                 said = Some(ended);
             }
-            self.clock.sleep(pause).await;
-            pause = (pause * 2).min(AGAIN_LONGEST);
+            let clock = Arc::clone(&self.clock);
+            self.meanwhile(clock.sleep(pause)).await;
+            let longest = if self.waits() { AGAIN_ADOPTION } else { AGAIN_LONGEST };
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    /// Whether something runs that nobody has claimed.
+    fn waits(&self) -> bool {
+        self.tasks.lock().lease_end().is_some()
+    }
+
+    /// Takes what subtasks say while there is nobody to tell it to, and ends leases, until the work is done.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let clock = Arc::clone(&self.clock);
+        let mut work = std::pin::pin!(work);
+        let mut look = clock.now() + LETTING_GO;
+        loop {
+            let due = self.tasks.lock().lease_end().map_or(look, |end| end.min(look));
+            tokio::select! {
+                done = &mut work => return done,
+                report = self.reports.recv() => match report {
+                    Some((identity, report)) => self.note(&identity, &report),
+                    // This task manager ends, and the work with it.
+                    None => return work.await,
+                },
+                () = clock.sleep_until(due) => {
+                    look = clock.now() + LETTING_GO;
+                    for identity in self.end_leases() {
+                        drop(wire::given_up(&identity));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Cancels what nobody has claimed in time, and gives up what does not let go.
+    fn end_leases(&self) -> Vec<Identity> {
+        let now = self.clock.now();
+        let mut tasks = self.tasks.lock();
+        let count = tasks.end_leases(now);
+        if count > 0 {
+            tracing::warn!(
+                count,
+                "no job manager has adopted what runs here within its lease; it is cancelled"
+            );
+        }
+        tasks.give_up(now, LETTING_GO)
+    }
+
+    /// What this task manager has to know of a report, whoever else is told.
+    fn note(&self, identity: &Identity, report: &Report) {
+        match report {
+            Report::Left => self.tasks.lock().left(identity),
+            Report::Status(status) => self.tasks.lock().moved(identity, status),
+            // Whoever adopts the subtask asks how it stands.
+            Report::Acknowledged(_)
+            | Report::Committed(_)
+            | Report::SplitsWanted
+            | Report::SplitFinished(_)
+            | Report::Reached(_)
+            | Report::Adopted(_) => {}
         }
     }
 
     async fn attach(&mut self) -> Ended {
         let (out, outgoing) = mpsc::channel(OUTGOING_MAX);
-        let register = wire::register(&self.options, &self.incarnation);
+        // What has been said up to here is in what is told of them.
+        while let Ok((identity, report)) = self.reports.try_recv() {
+            self.note(&identity, &report);
+        }
+        let register = wire::register(&self.options, &self.incarnation, wire::standings(&self.tasks.lock()));
         // The queue is empty and its other end is in this function: there is room.
         let _ = out.try_send(register);
         let mut client = ControlClient::new(self.control.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
@@ -98,18 +168,33 @@ impl Connection {
             let first = incoming.message().await.map_err(away)?;
             Ok::<_, Ended>((incoming, first))
         };
-        let begun = tokio::select! {
-            begun = begun => begun,
-            () = self.clock.sleep(REGISTRATION) => Err(Ended::Away("no answer to the registration".to_owned())),
+        let clock = Arc::clone(&self.clock);
+        let begun = async {
+            tokio::select! {
+                begun = begun => begun,
+                () = clock.sleep(REGISTRATION) => Err(Ended::Away("no answer to the registration".to_owned())),
+            }
         };
+        let mut kept = Vec::new();
+        let begun = self.registering(begun, &mut kept).await;
         let (incoming, first) = match begun {
             Ok(begun) => begun,
             Err(ended) => return ended,
         };
         match first.and_then(|first| first.message) {
             Some(to_task_manager::Message::Registered(registered)) => {
+                if !self.tasks.lock().serves(registered.term) {
+                    return Ended::Away(format!(
+                        "a job manager of an earlier term, {}, answers",
+                        registered.term
+                    ));
+                }
                 tracing::info!(term = registered.term, "registered with the job manager");
-                self.serve(incoming, &out, &registered).await
+                let ended = self.serve((incoming, kept), &out, &registered).await;
+                let lease = Duration::from_millis(registered.lease_ms);
+                let lease = if lease.is_zero() { LEASE } else { lease };
+                self.tasks.lock().run_on(self.clock.now() + lease);
+                ended
             }
             Some(to_task_manager::Message::Refused(refused)) => Ended::Refused {
                 reason: refused.reason,
@@ -119,7 +204,40 @@ impl Connection {
         }
     }
 
-    async fn serve(&mut self, mut incoming: Streaming<ToTaskManager>, out: &Out, registered: &Registered) -> Ended {
+    /// As [`Connection::meanwhile`]; but what was said since the registration is kept, for whoever answers it.
+    async fn registering<T>(&mut self, work: impl Future<Output = T>, kept: &mut Vec<(Identity, Report)>) -> T {
+        let clock = Arc::clone(&self.clock);
+        let mut work = std::pin::pin!(work);
+        loop {
+            let due = self
+                .tasks
+                .lock()
+                .lease_end()
+                .unwrap_or_else(|| clock.now() + REGISTRATION);
+            tokio::select! {
+                done = &mut work => return done,
+                Some((identity, report)) = self.reports.recv() => {
+                    self.note(&identity, &report);
+                    if kept.len() < OUTGOING_MAX / 4 {
+                        kept.push((identity, report));
+                    }
+                }
+                () = clock.sleep_until(due) => drop(self.end_leases()),
+            }
+        }
+    }
+
+    async fn serve(
+        &mut self,
+        (mut incoming, kept): (Streaming<ToTaskManager>, Vec<(Identity, Report)>),
+        out: &Out,
+        registered: &Registered,
+    ) -> Ended {
+        for (identity, report) in kept {
+            if let Err(cause) = self.tell(&identity, report, out) {
+                return Ended::Lost(cause);
+            }
+        }
         let interval = Duration::from_millis(registered.heartbeat_ms).max(HEARTBEAT_LEAST);
         let clock = Arc::clone(&self.clock);
         let mut beat = clock.now();
@@ -152,11 +270,9 @@ impl Connection {
     }
 
     fn tell(&self, identity: &Identity, report: Report, out: &Out) -> Result<(), String> {
+        self.note(identity, &report);
         match report {
-            Report::Left => {
-                self.tasks.lock().left(identity);
-                Ok(())
-            }
+            Report::Left => Ok(()),
             report => {
                 match report {
                     // Counts arrive before what may be acted upon: a record, and the end of a job, are told with their rows.
@@ -167,6 +283,7 @@ impl Connection {
                     | Report::SplitsWanted
                     | Report::SplitFinished(_)
                     | Report::Reached(_)
+                    | Report::Adopted(_)
                     | Report::Left => {}
                 }
                 wire::report(identity, report).map_or(Ok(()), |message| send(out, message))
@@ -178,11 +295,8 @@ impl Connection {
         if self.reports.len() >= self.reports.max_capacity() {
             return Err("more reports than it takes".to_owned());
         }
-        let now = self.clock.now();
-        let (given_up, beat) = {
-            let mut tasks = self.tasks.lock();
-            (tasks.give_up(now, LETTING_GO), wire::heartbeat(&tasks, now))
-        };
+        let given_up = self.end_leases();
+        let beat = wire::heartbeat(&self.tasks.lock(), self.clock.now());
         for identity in given_up {
             send(out, wire::given_up(&identity))?;
         }
@@ -202,30 +316,6 @@ impl Connection {
         let room = out.capacity().saturating_sub(OUTGOING_MAX / 2);
         let lines = self.lines.take(room);
         lines.into_iter().try_for_each(|line| send(out, wire::log_line(line)))
-    }
-
-    /// Cancels every subtask and waits until its thread has left, as long as is reasonable.
-    async fn let_go(&mut self) {
-        let now = self.clock.now();
-        self.tasks.lock().cancel_all(now);
-        let clock = Arc::clone(&self.clock);
-        let deadline: Instant = now + LETTING_GO;
-        while self.tasks.lock().running().next().is_some() {
-            tokio::select! {
-                report = self.reports.recv() => match report {
-                    Some((identity, Report::Left)) => self.tasks.lock().left(&identity),
-                    Some(_) => {}
-                    None => return,
-                },
-                () = clock.sleep_until(deadline) => {
-                    let given_up = self.tasks.lock().give_up(clock.now(), Duration::ZERO);
-                    tracing::warn!(count = given_up.len(), "subtasks that do not let go are left behind");
-                }
-            }
-        }
-        // What the cancelled ones still had to say is for a job manager that is gone.
-        while self.reports.try_recv().is_ok() {}
-        self.tasks.lock().forget();
     }
 }
 

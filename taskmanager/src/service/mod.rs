@@ -6,13 +6,14 @@
 //! ```
 //!
 //! Enters: messages of `Control.Attach`. Leaves: messages of the same. Who calls: `cli`, by [`TaskManager::start`]. Must stay
-//! true: a message whose fence matches no subtask is dropped and counted; a lost connection cancels every subtask, since
-//! nobody can tell what its job manager decides meanwhile; no subtask ever waits for this. Not here: what any of it means.
+//! true: a message whose fence matches no subtask is dropped and counted; when the connection is lost, subtasks run on until
+//! a leader adopts them or their lease ends; no subtask ever waits for this. Not here: what any of it means.
 
 mod attach;
 mod fences;
 mod lines;
 mod tasks;
+mod tenure;
 mod wire;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ mod tests;
 pub use fences::Fences;
 pub use lines::{Line, Lines};
 pub(crate) use tasks::{Running, Tasks};
+pub use tenure::Tenure;
 pub(crate) use wire::resident_bytes;
 
 use std::net::SocketAddr;

@@ -14,11 +14,13 @@ use tokio::sync::Notify;
 
 use super::fences::Fences;
 use super::lines::Outlet;
+use super::tenure::Tenure;
 use super::wire;
 use crate::deploy::{Deployment, Fence, Handle, Site, deploy, subtask_id};
 use crate::metrics::Retired;
 use crate::operators::Outlook;
 use crate::task::Identity;
+use crate::task::life::{Life, Status};
 use crate::task::mailbox::Control;
 
 type Key = (JobId, Generation, SubtaskId);
@@ -28,6 +30,26 @@ pub(crate) struct Running {
     /// Who it is, its mailbox and its counts.
     pub(crate) handle: Handle,
     cancelled: Option<Instant>,
+    /// Where it is in its life, as it said last.
+    pub(super) life: Life,
+    /// The epoch that it was restored from.
+    pub(super) born_epoch: u64,
+    /// The head when it was adopted last; 0 where it never was.
+    pub(super) adopted_epoch: u64,
+    /// The highest barrier that was asked for.
+    asked: u64,
+}
+
+impl Running {
+    /// Whether nobody has told it to go.
+    pub(super) fn stays(&self) -> bool {
+        self.cancelled.is_none() && self.life != Life::Over
+    }
+
+    fn obeys(&self, fence: &Fence) -> bool {
+        let Identity { job, obeys, .. } = &self.handle.identity;
+        *job == fence.job && *obeys == fence.generation
+    }
 }
 
 /// All subtasks, by job, generation and id.
@@ -36,6 +58,7 @@ pub(crate) struct Tasks {
     lines: Outlet,
     running: BTreeMap<Key, Running>,
     fences: Fences,
+    tenure: Tenure,
     retired: Retired,
     /// Rings whenever a subtask has left.
     departures: Arc<Notify>,
@@ -51,6 +74,7 @@ impl Tasks {
             lines,
             running: BTreeMap::new(),
             fences: Fences::default(),
+            tenure: Tenure::default(),
             retired,
             departures,
         }
@@ -86,6 +110,7 @@ impl Tasks {
         let outcome = match message.message {
             Some(Message::Deploy(message)) => return self.deploy(message, now),
             Some(Message::Cancel(message)) => self.cancel(message, now),
+            Some(Message::Adopt(message)) => self.adopt(message),
             Some(Message::Drain(message)) => self.all_of(message.fence, |_| Control::Drain),
             Some(Message::Trigger(message)) => self.trigger(message),
             Some(Message::Commit(v1::Commit { fence, epoch, counter })) => {
@@ -107,6 +132,11 @@ impl Tasks {
     }
 
     fn deploy(&mut self, message: v1::Deploy, now: Instant) -> Vec<from_task_manager::Message> {
+        // What was deployed on another start of this process is not there any more: two of one attempt must never be.
+        if message.incarnation != self.site.incarnation {
+            self.fences.met(false);
+            return Vec::new();
+        }
         let named = wire::named(&message);
         let deployment = match Deployment::try_from(message) {
             Ok(deployment) => deployment,
@@ -118,12 +148,13 @@ impl Tasks {
             }
         };
         let Fence { job, generation } = deployment.fence.clone();
+        let born_epoch = deployment.epoch.0;
         if !self.fences.admit(&job, generation) {
             return Vec::new();
         }
         self.lines.open(&job);
         tracing::info!(%job, %generation, subtasks = deployment.subtasks.len(), "deployed");
-        self.cancel_where(now, |key| key.0 == job);
+        self.cancel_where(now, |running| running.handle.identity.job == job);
         let jobs = self.running.keys().map(|(job, ..)| job).chain([&job]);
         self.site
             .scratch
@@ -140,6 +171,10 @@ impl Tasks {
                 Running {
                     handle,
                     cancelled: None,
+                    life: Life::Restoring,
+                    born_epoch,
+                    adopted_epoch: 0,
+                    asked: 0,
                 },
             );
         }
@@ -149,9 +184,37 @@ impl Tasks {
     fn cancel(&mut self, message: v1::Cancel, now: Instant) -> Result<bool, Failure> {
         let fence = Fence::try_from(message.fence)?;
         tracing::info!(job = %fence.job, generation = %fence.generation, reason = message.reason, "told to go");
-        Ok(self.cancel_where(now, |(job, generation, _)| {
-            *job == fence.job && *generation == fence.generation
-        }))
+        Ok(self.cancel_where(now, |running| running.obeys(&fence)))
+    }
+
+    /// Who obeys the one fence obeys the other from now on.
+    fn adopt(&mut self, message: v1::Adopt) -> Result<bool, Failure> {
+        let (old, anew) = (Fence::try_from(message.fence)?, Fence::try_from(message.anew)?);
+        let mut meant: Vec<_> = self
+            .running
+            .values_mut()
+            .filter(|running| running.obeys(&old))
+            .collect();
+        // A leader of the past adopts nobody.
+        if old.job != anew.job || meant.is_empty() {
+            return Ok(false);
+        }
+        if !self.fences.admit(&anew.job, anew.generation) {
+            // It is counted.
+            return Ok(true);
+        }
+        tracing::info!(job = %anew.job, from = %old.generation, by = %anew.generation, subtasks = meant.len(), "adopted");
+        let counter = meant.iter().map(|running| running.asked).max().unwrap_or(0);
+        for running in &mut meant {
+            running.handle.identity.obeys = anew.generation;
+            running.adopted_epoch = message.epoch;
+            running.handle.mail.post(Control::Adopt {
+                generation: anew.generation,
+                counter,
+            });
+        }
+        self.tenure.settled(&old.job, old.generation);
+        Ok(true)
     }
 
     /// Cancels all subtasks.
@@ -159,21 +222,27 @@ impl Tasks {
         self.cancel_where(now, |_| true);
     }
 
-    fn cancel_where(&mut self, now: Instant, meant: impl Fn(&Key) -> bool) -> bool {
+    fn cancel_where(&mut self, now: Instant, meant: impl Fn(&Running) -> bool) -> bool {
         let mut any = false;
-        for (_, running) in self.running.iter_mut().filter(|(key, _)| meant(key)) {
+        for running in self.running.values_mut().filter(|running| meant(running)) {
             any = true;
+            let Identity { job, obeys, .. } = &running.handle.identity;
+            self.tenure.settled(job, *obeys);
             running.cancelled.get_or_insert(now);
             running.handle.mail.post(Control::Cancel);
         }
         any
     }
 
-    fn trigger(&self, message: v1::Trigger) -> Result<bool, Failure> {
+    fn trigger(&mut self, message: v1::Trigger) -> Result<bool, Failure> {
         let Some(v1::Barrier { counter, roll_all }) = message.barrier else {
             return Ok(false);
         };
         let roll = if roll_all { Roll::All } else { Roll::Keep };
+        let fence = Fence::try_from(message.fence.clone())?;
+        for running in self.running.values_mut().filter(|running| running.obeys(&fence)) {
+            running.asked = running.asked.max(counter);
+        }
         self.all_of(message.fence, |generation| {
             let barrier = Barrier {
                 id: BarrierId { generation, counter },
@@ -188,13 +257,14 @@ impl Tasks {
     }
 
     fn assign(&self, message: v1::AssignSplits) -> Result<bool, Failure> {
-        let Fence { job, generation } = Fence::try_from(message.fence)?;
+        let fence = Fence::try_from(message.fence)?;
         let subtask = subtask_id(message.subtask.as_ref())?;
         let splits = message.splits.iter().map(|split| serde_json::from_slice(split));
         let splits: Vec<Split> = splits
             .collect::<Result<_, _>>()
             .map_err(|error| Failure::bug("a message of the job manager makes no sense: its splits").because(&error))?;
-        let Some(running) = self.running.get(&(job, generation, subtask)) else {
+        let meant = |running: &&Running| running.handle.identity.subtask == subtask && running.obeys(&fence);
+        let Some(running) = self.running.values().find(meant) else {
             return Ok(false);
         };
         let outlook = if message.no_more { Outlook::Last } else { Outlook::More };
@@ -220,13 +290,56 @@ impl Tasks {
     fn all_of(&self, fence: Option<v1::Fence>, control: impl Fn(Generation) -> Control) -> Result<bool, Failure> {
         let fence = Fence::try_from(fence)?;
         let mut any = false;
-        for ((job, generation, _), running) in &self.running {
-            if *job == fence.job && *generation == fence.generation {
-                any = true;
-                running.handle.mail.post(control(*generation));
-            }
+        for running in self.running.values().filter(|running| running.obeys(&fence)) {
+            any = true;
+            running.handle.mail.post(control(fence.generation));
         }
         Ok(any)
+    }
+
+    /// A subtask's life has moved.
+    pub(super) fn moved(&mut self, identity: &Identity, status: &Status) {
+        let key = (identity.job.clone(), identity.generation, identity.subtask);
+        if let Some(running) = self.running.get_mut(&key) {
+            running.life = match status {
+                Status::Running => Life::Running,
+                Status::Ended => Life::Ended,
+                Status::Cancelled | Status::Failed(_) => Life::Over,
+            };
+        }
+    }
+
+    /// The job manager is away: what runs goes on until then.
+    pub(super) fn run_on(&mut self, until: Instant) {
+        let there = self.running.values().filter(|running| running.stays());
+        let there = there.map(|running| (running.handle.identity.job.clone(), running.handle.identity.obeys));
+        self.tenure.lost(there, until);
+    }
+
+    /// Cancels those whom nobody has claimed in time; how many deployments these are.
+    pub(super) fn end_leases(&mut self, now: Instant) -> usize {
+        let overdue = self.tenure.overdue(now);
+        for (job, generation) in overdue.iter().cloned() {
+            let fence = Fence { job, generation };
+            self.cancel_where(now, |running| running.obeys(&fence));
+        }
+        overdue.len()
+    }
+
+    /// When the next lease ends.
+    pub(super) fn lease_end(&self) -> Option<Instant> {
+        self.tenure.deadline()
+    }
+
+    /// A job manager of this term answers: whether it is to be served.
+    pub(super) fn serves(&mut self, term: u64) -> bool {
+        let there = self.running.values().filter(|running| running.stays()).count();
+        let serves = self.tenure.serves(term, there);
+        if serves && there == 0 {
+            // Another job manager may count its generations anew.
+            self.fences.forget();
+        }
+        serves
     }
 
     /// A subtask's thread has left.
@@ -259,10 +372,5 @@ impl Tasks {
         if !self.running.keys().any(|key| key.0 == *job) {
             self.lines.close(job);
         }
-    }
-
-    /// Another job manager counts its generations anew.
-    pub(super) fn forget(&mut self) {
-        self.fences.forget();
     }
 }

@@ -9,11 +9,11 @@ use proto::v1::{self, FromTaskManager, State, from_task_manager::Message};
 use super::lines::{Line, Taken};
 use super::{Options, Running, Tasks};
 use crate::task::gauges::NodeGauges;
-use crate::task::life::Status;
+use crate::task::life::{Life, Status};
 use crate::task::{Identity, Report};
 
 /// The first message.
-pub(super) fn register(options: &Options, incarnation: &str) -> FromTaskManager {
+pub(super) fn register(options: &Options, incarnation: &str, running: Vec<v1::Standing>) -> FromTaskManager {
     let register = v1::Register {
         name: options.name.clone(),
         incarnation: incarnation.to_owned(),
@@ -22,6 +22,7 @@ pub(super) fn register(options: &Options, incarnation: &str) -> FromTaskManager 
         memory_bytes: options.memory_bytes,
         build: options.build.clone(),
         metrics_address: options.metrics_address.clone(),
+        running,
     };
     FromTaskManager {
         message: Some(Message::Register(register)),
@@ -29,7 +30,7 @@ pub(super) fn register(options: &Options, incarnation: &str) -> FromTaskManager 
 }
 
 fn fence(identity: &Identity) -> Option<v1::Fence> {
-    let generation = identity.generation;
+    let generation = identity.obeys;
     Some(v1::Fence {
         job: identity.job.to_string(),
         term: generation.term,
@@ -82,8 +83,51 @@ pub(super) fn report(identity: &Identity, report: Report) -> Option<Message> {
             attempt,
             split,
         }),
+        Report::Adopted(stand) => Message::Adopted(v1::Adopted {
+            fence,
+            subtask,
+            attempt,
+            state: state_of(stand.life).into(),
+            counter: stand.counter,
+            held: stand.held,
+            finished: stand.finished,
+            wants_splits: stand.wants,
+        }),
         Report::Left => return None,
     })
+}
+
+/// What is said of a life that goes on.
+fn state_of(life: Life) -> State {
+    match life {
+        Life::Running => State::Running,
+        Life::Ended => State::Ended,
+        Life::Restoring | Life::Over => State::Unspecified,
+    }
+}
+
+/// What runs here, for whoever leads next.
+pub(super) fn standings(tasks: &Tasks) -> Vec<v1::Standing> {
+    let mut standings = std::collections::BTreeMap::new();
+    for running in tasks.running().filter(|running| running.stays()) {
+        let identity = &running.handle.identity;
+        let standing = standings
+            .entry((identity.job.clone(), identity.generation))
+            .or_insert_with(|| v1::Standing {
+                fence: fence(identity),
+                born_term: identity.generation.term,
+                born_deployment: identity.generation.deployment,
+                born_epoch: running.born_epoch,
+                adopted_epoch: running.adopted_epoch,
+                subtasks: Vec::new(),
+            });
+        standing.subtasks.push(v1::Standee {
+            subtask: subtask(identity.subtask),
+            attempt: identity.attempt.clone(),
+            state: state_of(running.life).into(),
+        });
+    }
+    standings.into_values().collect()
 }
 
 fn micros(duration: std::time::Duration) -> u64 {

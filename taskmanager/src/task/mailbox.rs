@@ -7,6 +7,7 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use dataflow::contract::{Split, Waker};
 use dataflow::element::Barrier;
+use dataflow::id::Generation;
 
 use crate::operators::Outlook;
 use crate::writer::Notice;
@@ -30,6 +31,13 @@ pub(crate) enum Control {
         /// The record's number.
         epoch: u64,
         /// The barrier.
+        counter: u64,
+    },
+    /// Obey this one from now on, whose barriers are above the counter.
+    Adopt {
+        /// Whom.
+        generation: Generation,
+        /// The highest barrier that was asked for here before.
         counter: u64,
     },
     /// The final record is committed.

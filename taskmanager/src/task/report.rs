@@ -6,7 +6,7 @@ use dataflow::Disposition;
 use dataflow::id::{Generation, JobId, SubtaskId};
 use tracing::Span;
 
-use super::life::Status;
+use super::life::{Life, Status};
 use crate::checkpoint::Acknowledgement;
 
 /// Who speaks: one attempt of one subtask of one generation of a job.
@@ -14,8 +14,10 @@ use crate::checkpoint::Acknowledgement;
 pub(crate) struct Identity {
     /// The job.
     pub(crate) job: JobId,
-    /// The deployment.
+    /// The deployment that it was born with: channels, files and spans are named after it.
     pub(crate) generation: Generation,
+    /// Whom it obeys: the same, until it is adopted.
+    pub(crate) obeys: Generation,
     /// Which subtask.
     pub(crate) subtask: SubtaskId,
     /// Which try.
@@ -49,8 +51,25 @@ pub(crate) enum Report {
     Reached(Option<i64>),
     /// A split was read to its end.
     SplitFinished(String),
+    /// It obeys another leader from here on; how it stands.
+    Adopted(Stand),
     /// Its thread has left; nothing more will be said. Not for the wire.
     Left,
+}
+
+/// How a subtask stands when it is adopted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stand {
+    /// Where it is in its life.
+    pub(crate) life: Life,
+    /// The highest barrier that was asked for here.
+    pub(crate) counter: u64,
+    /// Splits that its reader holds.
+    pub(crate) held: Vec<String>,
+    /// Splits that were read to their ends and that no record may know of.
+    pub(crate) finished: Vec<String>,
+    /// Whether it has asked for splits and got none.
+    pub(crate) wants: bool,
 }
 
 /// Where reports go. Never blocks.

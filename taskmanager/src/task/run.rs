@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use dataflow::contract::Committable;
 use dataflow::element::{Barrier, Batch, Element, Watermark};
+use dataflow::id::Generation;
 use dataflow::time::{Clock, Instant};
 use dataflow::{Failure, crash};
 
@@ -15,7 +16,7 @@ use super::drift::Drift;
 use super::gauges::{Gauges, Wait};
 use super::life::{Happened, Life, Status};
 use super::mailbox::{Control, Mailbox};
-use super::report::{Identity, Report, Reports, moved};
+use super::report::{Identity, Report, Reports, Stand, moved};
 use crate::chain::{Chain, Progress, Signal};
 use crate::checkpoint::{Acknowledgement, Acknowledgements, Snapshot, Triggered};
 use crate::gate::{self, Gate};
@@ -315,6 +316,7 @@ impl Task {
         match source.poll()? {
             operators::Event::Batch(batch) => self.parts.chain.enter(batch)?,
             operators::Event::Finished(split) => {
+                source.finished().add(self.barriers.latest(), split.clone());
                 self.parts.chain.splits(&SplitChange::Finished(split.clone()));
                 self.report(Report::SplitFinished(split));
             }
@@ -386,12 +388,34 @@ impl Task {
             Control::Trigger(barrier) => self.triggered.ask(barrier),
             Control::Overtake(barrier) => self.told_to_overtake(barrier)?,
             Control::Commit { epoch, counter } => self.commit(epoch, counter),
+            Control::Adopt { generation, counter } => self.adopt(generation, counter),
             Control::Notice(node, notice) => self.noticed(node, notice)?,
         }
         Ok(())
     }
 
+    /// Obeys another leader from here on; what it knows of this subtask is in the answer.
+    fn adopt(&mut self, generation: Generation, counter: u64) {
+        self.parts.identity.obeys = generation;
+        let mut stand = Stand {
+            life: self.life,
+            counter: counter.max(self.barriers.latest()),
+            held: Vec::new(),
+            finished: Vec::new(),
+            wants: false,
+        };
+        if let Input::Source(source) = &mut self.parts.input {
+            stand.held = source.snapshot().into_iter().map(|split| split.id).collect();
+            stand.finished = source.finished().splits().map(str::to_owned).collect();
+            stand.wants = source.wants();
+        }
+        self.report(Report::Adopted(stand));
+    }
+
     fn commit(&mut self, epoch: u64, counter: u64) {
+        if let Input::Source(source) = &mut self.parts.input {
+            source.finished().recorded(counter);
+        }
         let orders = self.barriers.commit(epoch, counter);
         if orders.is_empty() {
             self.report(Report::Committed(epoch));

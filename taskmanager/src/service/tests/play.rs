@@ -70,23 +70,29 @@ pub(super) struct Play {
     /// The folder of state files.
     pub(super) state: Option<TempDir>,
     memory_bytes: u64,
+    lease_ms: u64,
 }
 
 impl Play {
     pub(super) async fn begin() -> Self {
-        Self::with(None).await
+        Self::with(None, 0).await
     }
 
     /// With a folder for state files, and so little memory that a few rows fill it.
     pub(super) async fn begin_small(state: TempDir) -> Self {
-        let play = Self::with(Some(state)).await;
+        let play = Self::with(Some(state), 0).await;
         Self {
             memory_bytes: 1 << 20,
             ..play
         }
     }
 
-    async fn with(state: Option<TempDir>) -> Self {
+    /// With a lease of so many milliseconds; 0 for what a task manager does without being told.
+    pub(super) async fn begin_leasing(lease_ms: u64) -> Self {
+        Self::with(None, lease_ms).await
+    }
+
+    async fn with(state: Option<TempDir>, lease_ms: u64) -> Self {
         let clock = SystemClock::start();
         let scope = Scope::root("test", Handle::current());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -140,9 +146,19 @@ impl Play {
             scope,
             state,
             memory_bytes: 0,
+            lease_ms,
         };
         play.register().await;
         play
+    }
+
+    /// The job manager is gone; the next one has a connection.
+    pub(super) async fn lose(&mut self) {
+        let connection = self.connections.recv();
+        let (lost, _) = mpsc::channel(1);
+        drop(std::mem::replace(&mut self.connection.outgoing, lost));
+        self.connection = connection.await.unwrap();
+        self.heard.clear();
     }
 
     /// Answers the registration that comes first.
@@ -155,6 +171,7 @@ impl Play {
         self.say(to::Message::Registered(v1::Registered {
             term: 1,
             heartbeat_ms: 50,
+            lease_ms: self.lease_ms,
         }))
         .await;
         register
@@ -381,6 +398,7 @@ impl Play {
         };
         let deploy = v1::Deploy {
             fence: fence(deployment),
+            incarnation: self.task_manager.incarnation().to_owned(),
             subtasks: vec![source(0), source(1), sink],
             memory_bytes: self.memory_bytes,
             buffer_timeout_ms: 5,

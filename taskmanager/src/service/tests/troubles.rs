@@ -10,7 +10,6 @@ use dataflow::recipe::{self, Format, Node, Port, Recipe, Target};
 use dataflow::time::Clock as _;
 use proto::v1::{self, State, from_task_manager as from, to_task_manager as to};
 use serde_json::Value;
-use tokio::sync::mpsc;
 
 use super::chains::{node, source_chain};
 use super::play::{Play, fence};
@@ -105,6 +104,7 @@ async fn a_panic_in_an_operator_is_a_bug_of_its_subtask_and_of_no_other() {
     };
     let deploy = v1::Deploy {
         fence: fence(1),
+        incarnation: play.task_manager.incarnation().to_owned(),
         subtasks: vec![subtask],
         ..v1::Deploy::default()
     };
@@ -126,6 +126,7 @@ async fn a_deployment_that_makes_no_sense_is_refused_and_strangers_are_not_heard
     };
     let deploy = v1::Deploy {
         fence: fence(1),
+        incarnation: play.task_manager.incarnation().to_owned(),
         subtasks: vec![subtask],
         ..v1::Deploy::default()
     };
@@ -141,8 +142,15 @@ async fn a_deployment_that_makes_no_sense_is_refused_and_strangers_are_not_heard
         overtake: false,
     }))
     .await;
-    let dropped = "weir_control_messages_dropped_total 2";
-    play.until("both are counted", |task_manager, _| {
+    // A deployment for another start of this process.
+    play.say(to::Message::Deploy(v1::Deploy {
+        fence: fence(2),
+        incarnation: "another".to_owned(),
+        ..v1::Deploy::default()
+    }))
+    .await;
+    let dropped = "weir_control_messages_dropped_total 3";
+    play.until("all are counted", |task_manager, _| {
         task_manager.metrics().contains(dropped)
     })
     .await;
@@ -150,20 +158,78 @@ async fn a_deployment_that_makes_no_sense_is_refused_and_strangers_are_not_heard
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_job_manager_ends_all_subtasks_and_is_registered_with_again() {
+async fn what_runs_goes_on_without_a_job_manager_and_obeys_who_adopts_it_and_nobody_else() {
     let mut play = Play::begin().await;
-    let first = play.task_manager.incarnation().to_owned();
     play.deploy(1, &BTreeMap::new()).await;
     play.running().await;
-    assert_eq!(play.task_manager.subtask_count(), 3);
-    let connection = play.connections.recv();
-    let (lost, _) = mpsc::channel(1);
-    drop(std::mem::replace(&mut play.connection.outgoing, lost));
-    let connection = connection.await.unwrap();
-    play.connection = connection;
-    play.heard.clear();
-    assert_eq!(play.register().await.incarnation, first);
-    assert_eq!(play.task_manager.subtask_count(), 0);
+    play.splits_wanted(0).await;
+    play.splits_wanted(1).await;
+    play.trigger(1, 4, Roll::Keep).await;
+    play.acknowledged(1, 0, 4).await;
+    let first = play.task_manager.incarnation().to_owned();
+    play.lose().await;
+    let register = play.register().await;
+    assert_eq!(register.incarnation, first);
+    let [standing] = register.running.as_slice() else {
+        panic!("one deployment runs: {:?}", register.running);
+    };
+    assert_eq!((standing.fence.clone(), standing.adopted_epoch), (fence(1), 0));
+    assert!(standing.subtasks.iter().all(|one| one.state() == State::Running));
+    assert_eq!((standing.subtasks.len(), play.task_manager.subtask_count()), (3, 3));
+    let adopt = v1::Adopt {
+        fence: fence(1),
+        anew: fence(2),
+        epoch: 7,
+    };
+    play.say(to::Message::Adopt(adopt.clone())).await;
+    for (vertex, index) in [(0, 0), (0, 1), (1, 0)] {
+        let subtask = Some(v1::Subtask { vertex, index });
+        let adopted = |message: &from::Message| match message {
+            from::Message::Adopted(adopted) if adopted.subtask == subtask => Some(adopted.clone()),
+            _ => None,
+        };
+        let adopted = play.next(adopted).await;
+        assert_eq!(
+            (adopted.fence, adopted.attempt.as_str()),
+            (fence(2), "a1"),
+            "the same try"
+        );
+        assert_eq!((adopted.state, adopted.counter), (State::Running.into(), 4));
+        assert_eq!(adopted.wants_splits, vertex == 0);
+    }
+    // The fence that they obeyed before, and the message again.
+    play.trigger(1, 9, Roll::Keep).await;
+    play.say(to::Message::Adopt(adopt)).await;
+    let dropped = "weir_control_messages_dropped_total 2";
+    play.until("both are counted", |task_manager, _| {
+        task_manager.metrics().contains(dropped)
+    })
+    .await;
+    play.trigger(2, 5, Roll::Keep).await;
+    for (vertex, index) in [(0, 0), (0, 1), (1, 0)] {
+        play.acknowledged(vertex, index, 5).await;
+    }
+    play.lose().await;
+    let register = play.register().await;
+    assert_eq!(
+        (register.running[0].fence.clone(), register.running[0].adopted_epoch),
+        (fence(2), 7)
+    );
+    play.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_adopts_goes_at_the_end_of_its_lease() {
+    let mut play = Play::begin_leasing(300).await;
+    play.deploy(1, &BTreeMap::new()).await;
+    play.running().await;
+    play.lose().await;
+    // Nobody answers the registration.
+    play.until("the lease ends", |task_manager, _| task_manager.subtask_count() == 0)
+        .await;
+    play.lose().await;
+    let register = play.register().await;
+    assert_eq!(register.running, []);
     play.deploy(1, &BTreeMap::new()).await;
     play.running().await;
     play.end().await;
