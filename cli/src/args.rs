@@ -54,6 +54,8 @@ pub(crate) enum Verb {
     Run(Run),
     /// Finds every mistake in documents, without running them.
     Validate(Files),
+    /// Runs the tests in documents: in virtual time, without their sources and sinks.
+    Test(Test),
     /// Shows what would run: vertices, edges, parallelism.
     Plan(Files),
     /// Creates datastreams on a cluster.
@@ -102,6 +104,18 @@ pub(crate) struct Files {
     /// YAML files, or `-` for standard input.
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
+}
+
+/// `weir test`.
+#[derive(Args, Debug)]
+pub(crate) struct Test {
+    /// YAML files, or `-` for standard input.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Only tests with this in their names.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) filter: Option<String>,
 }
 
 /// `weir run`.

@@ -5,6 +5,7 @@ mod letters;
 mod logs;
 mod recovery;
 mod refusals;
+mod rehearsal;
 mod rescale;
 mod resume;
 mod savepoint;

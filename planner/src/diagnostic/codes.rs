@@ -234,6 +234,19 @@ codes! {
     E0617,
     /// A sample of rows that have no place in a source.
     E0618,
+    // E07: tests
+    /// A test names a source or sink that is not there, or does not say which.
+    E0701,
+    /// Not a point in time.
+    E0702,
+    /// An item of a test that says nothing, or two things.
+    E0703,
+    /// Something behind the end, or a watermark that goes back.
+    E0704,
+    /// Two tests of one name.
+    E0705,
+    /// Rows that are no records of their source.
+    E0706,
     // W02: warnings
     /// Nobody is named as contact.
     W0201,
@@ -241,8 +254,6 @@ codes! {
     W0202,
     /// `eventTypeField` without `eventTypeFilters`.
     W0203,
-    /// Tests are not run yet.
-    W0204,
     /// `retention` is not applied yet.
     W0205,
     // W05: what probably was not meant

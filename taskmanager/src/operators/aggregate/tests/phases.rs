@@ -21,6 +21,7 @@ fn alive(node: &Node) -> Box<dyn Operator> {
         clock: Arc::new(ManualClock::new()),
     };
     let ground = Ground {
+        buffer_timeout: std::time::Duration::from_millis(5),
         registry: &registry,
         origin: &origin,
         gauges: &gauges,
