@@ -46,10 +46,25 @@ pub(crate) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
                 Given::Watermark { source: None, .. } | Given::Wait(_) | Given::End(_) => {}
             }
         }
+        let mut seen: Vec<(Option<usize>, Span)> = Vec::new();
         for item in &act.expected {
-            if let Expected::Rows { sink, key, .. } = item {
-                find(("sink", &sinks), sink.as_ref(), *key, diagnostics);
+            let (about, place) = match item {
+                Expected::DeadLetters { key, .. } => (None, *key),
+                Expected::Rows { sink, key, .. } => match find(("sink", &sinks), sink.as_ref(), *key, diagnostics) {
+                    Some(sink) => (Some(sink), *key),
+                    None => continue,
+                },
+            };
+            if let Some((_, first)) = seen.iter().find(|(other, _)| *other == about) {
+                let what = about.map_or_else(
+                    || "dead letters".to_owned(),
+                    |sink| format!("rows of `{}`", sinks[sink]),
+                );
+                let message = format!("all {what} are expected twice at one time");
+                let found = Diagnostic::new(codes::E0703, place, message).also(*first, "the first time");
+                diagnostics.push(found.help("write all of them in one item; what comes later is expected in `then`"));
             }
+            seen.push((about, place));
         }
     }
 }

@@ -151,7 +151,7 @@ impl Reader<'_> {
         tests
     }
 
-    /// A list with at least one item and at most so many.
+    /// A list of at most so many items, perhaps of none.
     fn bounded<'n>(&mut self, node: &'n Node, what: &str, most: usize) -> &'n [Node] {
         let Value::List(items) = &node.value else {
             self.expected(node, &format!("a list ({what})"));

@@ -191,13 +191,11 @@ impl Rehearsal {
     /// # Errors
     /// Rows that still wait before it, or what would fail a subtask.
     pub fn watermark(&mut self, source: Option<&str>, at_ms: i64) -> Result<(), Failure> {
-        let meant = |name: &String| source.is_none_or(|source| source == name);
-        let subtasks: Vec<usize> = self
+        let meant = self
             .sources
             .iter()
-            .filter(|(name, _)| meant(name))
-            .flat_map(|(_, source)| source.subtasks.iter().copied())
-            .collect();
+            .filter(|(name, _)| source.is_none_or(|source| source == name.as_str()));
+        let subtasks: Vec<usize> = meant.flat_map(|(_, source)| source.subtasks.iter().copied()).collect();
         for index in subtasks {
             self.players[index].task.say(Watermark(at_ms))?;
         }
@@ -319,12 +317,12 @@ fn stand_in(deployment: &mut Deployment) -> (BTreeMap<String, Given>, BTreeMap<S
             Recipe::Source(source) => {
                 given::NAME.clone_into(&mut source.connector);
                 source.options = json!(node.name);
-                rows.entry(node.name.clone()).or_insert_with(Given::default);
+                rows.entry(node.name.clone()).or_default();
             }
             Recipe::Sink(sink) => {
                 collected::NAME.clone_into(&mut sink.connector);
                 sink.options = json!(node.name);
-                collected.entry(node.name.clone()).or_insert_with(Collected::default);
+                collected.entry(node.name.clone()).or_default();
             }
             Recipe::Decode(_)
             | Recipe::EventTime(_)

@@ -1,6 +1,5 @@
 //! Plays one test: what is given goes into a rehearsal, and what comes out is compared.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use dataflow::Failure;
@@ -107,15 +106,10 @@ fn judge(
     mismatches: &mut Vec<Mismatch>,
 ) -> Result<(), Failure> {
     let mut asked = false;
-    let mut taken: BTreeMap<&str, ()> = BTreeMap::new();
     for expected in &act.expected {
         match expected {
             Expected::Rows { sink, rows, order, key } => {
                 let sink = the_one(sink.as_ref(), &datastream.sinks)?;
-                if taken.insert(sink, ()).is_some() {
-                    let text = format!("the rows of `{sink}` are expected twice in one `expect`");
-                    return Err(Failure::fail(text).help("name each sink once; what comes later is expected in `then`"));
-                }
                 let came = rehearsal.take(sink).unwrap_or_default();
                 mismatches.extend(compare::rows(&format!("rows of `{sink}`"), (*key, rows), came, *order));
             }
