@@ -145,7 +145,7 @@ impl Planner {
                 summary: planned.diagnostics.summary().trim_end().to_owned(),
             });
         }
-        let of_spec = |(spec, graph): (&planner::spec::Spec, planner::job::JobGraph)| Planned {
+        let of_spec = |(spec, graph): (&Spec, JobGraph)| Planned {
             text: text.get(spec.span.start..spec.span.end).unwrap_or(text).to_owned(),
             graph,
             desired: match spec.desired {
