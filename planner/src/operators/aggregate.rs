@@ -91,8 +91,10 @@ pub(crate) fn bind(
         one_subtask(binder, stage, "aggregate");
     }
     let mut fields: Vec<Field> = keys.iter().map(|(_, field)| field.clone()).collect();
-    if window.is_some() {
-        fields.extend([WINDOW_START, WINDOW_END].map(|name| Field::new(name, columns::timestamp(), false)));
+    if let Some(window) = &window {
+        // All of time has no bounds.
+        let boundless = window.spans == Spans::Global;
+        fields.extend([WINDOW_START, WINDOW_END].map(|name| Field::new(name, columns::timestamp(), boundless)));
     }
     fields.extend(folded.iter().map(|(_, field)| field.clone()));
     let measures: Vec<recipe::Measure> = folded.into_iter().map(|(measure, _)| measure).collect();
