@@ -16,7 +16,7 @@ fn repository(path: &str) -> PathBuf {
 fn tested(document: &str, arguments: &[&str]) -> Result<Output> {
     let place = tempfile::tempdir()?;
     fs::write(place.path().join("shop.yaml"), document)?;
-    weir(&[&["test", "shop.yaml"], arguments].concat(), place.path())
+    weir(&[&["test", "shop.yaml"][..], arguments].concat(), place.path())
 }
 
 fn said(output: &Output) -> String {
@@ -33,7 +33,7 @@ fn examples() -> Result<Vec<PathBuf>> {
         all.push(entry?.path().join("datastream.yaml"));
     }
     all.sort();
-    ensure!(all.len() >= 17, "the examples are there");
+    ensure!(all.len() >= 16, "the examples are there");
     Ok(all)
 }
 
@@ -42,7 +42,7 @@ fn every_example_has_tests_and_passes_them() -> Result<()> {
     let examples = examples()?;
     let files: Vec<&str> = examples.iter().map(|file| file.to_str().unwrap_or_default()).collect();
     let place = tempfile::tempdir()?;
-    let output = weir(&[&["test", "-o", "json"], files.as_slice()].concat(), place.path())?;
+    let output = weir(&[&["test", "-o", "json"][..], files.as_slice()].concat(), place.path())?;
     ensure!(output.status.code() == Some(0), "{}", said(&output));
     let report: Value = serde_json::from_slice(&output.stdout)?;
     for datastream in report["datastreams"].as_array().context("datastreams")? {
