@@ -178,12 +178,12 @@ fn mistakes_in_a_test_are_shown_before_anything_runs() -> Result<()> {
         (
             "expect:\n      - rows: []",
             "expect:\n      - sink: out\n        rows: []",
-            "E0701",
+            "E0801",
         ),
-        ("- end", "- watermark: noon", "E0702"),
-        ("- end", "- { end: , wait: 1s }", "E0703"),
-        ("- end", "- end\n      - wait: 1s", "E0704"),
-        ("nothing comes before its minute is over", "two shops", "E0705"),
+        ("- end", "- watermark: noon", "E0802"),
+        ("- end", "- { end: , wait: 1s }", "E0803"),
+        ("- end", "- end\n      - wait: 1s", "E0804"),
+        ("nothing comes before its minute is over", "two shops", "E0805"),
     ] {
         let document = SHOP.replacen(right, wrong, 1);
         ensure!(document != SHOP, "{right}");

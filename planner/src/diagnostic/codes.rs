@@ -234,19 +234,19 @@ codes! {
     E0617,
     /// A sample of rows that have no place in a source.
     E0618,
-    // E07: tests
+    // E08: tests
     /// A test names a source or sink that is not there, or does not say which.
-    E0701,
+    E0801,
     /// Not a point in time.
-    E0702,
+    E0802,
     /// An item of a test that says nothing, or two things.
-    E0703,
+    E0803,
     /// Something behind the end, or a watermark that goes back.
-    E0704,
+    E0804,
     /// Two tests of one name.
-    E0705,
+    E0805,
     /// Rows that are no records of their source.
-    E0706,
+    E0806,
     // W02: warnings
     /// Nobody is named as contact.
     W0201,

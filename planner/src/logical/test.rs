@@ -61,7 +61,7 @@ pub(crate) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
                     |sink| format!("rows of `{}`", sinks[sink]),
                 );
                 let message = format!("all {what} are expected twice at one time");
-                let found = Diagnostic::new(codes::E0703, place, message).also(*first, "the first time");
+                let found = Diagnostic::new(codes::E0803, place, message).also(*first, "the first time");
                 diagnostics.push(found.help("write all of them in one item; what comes later is expected in `then`"));
             }
             seen.push((about, place));
@@ -88,7 +88,7 @@ fn find(
             let found = known.iter().position(|name| *name == named.value);
             if found.is_none() {
                 let message = format!("the datastream has no {what} `{}`", named.value);
-                let missing = Diagnostic::new(codes::E0701, named.span, message);
+                let missing = Diagnostic::new(codes::E0801, named.span, message);
                 let missing = missing.did_you_mean(&named.value, known.iter().map(String::as_str));
                 diagnostics.push(missing.help(format!("it has {}", all())));
             }
@@ -100,7 +100,7 @@ fn find(
                 "the datastream has {} {what}s, and it is not said which one",
                 known.len()
             );
-            let found = Diagnostic::new(codes::E0701, place, message);
+            let found = Diagnostic::new(codes::E0801, place, message);
             diagnostics.push(found.help(format!("write `{what}:` beside it, with one of {}", all())));
             None
         }
@@ -118,7 +118,7 @@ fn records(spec: &Spec, source: usize, rows: &[Spanned<Record>], diagnostics: &m
     }
     if let Some(row) = rows.iter().find(|row| matches!(row.value, Record::Json(_))) {
         let message = format!("a row of a source in `{name}` is written as the text of its record");
-        let found = Diagnostic::new(codes::E0706, row.span, message).also(format.name.span, "its format");
+        let found = Diagnostic::new(codes::E0806, row.span, message).also(format.name.span, "its format");
         diagnostics.push(found.help("put the record in quotes, as it would stand in the input"));
     }
 }

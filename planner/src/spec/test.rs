@@ -144,7 +144,7 @@ impl Reader<'_> {
             if let Some(first) = tests[..index].iter().find(|first| first.name.value == test.name.value) {
                 let message = format!("two tests are called `{}`", test.name.value);
                 let found =
-                    Diagnostic::new(codes::E0705, test.name.span, message).also(first.name.span, "the first one");
+                    Diagnostic::new(codes::E0805, test.name.span, message).also(first.name.span, "the first one");
                 self.report(found.help("`weir test --filter` picks by name: give one of them another"));
             }
         }
@@ -246,7 +246,7 @@ impl Reader<'_> {
         let Some(first) = said.next() else {
             if entries.iter().all(|entry| allowed.contains(&entry.key.value.as_str())) {
                 let help = format!("one of {}", listed(words.iter().copied()));
-                self.error(codes::E0703, item.span, format!("{what} says nothing"), &help);
+                self.error(codes::E0803, item.span, format!("{what} says nothing"), &help);
             }
             return None;
         };
@@ -255,7 +255,7 @@ impl Reader<'_> {
                 "{what} says two things: `{}` and `{}`",
                 first.key.value, second.key.value
             );
-            let found = Diagnostic::new(codes::E0703, second.key.span, message).also(first.key.span, "the first one");
+            let found = Diagnostic::new(codes::E0803, second.key.span, message).also(first.key.span, "the first one");
             self.report(found.help("each begins with its own `- `, so that their order is clear"));
             return None;
         }
@@ -401,7 +401,7 @@ impl Reader<'_> {
         };
         if at.is_none() {
             let help = "write it as `2026-01-31T12:00:00Z`, or as milliseconds since 1970";
-            self.error(codes::E0702, node.span, "not a point in time", help);
+            self.error(codes::E0802, node.span, "not a point in time", help);
         }
         at.map(|at| Spanned::new(at, node.span))
     }
@@ -418,7 +418,7 @@ impl Reader<'_> {
                 Given::End(end) => *end,
             };
             if let Some(end) = ended {
-                let found = Diagnostic::new(codes::E0704, place, "nothing can be given behind the end of all input");
+                let found = Diagnostic::new(codes::E0804, place, "nothing can be given behind the end of all input");
                 self.report(found.also(end, "the end").help("move it before the end"));
                 return;
             }
@@ -432,7 +432,7 @@ impl Reader<'_> {
                         .rev()
                         .find(|(other, before)| meets(other) && before.value > at.value);
                     if let Some((_, before)) = before {
-                        let found = Diagnostic::new(codes::E0704, at.span, "a watermark never goes back");
+                        let found = Diagnostic::new(codes::E0804, at.span, "a watermark never goes back");
                         self.report(
                             found
                                 .also(before.span, "time has come to here")
