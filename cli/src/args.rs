@@ -54,6 +54,8 @@ pub(crate) enum Verb {
     Run(Run),
     /// Finds every mistake in documents, without running them.
     Validate(Files),
+    /// Runs the tests in documents: in virtual time, without their sources and sinks.
+    Test(Test),
     /// Shows what would run, and what becomes of the state of what runs now.
     Plan(Plan),
     /// Creates datastreams on a cluster.
@@ -117,6 +119,18 @@ pub(crate) struct Plan {
     /// The same, against what runs, or ran, under these names on this cluster.
     #[arg(long, value_name = "URL", env = "WEIR_CLUSTER")]
     pub(crate) cluster: Option<String>,
+}
+
+/// `weir test`.
+#[derive(Args, Debug)]
+pub(crate) struct Test {
+    /// YAML files, or `-` for standard input.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Only tests with this in their names.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) filter: Option<String>,
 }
 
 /// `weir run`.

@@ -9,7 +9,8 @@ use dataflow::store::Stores;
 use dataflow::{Disposition, Failure};
 use jobmanager::{Desired, Plan, Planned, Rejected};
 use planner::diagnostic::{Diagnostics, Look};
-use planner::spec::DesiredState;
+use planner::job::JobGraph;
+use planner::spec::{DesiredState, Spec, Test};
 use planner::{Catalog, Discovered, Overrides};
 use serde_json::Value;
 
@@ -22,6 +23,17 @@ pub(crate) struct Planner {
     /// What messages call the text.
     file: String,
     look: Look,
+}
+
+/// A datastream whose tests can be run.
+pub(crate) struct Rehearsable {
+    pub(crate) name: String,
+    /// The names of its sources, in order.
+    pub(crate) sources: Vec<String>,
+    /// The names of its sinks, in order, the archive's among them.
+    pub(crate) sinks: Vec<String>,
+    /// Its tests, each with the graph that it is run on, or what stands in the way of that many subtasks.
+    pub(crate) tests: Vec<(Test, Result<JobGraph, String>)>,
 }
 
 /// What `weir validate` says of a text.
@@ -143,7 +155,7 @@ impl Planner {
                 summary: planned.diagnostics.summary().trim_end().to_owned(),
             });
         }
-        let of_spec = |(spec, graph): (&planner::spec::Spec, planner::job::JobGraph)| Planned {
+        let of_spec = |(spec, graph): (&Spec, JobGraph)| Planned {
             text: text.get(spec.span.start..spec.span.end).unwrap_or(text).to_owned(),
             graph,
             desired: match spec.desired {
@@ -155,12 +167,44 @@ impl Planner {
         Ok(planned.specs.iter().zip(planned.jobs).map(of_spec).collect())
     }
 
+    /// The datastreams of a text, each with the job graph that each of its tests is run on.
+    pub(crate) async fn rehearsable(&self, text: &str) -> Result<Vec<Rehearsable>, Stop> {
+        let discovered = self.look(text).await.map_err(|failure| self.unseen(failure))?;
+        let planned = planner::plan(text, &self.catalog, &discovered);
+        if planned.diagnostics.has_errors() {
+            let rendered = planned.diagnostics.render(&self.file, text, self.look);
+            return Err(Stop::new(Exit::Document, rendered.trim_end()));
+        }
+        let graph = |spec: &Spec, test: &Test| {
+            let parallelism = test.parallelism.map(|number| number.value);
+            let planned = planner::rehearsed(spec, &self.catalog, &discovered, parallelism);
+            planned.map_err(|diagnostics| diagnostics.render(&self.file, text, Look::Plain))
+        };
+        let of_spec = |spec: &Spec| Rehearsable {
+            name: spec.name.value.clone(),
+            sources: planner::logical::source_names(spec),
+            sinks: planner::logical::sink_names(spec),
+            tests: spec
+                .tests
+                .iter()
+                .map(|test| (test.clone(), graph(spec, test)))
+                .collect(),
+        };
+        Ok(planned.specs.iter().map(of_spec).collect())
+    }
+
     /// The walk, behind the questions to the world.
     async fn walk(&self, text: &str) -> Result<planner::Planned, Failure> {
         self.walk_with(text, Overrides::default()).await
     }
 
     async fn walk_with(&self, text: &str, overrides: Overrides) -> Result<planner::Planned, Failure> {
+        let discovered = self.look(text).await?;
+        Ok(planner::plan_with(text, &self.catalog, &discovered, overrides))
+    }
+
+    /// Asks the sources of a text for the columns that only the world knows.
+    async fn look(&self, text: &str) -> Result<Discovered, Failure> {
         let parsed = planner::spec::parse(text, &self.catalog);
         let mut discovered = Discovered::default();
         // A text with mistakes is shown them first: its sources may name nothing that is there.
@@ -180,7 +224,7 @@ impl Planner {
                 discovered.insert(&wanted.datastream, &wanted.source, schema);
             }
         }
-        Ok(planner::plan_with(text, &self.catalog, &discovered, overrides))
+        Ok(discovered)
     }
 }
 

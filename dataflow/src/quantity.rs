@@ -18,6 +18,18 @@ pub struct ByteCount(pub u64);
 #[serde(into = "String", try_from = "String")]
 pub struct Span(pub Duration);
 
+/// A point in time, written as RFC 3339: `2026-01-31T12:00:00Z`. Milliseconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(pub i64);
+
+impl FromStr for Time {
+    type Err = chrono::ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(chrono::DateTime::parse_from_rfc3339(text)?.timestamp_millis()))
+    }
+}
+
 /// From the largest to the smallest, so that a count is printed in the largest unit that divides it.
 const BYTE_UNITS: [(&str, u64); 9] = [
     ("TiB", 1 << 40),

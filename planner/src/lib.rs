@@ -18,4 +18,4 @@ pub mod schema;
 
 pub use catalog::Catalog;
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use plan::{Discovered, Overrides, Planned, ToDiscover, plan, plan_with, sources_to_discover};
+pub use plan::{Discovered, Overrides, Planned, ToDiscover, plan, plan_with, rehearsed, sources_to_discover};

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use arrow_schema::SchemaRef;
+use dataflow::recipe::{self, Recipe, Role};
 use serde_json::Value;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, DEAD_LETTER};
 use crate::diagnostic::Diagnostics;
 use crate::job::{JobGraph, lower};
 use crate::logical::{LogicalPlan, bind};
@@ -95,6 +96,50 @@ pub fn plan_with(text: &str, catalog: &Catalog, discovered: &Discovered, overrid
         jobs,
         diagnostics,
     }
+}
+
+/// The job graph that a test of a datastream is run on: as many subtasks as the test says, one of each step unless it says
+/// so, and all rows and dead letters as lines, where the datastream writes none.
+///
+/// # Errors
+/// What stands in the way of that many subtasks.
+pub fn rehearsed(
+    spec: &Spec,
+    catalog: &Catalog,
+    discovered: &Discovered,
+    parallelism: Option<u32>,
+) -> Result<JobGraph, Diagnostics> {
+    let mut spec = spec.clone();
+    let span = spec.span;
+    let value = parallelism.unwrap_or(1);
+    spec.settings.parallelism = Some(spec::Spanned { value, span });
+    if parallelism.is_none() {
+        spec.sources.iter_mut().for_each(|source| source.parallelism = None);
+        spec.steps.iter_mut().for_each(|step| step.parallelism = None);
+        spec.sinks.iter_mut().for_each(|sink| sink.parallelism = None);
+        spec.archive.iter_mut().for_each(|archive| archive.parallelism = None);
+    }
+    let nothing = BTreeMap::new();
+    let mut diagnostics = Diagnostics::default();
+    let schemas = discovered.0.get(&spec.name.value).unwrap_or(&nothing);
+    let Some(mut plan) = bind(&spec, catalog, schemas, &mut diagnostics) else {
+        return Err(diagnostics);
+    };
+    let lines = || Some(source::format(None));
+    for node in &mut plan.nodes {
+        if let Recipe::Sink(sink) = &mut node.recipe {
+            sink.format = sink.format.take().or_else(lines);
+        }
+    }
+    plan.dead_letter = Some(recipe::Sink {
+        connector: DEAD_LETTER.to_owned(),
+        options: Value::Null,
+        format: lines(),
+        role: Role::DeadLetter,
+    });
+    // The document's number is for what it really reads and writes.
+    plan.settings.memory_bytes = None;
+    Ok(lower(&rewrite(plan)))
 }
 
 /// The sources of these datastreams whose schemas have to be found out, in order.

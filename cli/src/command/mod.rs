@@ -14,6 +14,7 @@ mod run;
 mod starter;
 mod state;
 mod submit;
+mod test;
 
 use std::future::Future;
 
@@ -34,6 +35,7 @@ pub(crate) fn run(arguments: Arguments, lines: Lines) -> Result<Exit, Stop> {
         Verb::Jobmanager(verb) => return cluster::jobmanager(&verb),
         Verb::Taskmanager(verb) => return cluster::taskmanager(verb, lines),
         Verb::Validate(files) => return wait(documents::validate(&files, form)),
+        Verb::Test(verb) => return test::test(&verb, form),
         Verb::Plan(verb) => return wait(plan::plan(&verb, form)),
         Verb::Submit(verb) => return wait(submit::submit(&verb, form)),
         Verb::Apply(verb) => wait(change::apply(&verb, form)),

@@ -7,6 +7,7 @@ mod logs;
 mod overtake;
 mod recovery;
 mod refusals;
+mod rehearsal;
 mod rescale;
 mod resume;
 mod savepoint;

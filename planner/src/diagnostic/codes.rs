@@ -239,6 +239,19 @@ codes! {
     // E07: changes of what runs
     /// What a step has kept would be read as something else.
     E0701,
+    // E08: tests
+    /// A test names a source or sink that is not there, or does not say which.
+    E0801,
+    /// Not a point in time.
+    E0802,
+    /// An item of a test that says nothing, or two things.
+    E0803,
+    /// Something behind the end, or a watermark that goes back.
+    E0804,
+    /// Two tests of one name.
+    E0805,
+    /// Rows that are no records of their source.
+    E0806,
     // W02: warnings
     /// Nobody is named as contact.
     W0201,
@@ -246,8 +259,6 @@ codes! {
     W0202,
     /// `eventTypeField` without `eventTypeFilters`.
     W0203,
-    /// Tests are not run yet.
-    W0204,
     /// `retention` is not applied yet.
     W0205,
     // W05: what probably was not meant

@@ -61,6 +61,7 @@ pub fn bind(
     diagnostics: &mut Diagnostics,
 ) -> Option<LogicalPlan> {
     let errors = diagnostics.error_count();
+    super::test::check(spec, diagnostics);
     let stages = outline(spec, diagnostics)?;
     let mut binder = Binder {
         catalog,

@@ -13,6 +13,7 @@ mod scope;
 mod fields;
 mod input;
 mod checked;
+mod test;
 mod bind;
 
 pub use bind::bind;
@@ -22,6 +23,7 @@ pub(crate) use fields::{begins_with, holds, prune, replace, rows, user, without}
 pub(crate) use input::{Changing, Input, Origin, Stream, Untimed};
 pub(crate) use outline::{Column, Kind, Measure, SinkItem, Stage};
 pub(crate) use scope::Scope;
+pub use test::{sink_names, source_names};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -498,7 +498,7 @@ impl<'a> Outline<'a, '_> {
 }
 
 /// The name that was given, or one from kind and position.
-fn given(name: Option<&Spanned<String>>, kind: &str, index: usize) -> String {
+pub(super) fn given(name: Option<&Spanned<String>>, kind: &str, index: usize) -> String {
     name.map_or_else(|| format!("{kind}-{}", index + 1), |name| name.value.clone())
 }
 

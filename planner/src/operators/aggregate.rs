@@ -93,8 +93,8 @@ pub(crate) fn bind(
     let mut fields: Vec<Field> = keys.iter().map(|(_, field)| field.clone()).collect();
     if let Some(window) = &window {
         // All of time has no bounds.
-        let nullable = window.spans == Spans::Global;
-        fields.extend([WINDOW_START, WINDOW_END].map(|name| Field::new(name, columns::timestamp(), nullable)));
+        let boundless = window.spans == Spans::Global;
+        fields.extend([WINDOW_START, WINDOW_END].map(|name| Field::new(name, columns::timestamp(), boundless)));
     }
     fields.extend(folded.iter().map(|(_, field)| field.clone()));
     let measures: Vec<recipe::Measure> = folded.into_iter().map(|(measure, _)| measure).collect();

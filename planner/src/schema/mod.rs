@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod steps;
+mod test;
 
 use std::collections::BTreeMap;
 
@@ -65,9 +66,61 @@ struct Datastream {
     archive: Option<Archive>,
     /// Where records go that a step could not take.
     dead_letter: Option<DeadLetter>,
-    /// Tests of the document: rows given, rows expected. This version keeps them and does not run them yet.
-    tests: Option<Vec<Value>>,
+    /// Tests of the document, which `weir test` runs: rows given, rows expected.
+    #[schemars(length(min = 1, max = 200))]
+    tests: Option<Vec<Test>>,
 }
+
+/// A test: what is given, and what is expected of it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Test {
+    /// What it shows; unique among the tests of the datastream.
+    #[schemars(length(min = 1, max = 200))]
+    name: String,
+    /// How many subtasks each step has in it; 1 unless given.
+    #[schemars(range(min = 1, max = 16))]
+    parallelism: Option<u32>,
+    /// The time of day at which it begins, such as `2026-01-31T12:00:00Z`; midnight of 2026-01-01 unless given.
+    clock: Option<Moment>,
+    /// What happens, in order.
+    #[schemars(length(max = 500))]
+    given: Option<Vec<Given>>,
+    /// What came of it.
+    #[schemars(length(max = 500))]
+    expect: Vec<Expected>,
+    /// What happens after that, and what comes of it.
+    #[schemars(length(max = 500))]
+    then: Option<Vec<Act>>,
+}
+
+/// What is given, and what is expected of it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Act {
+    /// What happens, in order.
+    #[schemars(length(max = 500))]
+    given: Option<Vec<Given>>,
+    /// What came of it, since it was last asked for.
+    #[schemars(length(max = 500))]
+    expect: Vec<Expected>,
+}
+
+/// A point in time: `2026-01-31T12:00:00Z`, or milliseconds since 1970.
+#[derive(JsonSchema)]
+#[schemars(extend("type" = ["string", "integer"]))]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Moment(Value);
+/// One thing that happens.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Given(Value);
+/// What came to one sink, or to the dead letters.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Expected(Value);
 
 /// What happens after a failure that may pass.
 #[derive(JsonSchema)]
@@ -211,6 +264,12 @@ impl Definitions {
             archive,
         );
         let dead_letter = self.short_for(catalog, DEAD_LETTER, &[]);
+        self.set("Given", "One thing that happens.", test::given());
+        self.set(
+            "Expected",
+            "What came to one sink, or to the dead letters.",
+            test::expected(),
+        );
         self.set(
             "DeadLetter",
             "Where records go that a step could not take.",

@@ -315,21 +315,6 @@ impl Reader<'_> {
         )
     }
 
-    fn tests(&mut self, node: &Node) -> Option<Node> {
-        let entry = node.entry("tests")?;
-        if !matches!(entry.value.value, Value::List(_)) {
-            self.expected(&entry.value, "a list (of tests)");
-            return None;
-        }
-        let found = Diagnostic::new(
-            codes::W0204,
-            entry.key.span,
-            "`tests` are kept, but this version does not run them yet",
-        );
-        self.report(found);
-        Some(entry.value.clone())
-    }
-
     fn settings(&mut self, node: &Node) -> Settings {
         let checkpoint = node.get("checkpoint").filter(|node| {
             self.map(node, "`checkpoint`", &["interval", "alignedTimeout"])

@@ -19,6 +19,7 @@ mod format;
 mod step;
 mod stateful;
 mod window;
+mod test;
 mod parse;
 
 pub use document::{KEYS, STEPS_MAX};
@@ -26,6 +27,7 @@ pub use node::{Entry, Node, Scalar, Style, Value};
 pub use parse::{Parsed, parse};
 pub use reader::{EXPRESSION_BYTES_MAX, KEY_GROUPS_MAX, NAME_LENGTH_MAX, PARALLELISM_MAX};
 pub use span::{Span, Spanned, Text};
+pub use test::{Act, Expected, Given, ITEMS_MAX, Letter, Order, Record, TEST_ROWS_MAX, TESTS_MAX, Test};
 pub use tree::{BYTES_MAX, DEPTH_MAX, DOCUMENTS_MAX, NODES_MAX};
 pub(crate) use window::milliseconds;
 
@@ -63,8 +65,8 @@ pub struct Spec {
     pub dead_letter: Option<DeadLetter>,
     /// Keys that hold for the whole job.
     pub settings: Settings,
-    /// `tests`, as they stand.
-    pub tests: Option<Node>,
+    /// `tests`, in order.
+    pub tests: Vec<Test>,
     /// The whole document.
     pub span: Span,
     /// Whether a mistake was found in it: parts may be missing, and it must not be lowered.

@@ -115,23 +115,13 @@ impl Chain {
         debug_assert!(self.under_way.is_empty(), "a batch enters while another is under way");
         self.gauges.records_in.add_size(batch.row_count());
         self.gauges.bytes_in.add_size(batch.bytes());
-        self.enter_at(0, batch)
-    }
-
-    /// Takes a batch at any node.
-    pub(crate) fn enter_at(&mut self, node: usize, batch: Batch) -> Result<(), Failure> {
-        self.push(node, batch)
+        self.push(0, batch)
     }
 
     /// Takes what is said about time, at node 0. Only when what came before is through.
     pub(crate) fn signal(&mut self, signal: Signal) -> Result<(), Failure> {
         debug_assert!(self.under_way.is_empty(), "time moves while rows are under way");
-        self.signal_at(0, signal)
-    }
-
-    /// Takes what is said about time, at any node.
-    pub(crate) fn signal_at(&mut self, node: usize, signal: Signal) -> Result<(), Failure> {
-        self.hear(node, signal)
+        self.hear(0, signal)
     }
 
     /// Whether anybody wants to know what time it is.

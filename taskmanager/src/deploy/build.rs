@@ -240,6 +240,7 @@ impl Seed {
         let spill = operators::has_tables(&node.recipe).then(|| self.spill(index, &groups));
         let ground = Ground {
             groups: groups.clone(),
+            buffer_timeout: self.deployment.buffer_timeout,
             restored: &restored,
             spill: spill.as_ref(),
             registry: &self.site.registry,

@@ -86,6 +86,40 @@ struct Common {
 /// Starts every subtask of a deployment. What goes wrong is reported for the subtask it concerns.
 pub(crate) fn deploy(deployment: Deployment, site: &Site) -> Vec<Handle> {
     let deployment = Arc::new(deployment);
+    let (handles, boxes) = doors(&deployment);
+    match prepare(&deployment, site) {
+        Ok(common) => launch(&common, &handles, boxes),
+        Err(failure) => handles.iter().for_each(|handle| fail(site, handle, failure.clone())),
+    }
+    handles
+}
+
+/// The subtasks of a deployment without threads, for a rehearsal.
+///
+/// # Errors
+/// What would fail one of them at its start.
+pub(crate) fn unthreaded(deployment: Deployment, site: &Site) -> Result<Vec<(Handle, Task)>, Failure> {
+    let deployment = Arc::new(deployment);
+    let (handles, mut boxes) = doors(&deployment);
+    let common = prepare(&deployment, site)?;
+    let mut ends = channels::open(&common, &handles);
+    let _runtime = site.data_runtime.enter();
+    let mut tasks = Vec::with_capacity(handles.len());
+    for (handle, plan) in handles.into_iter().zip(&deployment.subtasks) {
+        let subtask = plan.identity.subtask;
+        let (Some(mailbox), Some(ends)) = (boxes.remove(&subtask), ends.remove(&subtask)) else {
+            return Err(Failure::bug("a subtask without its mailbox and channels"));
+        };
+        let scope = common.job.child(subtask.to_string());
+        let seed = seed(&common, &handle, plan, &scope);
+        let parts = build::build(seed, mailbox, ends).map_err(|(failure, _)| failure)?;
+        tasks.push((handle, Task::new(parts)));
+    }
+    Ok(tasks)
+}
+
+/// The mailbox of each subtask, and who holds its other side.
+fn doors(deployment: &Deployment) -> (Vec<Handle>, BTreeMap<SubtaskId, Mailbox>) {
     let (mut handles, mut boxes) = (Vec::new(), BTreeMap::new());
     for plan in &deployment.subtasks {
         let (mail, mailbox) = mailbox();
@@ -99,11 +133,21 @@ pub(crate) fn deploy(deployment: Deployment, site: &Site) -> Vec<Handle> {
         });
         boxes.insert(plan.identity.subtask, mailbox);
     }
-    match prepare(&deployment, site) {
-        Ok(common) => launch(&common, &handles, boxes),
-        Err(failure) => handles.iter().for_each(|handle| fail(site, handle, failure.clone())),
+    (handles, boxes)
+}
+
+fn seed(common: &Common, handle: &Handle, plan: &Plan, scope: &Scope) -> build::Seed {
+    let shelf = |(store, copies)| Shelf::new(store, copies, Arc::clone(&common.site.clock), scope.clone());
+    build::Seed {
+        site: common.site.clone(),
+        deployment: Arc::clone(&common.deployment),
+        plan: plan.clone(),
+        share: common.share,
+        shelf: common.state.clone().map(shelf),
+        scope: scope.clone(),
+        mail: handle.mail.clone(),
+        gauges: Arc::clone(&handle.gauges),
     }
-    handles
 }
 
 fn prepare(deployment: &Arc<Deployment>, site: &Site) -> Result<Common, Failure> {
@@ -165,19 +209,7 @@ fn launch(common: &Common, handles: &[Handle], mut boxes: BTreeMap<SubtaskId, Ma
         };
         let span = plan.identity.span(&plan.name);
         let scope = common.job.child(subtask.to_string()).within(span);
-        let seed = build::Seed {
-            site: common.site.clone(),
-            deployment: Arc::clone(&common.deployment),
-            plan: plan.clone(),
-            share: common.share,
-            shelf: common
-                .state
-                .clone()
-                .map(|(store, copies)| Shelf::new(store, copies, Arc::clone(&common.site.clock), scope.clone())),
-            scope: scope.clone(),
-            mail: handle.mail.clone(),
-            gauges: Arc::clone(&handle.gauges),
-        };
+        let seed = seed(common, handle, plan, &scope);
         start(seed, mailbox, ends, handle);
     }
 }

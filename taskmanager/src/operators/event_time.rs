@@ -25,7 +25,8 @@ use super::{Emitted, Ground, Moment, Operator, Outbox, SplitChange};
 use crate::chain::columns as rows;
 use crate::state::Cut;
 
-/// A watermark is sent at most so often: each ends the wait of small batches for company.
+/// A watermark is sent at most so often, and oftener only where small batches wait less than a quarter of it for company:
+/// each watermark ends that wait.
 const SEND_EVERY: Duration = Duration::from_millis(20);
 
 /// The time of one source's rows in one subtask.
@@ -44,6 +45,7 @@ pub(super) struct EventTime {
     /// The highest watermark that was sent, perhaps by the attempt before this one.
     sent: Option<i64>,
     sent_at: Instant,
+    send_every: Duration,
     /// Those behind it do not know yet what was restored.
     untold: bool,
     idle: bool,
@@ -103,6 +105,7 @@ impl EventTime {
             without_since: None,
             sent,
             sent_at: Instant::default(),
+            send_every: SEND_EVERY.min(ground.buffer_timeout * 4),
             untold: sent.is_some(),
             idle: false,
             now: Moment::default(),
@@ -153,11 +156,8 @@ impl EventTime {
             }
             return;
         }
-        let active = self.splits.values().filter(|split| !split.idle);
-        // A split that has given nothing yet is below every time.
-        let lowest = active.map(|split| split.latest).min().flatten();
-        let reached = lowest.map(|latest| latest.saturating_sub(self.disorder_ms).saturating_sub(1));
-        let due = self.now.instant.since(self.sent_at) >= SEND_EVERY;
+        let reached = self.reached();
+        let due = self.now.instant.since(self.sent_at) >= self.send_every;
         if self.untold || (reached > self.sent && due) {
             self.sent = self.sent.max(reached);
             self.sent_at = self.now.instant;
@@ -166,6 +166,14 @@ impl EventTime {
             let watermark = self.sent.map(|sent| Emitted::Watermark(Watermark(sent)));
             watermark.into_iter().for_each(|watermark| self.outbox.emit(watermark));
         }
+    }
+
+    /// How far the splits that are read have come together.
+    fn reached(&self) -> Option<i64> {
+        let active = self.splits.values().filter(|split| !split.idle);
+        // A split that has given nothing yet is below every time.
+        let lowest = active.map(|split| split.latest).min().flatten();
+        lowest.map(|latest| latest.saturating_sub(self.disorder_ms).saturating_sub(1))
     }
 
     fn is_idle(&self) -> bool {
@@ -234,18 +242,31 @@ impl Operator for EventTime {
         true
     }
 
+    /// Where time has come further than was sent, that is sent though no row comes.
     fn wake_at(&self) -> Option<Instant> {
-        let timeout = self.idle_timeout?;
         if self.idle {
             return None;
         }
+        let unsent = (self.reached() > self.sent).then(|| self.sent_at + self.send_every);
         let waits = self.splits.values().filter(|split| !split.idle);
         let quiet = waits
             .filter_map(|split| split.quiet_since)
             .chain(self.without_since)
-            .min()?;
-        let left = (quiet + timeout).saturating_sub(active(self.now));
-        Some(self.now.instant + left)
+            .min();
+        let idle = self.idle_timeout.zip(quiet).map(|(timeout, quiet)| {
+            let left = (quiet + timeout).saturating_sub(active(self.now));
+            self.now.instant + left
+        });
+        unsent.into_iter().chain(idle).min()
+    }
+
+    /// Somebody else says how far time has come: nothing less is said after that. The end of all input is no time that is
+    /// kept, for who goes on from a drained state begins where the rows had come to.
+    fn advance(&mut self, watermark: Watermark) -> Result<(), Failure> {
+        if watermark != Watermark::MAX {
+            self.sent = self.sent.max(Some(watermark.0));
+        }
+        Ok(())
     }
 
     fn tick(&mut self, now: Moment) -> Result<(), Failure> {
@@ -287,5 +308,120 @@ impl Operator for EventTime {
         };
         cut.note(serde_json::to_value(note).map_err(|error| Failure::bug("times that are not JSON").because(&error))?);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{DictionaryArray, Int32Array, StringArray, TimestampMillisecondArray};
+    use arrow_schema::Schema;
+    use dataflow::Registry;
+    use dataflow::recipe::Recipe;
+    use dataflow::time::{ManualClock, WallTime};
+
+    use super::*;
+    use crate::chain::dead::Origin;
+    use crate::state::{KeyGroups, Restored};
+    use crate::task::gauges::NodeGauges;
+
+    fn alive(buffer_timeout: Duration) -> EventTime {
+        let recipe = recipe::EventTime {
+            field: None,
+            max_out_of_orderness_ms: 0,
+            idle_timeout_ms: None,
+            max_drift_ms: None,
+        };
+        let schema = Arc::new(Schema::new(vec![columns::split(), columns::time()]));
+        let node = Node {
+            name: "events.eventTime".to_owned(),
+            recipe: Recipe::EventTime(recipe.clone()),
+            input: Arc::clone(&schema),
+            output: schema,
+            targets: Vec::new(),
+        };
+        let ground = Ground {
+            registry: &Registry::default(),
+            origin: &Origin {
+                job: "orders@1".parse().unwrap(),
+                attempt: "a1".to_owned(),
+                clock: Arc::new(ManualClock::new()),
+            },
+            gauges: &Arc::new(NodeGauges::new(node.name.clone())),
+            writer: None,
+            groups: KeyGroups::of(0, 1, 64),
+            buffer_timeout,
+            restored: &Restored::default(),
+            spill: None,
+        };
+        EventTime::build(&recipe, &node, &ground).unwrap()
+    }
+
+    fn at(milliseconds: u64) -> Moment {
+        Moment {
+            instant: Instant::from_start(Duration::from_millis(milliseconds)),
+            wall: WallTime(0),
+            held_up: Duration::ZERO,
+        }
+    }
+
+    fn row(operator: &mut EventTime, time: i64) {
+        let splits = Arc::new(StringArray::from(vec!["one"]));
+        let splits = DictionaryArray::<Int32Type>::new(Int32Array::from(vec![0]), splits);
+        let times = TimestampMillisecondArray::from(vec![time]).with_timezone("UTC");
+        let columns: Vec<ArrayRef> = vec![Arc::new(splits), Arc::new(times)];
+        let rows = RecordBatch::try_new(Arc::clone(&operator.output), columns).unwrap();
+        operator.push(Batch::new(rows)).unwrap();
+    }
+
+    fn watermarks(operator: &mut EventTime) -> Vec<i64> {
+        let mut said = Vec::new();
+        while let Some(emitted) = operator.pull().unwrap() {
+            if let Emitted::Watermark(watermark) = emitted {
+                said.push(watermark.0);
+            }
+        }
+        said
+    }
+
+    #[test]
+    fn time_that_was_not_said_with_the_last_row_is_said_though_no_row_follows() {
+        let mut operator = alive(Duration::from_millis(5));
+        operator.tick(at(1_000)).unwrap();
+        row(&mut operator, 10);
+        assert_eq!(watermarks(&mut operator), [9]);
+        assert_eq!(operator.wake_at(), None);
+        row(&mut operator, 20);
+        assert_eq!(watermarks(&mut operator), [] as [i64; 0]);
+        assert_eq!(operator.wake_at(), Some(at(1_020).instant));
+        operator.tick(at(1_020)).unwrap();
+        assert_eq!(watermarks(&mut operator), [19]);
+        assert_eq!(operator.wake_at(), None);
+    }
+
+    #[test]
+    fn where_batches_do_not_wait_time_is_said_with_every_row() {
+        let mut operator = alive(Duration::ZERO);
+        operator.tick(at(1_000)).unwrap();
+        row(&mut operator, 10);
+        row(&mut operator, 20);
+        assert_eq!(watermarks(&mut operator), [9, 19]);
+    }
+
+    #[test]
+    fn what_others_have_said_of_time_is_not_taken_back() {
+        let mut operator = alive(Duration::ZERO);
+        operator.tick(at(1_000)).unwrap();
+        operator.advance(Watermark(100)).unwrap();
+        row(&mut operator, 50);
+        assert_eq!(watermarks(&mut operator), [] as [i64; 0]);
+        row(&mut operator, 200);
+        assert_eq!(watermarks(&mut operator), [199]);
+        operator.advance(Watermark::MAX).unwrap();
+        row(&mut operator, 300);
+        assert_eq!(
+            watermarks(&mut operator),
+            [299],
+            "the end of input is no time to begin from"
+        );
     }
 }

@@ -172,6 +172,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) writer: Option<&'a Writer>,
     /// Which keys are this subtask's.
     pub(crate) groups: KeyGroups,
+    /// How long a small batch may wait for company.
+    pub(crate) buffer_timeout: Duration,
     /// What this node goes on from.
     pub(crate) restored: &'a Restored,
     /// Where its tables may put what does not fit into memory: for those whose slots nobody keeps from batch to batch.

@@ -1,229 +1,342 @@
-//! A whole datastream in one thread, with rows and time given by hand: what the tests in a document are run on.
+//! A whole datastream without threads, with rows and time given by hand: what the tests in a document are run on.
 //!
-//! Enters: the chains of a job graph, rows as JSON lines, watermarks, the time of the clock. Leaves: what each sink would
-//! have been handed, as JSON. Who calls: `weir test`. Must stay true: the operators are those of a real run, and nothing
-//! depends on the machine's clock. Not here: channels, checkpoints, parallelism; what stands in a test (planner, cli).
+//! ```text
+//!   rows, watermarks, time, end ──> Rehearsal ──> every subtask in turn, until nothing moves ──> what each sink was handed
+//! ```
+//!
+//! Enters: a deployment message, as a cluster would send it; rows as records of the sources' formats; the time. Leaves: the
+//! rows that each sink would have written. Who calls: `weir test`. Must stay true: what runs is what a task manager runs,
+//! from the deployment message on: decoders, operators, partitions, channels, gates and the sinks' queues are the real ones,
+//! and only readers and sinks are stood in for; nothing depends on the machine's clock, and nothing leaves the process but
+//! what the state spills into the scratch folder. Not here: checkpoints; what stands in a test (planner), what was expected
+//! (cli).
 
+mod collected;
 mod given;
-mod sinks;
+mod wire;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dataflow::id::{EdgeId, JobId, VertexId};
-use dataflow::recipe::{self, Chain as Recipes, Port, Recipe, Target};
-use dataflow::time::{Clock, Instant, WallTime};
-use dataflow::{Failure, Registry};
-use serde_json::Value;
+use dataflow::element::Watermark;
+use dataflow::recipe::Recipe;
+use dataflow::store::Stores;
+use dataflow::time::{Clock as _, Instant, ManualClock};
+use dataflow::{Failure, Registry, Scope};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
-use crate::chain::dead::Origin;
-use crate::chain::{Chain, Next, Node, Progress, Signal};
-use crate::operators::{self, Ground, Moment};
-use crate::state::{KeyGroups, Restored};
-use crate::task::gauges::{Gauges, NodeGauges};
+use crate::deploy::{Deployment, Handle, Plan, Site, unthreaded};
+use crate::memory::Memory;
+use crate::network::{Exchange, Identity};
+use crate::operators::Outlook;
+use crate::state::Scratch;
+use crate::task::mailbox::Control;
+use crate::task::{Played, Task};
+use collected::Collected;
 use given::Given;
-use sinks::{Collect, Collected};
+pub use wire::Message;
+
+/// The incarnation that the deployment message of a rehearsal names, so that every channel stays in the process.
+pub const INCARNATION: &str = "rehearsal";
+/// Memory for all of it.
+const MEMORY: u64 = 256 << 20;
+/// The clock is stopped at most so often on the way that it is asked to go.
+const STOPS_MAX: usize = 100_000;
+/// So often everybody has a turn before it is said that there will be no end.
+const ROUNDS_MAX: usize = 10_000_000;
 
 /// A datastream that is played through by hand.
 pub struct Rehearsal {
-    /// One chain of everything that hangs on one source; rows of another source never meet them in one push.
-    chain: Chain,
+    players: Vec<Player>,
     sources: BTreeMap<String, Source>,
     collected: BTreeMap<String, Collected>,
-    clock: Arc<dyn Clock>,
-    wall: WallTime,
+    clock: ManualClock,
+    scope: Scope,
+    runtime: Runtime,
 }
 
+/// One subtask.
+struct Player {
+    handle: Handle,
+    task: Task,
+    /// The source that it reads, if it reads one.
+    source: Option<String>,
+    /// Its sinks: node and step.
+    sinks: Vec<(usize, String)>,
+}
+
+/// What stands in for a source: its subtasks, and the rows that wait for each.
 struct Source {
-    node: usize,
-    given: Given,
+    rows: Given,
+    subtasks: Vec<usize>,
+    /// Which subtask gets the next row.
+    turn: usize,
 }
 
-/// The parts of a job, as a rehearsal wants them.
-#[derive(Clone, Copy)]
-pub struct Parts<'a> {
-    /// Its chains, by vertex.
-    pub vertices: &'a BTreeMap<VertexId, Recipes>,
-    /// Where its edges lead.
-    pub edges: &'a BTreeMap<EdgeId, VertexId>,
-    /// Connectors and formats.
-    pub registry: &'a Registry,
-    /// The time, which only the caller moves.
-    pub clock: &'a Arc<dyn Clock>,
+/// What a rehearsal is played in.
+pub struct Stage {
+    /// The formats; of connectors none is asked.
+    pub registry: Registry,
+    /// Never opened: for what wants a door all the same.
+    pub stores: Arc<dyn Stores>,
+    /// The time, which only the rehearsal moves.
+    pub clock: ManualClock,
+    /// Of one thread, which nobody else uses: what comes of it is the same each time.
+    pub runtime: Runtime,
+    /// A folder for what does not fit into memory.
+    pub scratch: PathBuf,
 }
 
 impl Rehearsal {
-    /// Brings the operators of a job to life, with one subtask of each.
+    /// Brings the subtasks of a deployment to life.
     ///
     /// # Errors
-    /// What would fail a deployment: expressions and formats that cannot run.
-    pub fn new(job: &JobId, parts: Parts<'_>) -> Result<Self, Failure> {
-        let mut first = BTreeMap::new();
-        let mut count = 0;
-        for (vertex, chain) in parts.vertices {
-            first.insert(*vertex, count);
-            count += chain.nodes.len();
-        }
-        let (mut nodes, mut sources, mut collected) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-        for (vertex, chain) in parts.vertices {
-            let offset = first[vertex];
-            for node in &chain.nodes {
-                if let Recipe::Source(source) = &node.recipe {
-                    let given = Given::new(source, node, parts.registry)?;
-                    let source = Source {
-                        node: nodes.len(),
-                        given,
-                    };
-                    sources.insert(node.name.clone(), source);
-                }
-                let next = |target: &Target| match target {
-                    Target::Node(index) => Some(Next::Node(offset + index)),
-                    Target::Edge(edge) => parts.edges.get(edge).map(|vertex| Next::Node(first[vertex])),
-                };
-                nodes.push(made(job, node, &parts, &mut collected, next)?);
-            }
-        }
-        let gauges = Arc::new(Gauges::new(std::iter::empty()));
-        Ok(Self {
-            chain: Chain::new(nodes, Vec::new(), gauges),
-            sources,
+    /// What would fail the deployment: expressions and formats that cannot run.
+    pub fn begin(message: Message, stage: Stage) -> Result<Self, Failure> {
+        let mut deployment = wire::deployment(message)?;
+        // Time is said at once, not as often as is good for the stream.
+        deployment.buffer_timeout = Duration::ZERO;
+        let (rows, collected) = stand_in(&mut deployment);
+        let Stage {
+            registry,
+            stores,
+            clock,
+            runtime,
+            scratch,
+        } = stage;
+        let scope = Scope::root("rehearsal", runtime.handle().clone());
+        let connectors = vec![given::connector(&rows), collected::connector(&collected)];
+        let identity = Identity {
+            task_manager: INCARNATION.to_owned(),
+            incarnation: INCARNATION.to_owned(),
+        };
+        let shared = Arc::new(clock.clone());
+        let site = Site {
+            registry: Registry::new(connectors, registry.formats().to_vec()),
+            state_stores: Arc::clone(&stores),
+            stores,
+            clock: shared.clone(),
+            scope: scope.clone(),
+            data_runtime: runtime.handle().clone(),
+            exchange: Exchange::new(identity, shared, scope.clone()),
+            incarnation: INCARNATION.to_owned(),
+            memory: Memory::new(MEMORY, 1),
+            scratch: Arc::new(Scratch::new(scratch, INCARNATION)),
+            // What a subtask has to say is seen when it is played.
+            reports: Arc::new(|_, _| {}),
+        };
+        let named: Vec<_> = deployment.subtasks.iter().map(named).collect();
+        let players = unthreaded(deployment, &site)?.into_iter().zip(named);
+        let player = |((handle, task), (source, sinks))| Player {
+            handle,
+            task,
+            source,
+            sinks,
+        };
+        let mut rehearsal = Self {
+            players: players.map(player).collect(),
+            sources: BTreeMap::new(),
             collected,
-            clock: Arc::clone(parts.clock),
-            wall: parts.clock.wall(),
-        })
+            clock,
+            scope,
+            runtime,
+        };
+        rehearsal.open(rows);
+        rehearsal.settle()?;
+        Ok(rehearsal)
     }
 
-    /// The names of the sources.
-    pub fn sources(&self) -> impl Iterator<Item = &str> {
-        self.sources.keys().map(String::as_str)
+    /// Every subtask of a source gets a split.
+    fn open(&mut self, rows: BTreeMap<String, Given>) {
+        for (name, rows) in rows {
+            let reads = |(index, player): (usize, &Player)| (player.source.as_deref() == Some(&*name)).then_some(index);
+            let subtasks: Vec<usize> = self.players.iter().enumerate().filter_map(reads).collect();
+            for (place, index) in subtasks.iter().enumerate() {
+                self.players[*index].handle.mail.post(Control::Assign {
+                    splits: vec![given::split(place)],
+                    outlook: Outlook::Last,
+                });
+            }
+            let source = Source {
+                rows,
+                subtasks,
+                turn: 0,
+            };
+            self.sources.insert(name, source);
+        }
     }
 
-    /// Rows of a source, in order, as records of its format or as JSON of its columns.
+    /// Rows of a source, in order, each as one record of its format, or as the JSON of its columns. Where the source has
+    /// several subtasks, they take turns.
     ///
     /// # Errors
     /// No source of this name, rows that are not of its columns, or what would fail a subtask.
-    pub fn rows(&mut self, source: &str, records: &[String]) -> Result<(), Failure> {
-        let known: Vec<&str> = self.sources.keys().map(String::as_str).collect();
-        let unknown = format!("there is no source `{source}`; there is {}", known.join(", "));
+    pub fn rows(&mut self, source: &str, records: Vec<Vec<u8>>) -> Result<(), Failure> {
         let Some(found) = self.sources.get_mut(source) else {
-            return Err(Failure::fail(unknown));
+            return Err(Failure::bug(format!("there is no source `{source}` in the deployment")));
         };
-        let (node, wall) = (found.node, self.wall);
-        if let Some(batch) = found.given.batch(records, wall)? {
-            self.chain.enter_at(node, batch)?;
+        let among = found.subtasks.len().max(1);
+        for record in records {
+            found.rows.push(found.turn % among, record);
+            found.turn += 1;
         }
         self.settle()
     }
 
-    /// Event time comes to here, in all sources.
+    /// Event time comes to here, in one source or in all.
     ///
     /// # Errors
-    /// What would fail a subtask.
-    pub fn watermark(&mut self, watermark: dataflow::element::Watermark) -> Result<(), Failure> {
-        let nodes: Vec<usize> = self.sources.values().map(|source| source.node).collect();
-        for node in nodes {
-            self.chain.signal_at(node, Signal::Watermark(watermark))?;
-            self.settle()?;
+    /// Rows that still wait before it, or what would fail a subtask.
+    pub fn watermark(&mut self, source: Option<&str>, at_ms: i64) -> Result<(), Failure> {
+        let meant = self
+            .sources
+            .iter()
+            .filter(|(name, _)| source.is_none_or(|source| source == name.as_str()));
+        let subtasks: Vec<usize> = meant.flat_map(|(_, source)| source.subtasks.iter().copied()).collect();
+        for index in subtasks {
+            self.players[index].task.say(Watermark(at_ms))?;
         }
-        Ok(())
-    }
-
-    /// The clock goes on.
-    ///
-    /// # Errors
-    /// What would fail a subtask.
-    pub fn tick(&mut self, time: Duration) -> Result<(), Failure> {
-        let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        self.wall = WallTime(self.wall.0.saturating_add(ms));
-        self.chain.tick(self.moment())?;
         self.settle()
     }
 
-    /// All input is over.
+    /// The clock goes on, and stops wherever somebody wants to be told the time.
     ///
     /// # Errors
-    /// What would fail a subtask.
+    /// What would fail a subtask; too many stops on the way.
+    pub fn wait(&mut self, time: Duration) -> Result<(), Failure> {
+        let end = self.clock.now() + time;
+        for _ in 0..STOPS_MAX {
+            if self.clock.now() >= end {
+                return Ok(());
+            }
+            self.turn_clock(self.wake_at().map_or(end, |at| at.min(end)))?;
+        }
+        Err(Failure::fail(format!(
+            "the clock was stopped {STOPS_MAX} times on its way of {} ms",
+            time.as_millis()
+        ))
+        .help("let less time pass at once"))
+    }
+
+    /// All input is over: time runs out, and whatever waits for the clock has its time.
+    ///
+    /// # Errors
+    /// What would fail a subtask; rows that would wait for ever.
     pub fn end(&mut self) -> Result<(), Failure> {
-        self.watermark(dataflow::element::Watermark::MAX)
-    }
-
-    /// What a sink was handed since it was last asked; none where there is no such sink.
-    #[expect(clippy::needless_pass_by_ref_mut, reason = "what is taken is gone")]
-    pub fn take(&mut self, sink: &str) -> Option<Vec<Value>> {
-        self.collected.get(sink).map(Collected::take)
-    }
-
-    /// The names of the sinks.
-    pub fn sinks(&self) -> impl Iterator<Item = &str> {
-        self.collected.keys().map(String::as_str)
-    }
-
-    fn moment(&self) -> Moment {
-        Moment {
-            instant: self.now(),
-            wall: self.wall,
-            held_up: Duration::ZERO,
+        self.sources.values().for_each(|source| source.rows.end());
+        self.settle()?;
+        for _ in 0..STOPS_MAX {
+            if self.players.iter().all(|player| player.task.has_ended()) {
+                return Ok(());
+            }
+            let Some(at) = self.wake_at() else {
+                return Err(Failure::bug("a subtask waits for nothing and has not ended"));
+            };
+            self.turn_clock(at)?;
         }
+        let text = format!("rows still wait after the clock was stopped {STOPS_MAX} times");
+        Err(Failure::fail(text).help("give fewer rows, or let more of them through at once"))
     }
 
-    fn now(&self) -> Instant {
-        let start = self.clock.wall().0;
-        let passed = u64::try_from(self.wall.0.saturating_sub(start)).unwrap_or(0);
-        Instant::from_start(Duration::from_millis(passed))
+    /// What a sink was handed since it was last asked, in order; none where there is no such sink.
+    pub fn take(&mut self, sink: &str) -> Option<Vec<Value>> {
+        self.collected.get_mut(sink).map(Collected::take)
     }
 
+    fn wake_at(&self) -> Option<Instant> {
+        self.players.iter().filter_map(|player| player.task.wake_at()).min()
+    }
+
+    /// It is this late, or at least a millisecond later than it was.
+    fn turn_clock(&mut self, to: Instant) -> Result<(), Failure> {
+        let way = to.since(self.clock.now());
+        self.clock.advance(way.max(Duration::from_millis(1)));
+        self.settle()
+    }
+
+    /// Plays everybody until nothing moves any more and every sink has what it was handed.
     fn settle(&mut self) -> Result<(), Failure> {
-        let now = self.now();
-        loop {
-            while self.chain.step(now)? == Progress::Moved {}
-            if !self.chain.is_through() || !self.chain.settle()? {
+        for _ in 0..ROUNDS_MAX {
+            let mut moved = Played::Nothing;
+            for player in &mut self.players {
+                if player.task.play()? == Played::Something {
+                    moved = Played::Something;
+                }
+            }
+            // The workers of the sinks have a turn.
+            self.runtime.block_on(tokio::task::yield_now());
+            if moved == Played::Nothing && self.is_written() {
                 return Ok(());
             }
         }
+        Err(Failure::bug("a rehearsal that does not come to rest"))
+    }
+
+    /// Whether the sinks hold every row that their subtasks have counted.
+    fn is_written(&self) -> bool {
+        let mut sent: BTreeMap<&str, u64> = BTreeMap::new();
+        for player in &self.players {
+            for (index, step) in &player.sinks {
+                *sent.entry(step).or_default() += player.handle.gauges.nodes[*index].records_out.get();
+            }
+        }
+        let written = |(step, rows): (&str, u64)| {
+            let collected = self.collected.get(step);
+            collected.is_none_or(|collected| collected.count() >= rows)
+        };
+        sent.into_iter().all(written)
     }
 }
 
-/// One node, alive; a sink only collects.
-fn made(
-    job: &JobId,
-    node: &recipe::Node,
-    parts: &Parts<'_>,
-    collected: &mut BTreeMap<String, Collected>,
-    next: impl Fn(&Target) -> Option<Next>,
-) -> Result<Node, Failure> {
-    let gauges = Arc::new(NodeGauges::new(node.name.clone()));
-    let origin = Origin {
-        job: job.clone(),
-        attempt: "test".to_owned(),
-        clock: Arc::clone(parts.clock),
-    };
-    let ground = Ground {
-        registry: parts.registry,
-        origin: &origin,
-        gauges: &gauges,
-        writer: None,
-        groups: KeyGroups::of(0, 1, 1024),
-        restored: &Restored::default(),
-        spill: None,
-    };
-    let operator: Box<dyn operators::Operator> = if let Recipe::Sink(_) = &node.recipe {
-        let rows = collected.entry(node.name.clone()).or_default();
-        Box::new(Collect::new(rows.clone()))
-    } else {
-        operators::build(node, &ground)?
-    };
-    let nexts = |port: Port| {
-        let targets = node.targets.iter().filter(move |(from, _)| *from == port);
-        targets.filter_map(|(_, target)| next(target)).collect()
-    };
-    Ok(Node {
-        operator,
-        main: nexts(Port::Main),
-        late: nexts(Port::Late),
-        dead: nexts(Port::Dead),
-        gauges,
-        writer: None,
-        keeper: None,
-    })
+impl Drop for Rehearsal {
+    fn drop(&mut self) {
+        self.scope.cancel();
+    }
+}
+
+/// The steps of a subtask that are stood in for: its source, and its sinks by their nodes.
+fn named(plan: &Plan) -> (Option<String>, Vec<(usize, String)>) {
+    let nodes = || plan.chain.nodes.iter().enumerate();
+    let source = nodes().find(|(_, node)| matches!(node.recipe, Recipe::Source(_)));
+    let sinks = nodes().filter(|(_, node)| matches!(node.recipe, Recipe::Sink(_)));
+    (
+        source.map(|(_, node)| node.name.clone()),
+        sinks.map(|(index, node)| (index, node.name.clone())).collect(),
+    )
+}
+
+/// Puts the stand-ins into the place of every source and sink, which are told apart by the names of their steps.
+fn stand_in(deployment: &mut Deployment) -> (BTreeMap<String, Given>, BTreeMap<String, Collected>) {
+    let (mut rows, mut collected) = (BTreeMap::new(), BTreeMap::new());
+    let nodes = deployment.subtasks.iter_mut().flat_map(|plan| &mut plan.chain.nodes);
+    for node in nodes {
+        match &mut node.recipe {
+            Recipe::Source(source) => {
+                given::NAME.clone_into(&mut source.connector);
+                source.options = json!(node.name);
+                rows.entry(node.name.clone()).or_default();
+            }
+            Recipe::Sink(sink) => {
+                collected::NAME.clone_into(&mut sink.connector);
+                sink.options = json!(node.name);
+                collected.entry(node.name.clone()).or_default();
+            }
+            Recipe::Decode(_)
+            | Recipe::EventTime(_)
+            | Recipe::Filter(_)
+            | Recipe::Select(_)
+            | Recipe::Drop(_)
+            | Recipe::Unnest(_)
+            | Recipe::Sample(_)
+            | Recipe::Dedup(_)
+            | Recipe::Aggregate(_)
+            | Recipe::TopN(_)
+            | Recipe::Delay(_)
+            | Recipe::RateLimit(_) => {}
+        }
+    }
+    (rows, collected)
 }

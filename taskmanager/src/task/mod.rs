@@ -23,4 +23,4 @@ mod run;
 
 pub use report::FAILURE;
 pub(crate) use report::{Identity, Report, Reports, moved};
-pub(crate) use run::{Input, Parts, Task};
+pub(crate) use run::{Input, Parts, Played, Task};

@@ -76,6 +76,15 @@ enum Ending {
     Sent,
 }
 
+/// What came of a task's being played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Played {
+    /// It did something.
+    Something,
+    /// There was nothing to do.
+    Nothing,
+}
+
 /// One subtask at work.
 pub(crate) struct Task {
     pub(super) parts: Parts,
@@ -129,6 +138,43 @@ impl Task {
         self.happened(Happened::Failed(failure));
     }
 
+    /// Works without a thread of its own for as long as there is something to do: for a rehearsal, which turns the clock.
+    /// Whether there was anything.
+    pub(crate) fn play(&mut self) -> Result<Played, Failure> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            if self.life == Life::Restoring {
+                self.restore();
+            }
+            let mut played = Played::Nothing;
+            while !self.life.is_over() && self.attend()?.is_none() {
+                played = Played::Something;
+            }
+            self.parts.chain.flush().map(|()| played)
+        }));
+        outcome.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+    }
+
+    /// When it wants to be played again though nothing comes.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        self.parts.chain.wake_at()
+    }
+
+    /// Event time comes to here, whatever the rows say.
+    pub(crate) fn say(&mut self, watermark: Watermark) -> Result<(), Failure> {
+        if !self.parts.chain.is_through() || self.parts.chain.held().is_some() {
+            return Err(
+                Failure::fail("a watermark cannot pass the rows before it that still wait in a step")
+                    .help("let time pass before it comes"),
+            );
+        }
+        self.parts.chain.signal(Signal::Watermark(watermark))
+    }
+
+    /// Whether the end of its input has left it.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.life, Life::Ended | Life::Over)
+    }
+
     fn live(&mut self) -> Result<(), Failure> {
         self.restore();
         while !self.life.is_over() {
@@ -168,10 +214,19 @@ impl Task {
 
     /// Control first, then one step of data, or a sleep.
     fn turn(&mut self) -> Result<(), Failure> {
+        match self.attend()? {
+            None => self.account(None),
+            Some(wait) => self.sleep(&wait)?,
+        }
+        Ok(())
+    }
+
+    /// Control first, then one step of data; or what it would have to wait for.
+    fn attend(&mut self) -> Result<Option<Wait>, Failure> {
         while let Some(control) = self.parts.mailbox.take() {
             self.on(control)?;
             if self.life.is_over() {
-                return Ok(());
+                return Ok(None);
             }
         }
         if self.parts.mailbox.has_overflown() {
@@ -179,11 +234,9 @@ impl Task {
         }
         let now = self.parts.clock.now();
         match self.advance(now)? {
-            None => self.account(None),
-            Some(wait) if self.settles(&wait)? => self.account(None),
-            Some(wait) => self.sleep(&wait)?,
+            Some(wait) if self.settles(&wait)? => Ok(None),
+            wait => Ok(wait),
         }
-        Ok(())
     }
 
     /// Nothing is waiting to come in: whether an operator gives now what it has held back to have more of it together.

@@ -73,6 +73,7 @@ pub(crate) fn run(node: &Node, rows: &RecordBatch, size: usize) -> Outcome {
         clock,
     };
     let ground = Ground {
+        buffer_timeout: std::time::Duration::from_millis(5),
         registry: &registry,
         origin: &origin,
         gauges: &gauges,

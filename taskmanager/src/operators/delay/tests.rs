@@ -113,6 +113,7 @@ impl Rig {
             clock: Arc::new(ManualClock::new()),
         };
         let ground = Ground {
+            buffer_timeout: std::time::Duration::from_millis(5),
             registry: &Registry::new(vec![], vec![]),
             origin: &origin,
             gauges: &Arc::new(NodeGauges::new(node.name.clone())),
