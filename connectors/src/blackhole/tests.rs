@@ -53,7 +53,7 @@ async fn a_slow_one_takes_its_time_for_every_row() {
     let mut sink = subject.sink(&clock, Vec::new());
     let mut write = sink.write(subject.batch(0..70));
     assert!((&mut write).now_or_never().is_none(), "it waits");
-    clock.advance(std::time::Duration::from_secs(7));
+    clock.advance(Duration::from_secs(7));
     write.await.unwrap();
 }
 

@@ -412,7 +412,7 @@ impl Start<'_> {
             clock: Arc::new(ManualClock::new()),
         };
         let ground = Ground {
-            buffer_timeout: std::time::Duration::from_millis(5),
+            buffer_timeout: Duration::from_millis(5),
             registry: &registry,
             origin: &origin,
             gauges: &gauges,

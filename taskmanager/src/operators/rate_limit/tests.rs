@@ -68,7 +68,7 @@ impl Rig {
             clock: Arc::new(ManualClock::new()),
         };
         let ground = Ground {
-            buffer_timeout: std::time::Duration::from_millis(5),
+            buffer_timeout: Duration::from_millis(5),
             registry: &Registry::new(vec![], vec![]),
             origin: &origin,
             gauges: &gauges,
@@ -259,7 +259,7 @@ fn recipes_that_cannot_be_are_refused() {
             clock: Arc::new(ManualClock::new()),
         };
         let ground = Ground {
-            buffer_timeout: std::time::Duration::from_millis(5),
+            buffer_timeout: Duration::from_millis(5),
             registry: &Registry::new(vec![], vec![]),
             origin: &origin,
             gauges: &gauges,

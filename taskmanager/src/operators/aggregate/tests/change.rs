@@ -28,6 +28,7 @@ fn restored(node: &Node, restored: &Restored) -> Box<dyn Operator> {
         groups: KeyGroups::of(0, 1, 64),
         restored,
         spill: None,
+        buffer_timeout: std::time::Duration::ZERO,
     };
     build(node, &ground).unwrap()
 }

@@ -38,7 +38,7 @@ fn made(node: &Node, groups: KeyGroups, manner: Manner) -> (Box<dyn Operator>, A
         clock: Arc::new(ManualClock::new()),
     };
     let ground = Ground {
-        buffer_timeout: std::time::Duration::from_millis(5),
+        buffer_timeout: Duration::from_millis(5),
         registry: &registry,
         origin: &origin,
         gauges: &gauges,
