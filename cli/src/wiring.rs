@@ -16,7 +16,7 @@ use crate::args::Paths;
 use crate::config;
 use crate::exit::{Exit, Stop};
 
-/// The list that the binary handed in.
+/// The list that the binary handed in; without one, the product's.
 static CONNECTORS: OnceLock<Registry> = OnceLock::new();
 
 /// Keeps the list of connectors for every role of this process.
@@ -26,8 +26,8 @@ pub(crate) fn begin(connectors: Registry) -> Result<(), Stop> {
         .map_err(|_| Stop::new(Exit::Failed, "the list of connectors was handed in twice"))
 }
 
-fn connectors() -> Registry {
-    CONNECTORS.get().cloned().unwrap_or_default()
+fn known_connectors() -> Registry {
+    CONNECTORS.get().cloned().unwrap_or_else(connectors::registry)
 }
 
 /// What every role needs.
@@ -44,7 +44,7 @@ impl Parts {
     /// With a door that opens what `allowed` says.
     pub(crate) fn new(allowed: AllowPaths) -> Result<Self, Stop> {
         Ok(Self {
-            catalog: Arc::new(Catalog::new(connectors())),
+            catalog: Arc::new(Catalog::new(known_connectors())),
             stores: Arc::new(OpenStores::new(allowed, config::s3()?)),
             clock: Arc::new(SystemClock::start()),
         })
