@@ -76,13 +76,8 @@ pub enum Content {
     },
     /// Time.
     Watermark(Watermark),
-    /// A barrier of the channel's generation.
-    Barrier {
-        /// The counter of its id.
-        counter: u64,
-        /// What sinks do with open files.
-        roll: Roll,
-    },
+    /// A barrier, of the channel's generation or of a later one that has adopted its subtasks.
+    Barrier(Barrier),
     /// Nothing to say about time.
     Idle,
     /// The channel is complete.
@@ -200,6 +195,8 @@ impl Outgoing {
             Element::Barrier(barrier) => Sent {
                 kind: BARRIER,
                 barrier_counter: barrier.id.counter,
+                barrier_term: barrier.id.generation.term,
+                barrier_deployment: barrier.id.generation.deployment,
                 barrier_roll_all: barrier.roll == Roll::All,
                 ..header
             },
@@ -276,14 +273,11 @@ pub(super) enum Time {
 
 impl Content {
     /// The element, unless it is a batch, whose rows are read later.
-    pub(super) fn into_element(self, generation: Generation) -> Result<Element, (Buffer, u64, u64)> {
+    pub(super) fn into_element(self) -> Result<Element, (Buffer, u64, u64)> {
         Ok(match self {
             Self::Batch { body, cost, backlog } => return Err((body, cost, backlog)),
             Self::Watermark(watermark) => Element::Watermark(watermark),
-            Self::Barrier { counter, roll } => Element::Barrier(Barrier {
-                id: BarrierId { generation, counter },
-                roll,
-            }),
+            Self::Barrier(barrier) => Element::Barrier(barrier),
             Self::Idle => Element::Idle,
             Self::End => Element::End,
         })
@@ -356,10 +350,15 @@ fn sent(header: Sent, body: &[u8]) -> Result<Frame, Malformed> {
         WATERMARK => Content::Watermark(Watermark(header.watermark)),
         BARRIER => {
             let roll = if header.barrier_roll_all { Roll::All } else { Roll::Keep };
-            Content::Barrier {
-                counter: header.barrier_counter,
+            let generation = Generation {
+                term: header.barrier_term,
+                deployment: header.barrier_deployment,
+            };
+            let counter = header.barrier_counter;
+            Content::Barrier(Barrier {
+                id: BarrierId { generation, counter },
                 roll,
-            }
+            })
         }
         IDLE => Content::Idle,
         END => Content::End,

@@ -89,7 +89,7 @@ impl Receiver {
             return Delivered::Gap;
         }
         self.received.store(sequence, Ordering::Relaxed);
-        match content.into_element(self.name.generation) {
+        match content.into_element() {
             Ok(element) => self.intake.deliver(Item::Element(element), 0, 0),
             Err((body, cost, backlog)) => self.intake.deliver(Item::Encoded(EncodedBatch { body }), cost, backlog),
         }
