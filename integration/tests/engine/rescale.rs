@@ -142,7 +142,7 @@ fn an_applied_document_takes_over_from_the_one_that_runs() -> Result<()> {
     // Its splits would be of another stream.
     fs::write(&file, wider.replace("seed: 3", "seed: 4"))?;
     let refused = cluster.weir(&["apply", &name])?;
-    ensure!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("keeps state"));
+    ensure!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("[E0701]"));
     cluster.until_finished("wide", LIMIT)?;
     judge(place.path())
 }
