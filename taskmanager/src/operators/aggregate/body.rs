@@ -34,7 +34,13 @@ impl Body {
         ground: &Ground<'_>,
     ) -> Result<Self, Failure> {
         let Some(window) = &recipe.window else {
-            let apart = Apart::new(&recipe.measures, apart, ground)?;
+            // Half-folded rows bring their distinct values along.
+            let measures = if recipe.phase == Phase::Whole {
+                recipe.measures.as_slice()
+            } else {
+                &[]
+            };
+            let apart = Apart::new(measures, apart, ground)?;
             return Ok(Self::Updating(Box::new(Updating::new(shape, apart, ground)?)));
         };
         let frames = Frames::new(&window.spans, window.allowed_lateness_ms)?;

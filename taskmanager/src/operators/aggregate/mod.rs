@@ -146,7 +146,7 @@ impl Aggregate {
         let (layouts, known) = notes(node, ground)?;
         let reading = Reading::new(recipe, node)?;
         let mut layout = reading.layout();
-        if recipe.window.is_none() {
+        if recipe.window.is_none() && recipe.phase == Phase::Whole {
             let counted = layout.iter_mut().zip(&recipe.measures);
             counted.for_each(|(measured, measure)| measured.apart = apart::is_counted(measure));
         }
