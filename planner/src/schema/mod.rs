@@ -4,6 +4,8 @@
 //! after a mistake. Their doc comments are what an editor shows; a test holds their keys and the parser's together.
 
 mod checkpoint;
+mod definitions;
+mod restart;
 mod steps;
 mod test;
 
@@ -12,12 +14,14 @@ use std::collections::BTreeMap;
 use dataflow::quantity::{ByteCount, Span};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use checkpoint::Checkpoint;
-use steps::steps;
+use definitions::Definitions;
+use restart::Restart;
+use test::Test;
 
-use crate::catalog::{ARCHIVE, Catalog, DEAD_LETTER, Options};
+use crate::catalog::Catalog;
 
 /// A datastream: one document, one job.
 #[derive(JsonSchema)]
@@ -69,98 +73,6 @@ struct Datastream {
     /// Tests of the document, which `weir test` runs: rows given, rows expected.
     #[schemars(length(min = 1, max = 200))]
     tests: Option<Vec<Test>>,
-}
-
-/// A test: what is given, and what is expected of it.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used")]
-struct Test {
-    /// What it shows; unique among the tests of the datastream.
-    #[schemars(length(min = 1, max = 200))]
-    name: String,
-    /// How many subtasks each step has in it; 1 unless given.
-    #[schemars(range(min = 1, max = 16))]
-    parallelism: Option<u32>,
-    /// The time of day at which it begins, such as `2026-01-31T12:00:00Z`; midnight of 2026-01-01 unless given.
-    clock: Option<Moment>,
-    /// What happens, in order.
-    #[schemars(length(max = 500))]
-    given: Option<Vec<Given>>,
-    /// What came of it.
-    #[schemars(length(max = 500))]
-    expect: Vec<Expected>,
-    /// What happens after that, and what comes of it.
-    #[schemars(length(max = 500))]
-    then: Option<Vec<Act>>,
-}
-
-/// What is given, and what is expected of it.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used")]
-struct Act {
-    /// What happens, in order.
-    #[schemars(length(max = 500))]
-    given: Option<Vec<Given>>,
-    /// What came of it, since it was last asked for.
-    #[schemars(length(max = 500))]
-    expect: Vec<Expected>,
-}
-
-/// A point in time: `2026-01-31T12:00:00Z`, or milliseconds since 1970.
-#[derive(JsonSchema)]
-#[schemars(extend("type" = ["string", "integer"]))]
-#[expect(dead_code, reason = "only its schema is used")]
-struct Moment(Value);
-/// One thing that happens.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "only its schema is used")]
-struct Given(Value);
-/// What came to one sink, or to the dead letters.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "only its schema is used")]
-struct Expected(Value);
-
-/// What happens after a failure that may pass.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "camelCase")]
-#[expect(dead_code, reason = "only its schema is used")]
-enum Restart {
-    /// The job stays failed.
-    Never,
-    /// The same delay each time, so many times in a row.
-    Fixed(Fixed),
-    /// A delay that doubles, with jitter, and begins anew after a quiet time.
-    Exponential(Exponential),
-}
-
-/// The same delay each time, so many times in a row.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used")]
-struct Fixed {
-    /// How many restarts in a row; 3 unless given.
-    #[schemars(range(min = 1))]
-    attempts: Option<u32>,
-    /// The delay before each; `10s` unless given.
-    delay: Option<Span>,
-}
-
-/// A delay that doubles, with jitter, and begins anew after a quiet time.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-#[expect(dead_code, reason = "only its schema is used")]
-struct Exponential {
-    /// The first delay; `100ms` unless given.
-    first: Option<Span>,
-    /// The longest delay; `1m` unless given.
-    longest: Option<Span>,
-    /// After this long without a failure the delay begins anew; `10m` unless given.
-    quiet: Option<Span>,
-    /// How many restarts in a row before it gives up; never unless given.
-    #[schemars(range(min = 1))]
-    attempts: Option<u32>,
 }
 
 /// Where a record's event time stands, and how far out of order it comes.
@@ -224,144 +136,6 @@ pub fn json_schema(catalog: &Catalog) -> Value {
     // A datastream needs an end: a sink, or the archive alone.
     schema["anyOf"] = json!([{"required": ["sinks"]}, {"required": ["archive"]}]);
     schema
-}
-
-struct Definitions(Map<String, Value>);
-
-impl Definitions {
-    fn fill(&mut self, catalog: &Catalog) {
-        self.0.insert("format".to_owned(), json!({}));
-        let format = self.formats(catalog);
-        self.set("format", "How bytes become records.", format);
-        let kind = json!([
-            {"type": "string", "description": "`boolean`, `int32`, `int64`, `float`, `double`, `decimal(p,s)`, `string`, `binary`, `date` or `timestamp`"},
-            {"type": "array", "items": {"$ref": "#/$defs/type"}, "minItems": 1, "maxItems": 1},
-            {"$ref": "#/$defs/record"},
-        ]);
-        self.set("type", "The type of a field.", json!({"anyOf": kind}));
-        let fields = json!({"type": "object", "additionalProperties": {"$ref": "#/$defs/type"}, "minProperties": 1});
-        self.set("record", "The fields of a record and their types.", fields);
-        let sources = self.items(catalog.sources(), "source", &source_siblings());
-        self.set("Source", "Where a datastream comes from.", sources);
-        let sinks = self.items(catalog.sinks(), "sink", &sink_siblings());
-        self.set("Sink", "Where a datastream goes.", sinks);
-        self.set("Step", "What happens to the records.", steps());
-        let own = [
-            (
-                "of",
-                json!({"type": "string", "description": "The step whose rows are kept; those that the sinks take unless given."}),
-            ),
-            ("parallelism", parallelism()),
-            (
-                "retention",
-                json!({"type": "string", "description": "How long partitions are kept. Not applied yet in this version."}),
-            ),
-        ];
-        let archive = self.short_for(catalog, ARCHIVE, &own);
-        self.set(
-            "Archive",
-            "Keeps the stream as Parquet files, to be read by anybody and replayed by Weir.",
-            archive,
-        );
-        let dead_letter = self.short_for(catalog, DEAD_LETTER, &[]);
-        self.set("Given", "One thing that happens.", test::given());
-        self.set(
-            "Expected",
-            "What came to one sink, or to the dead letters.",
-            test::expected(),
-        );
-        self.set(
-            "DeadLetter",
-            "Where records go that a step could not take.",
-            dead_letter,
-        );
-    }
-
-    fn set(&mut self, name: &str, description: &str, mut schema: Value) {
-        if let Some(schema) = schema.as_object_mut() {
-            schema.insert("description".to_owned(), json!(description));
-        }
-        self.0.insert(name.to_owned(), schema);
-    }
-
-    /// The schema of options, with its definitions moved to ours under names of their own.
-    fn embed(&mut self, prefix: &str, options: &Options) -> Value {
-        let mut schema = options.schema.clone();
-        rename(&mut schema, prefix);
-        let own = schema.as_object_mut().and_then(|schema| {
-            schema.remove("$schema");
-            schema.remove("title");
-            schema.remove("$defs")
-        });
-        for (name, definition) in own.as_ref().and_then(Value::as_object).into_iter().flatten() {
-            self.0.insert(format!("{prefix}.{name}"), definition.clone());
-        }
-        schema
-    }
-
-    /// An item with one component key: its options inside, or, where they can be beside an empty key, beside it.
-    fn items(&mut self, components: &[Options], side: &str, siblings: &BTreeMap<&str, Value>) -> Value {
-        let mut forms = Vec::new();
-        for options in components {
-            let inside = self.embed(&format!("{side}.{}", options.name), options);
-            let mut beside = json!(siblings);
-            for (key, schema) in inside["properties"].as_object().into_iter().flatten() {
-                beside[key] = schema.clone();
-            }
-            beside[options.name] = json!({"type": "null"});
-            let mut required = vec![json!(options.name)];
-            required.extend(inside["required"].as_array().into_iter().flatten().cloned());
-            let mut with = json!(siblings);
-            with[options.name] = inside;
-            forms.push(json!({"type": "object", "properties": with, "required": [options.name], "additionalProperties": false}));
-            forms.push(
-                json!({"type": "object", "properties": beside, "required": required, "additionalProperties": false}),
-            );
-        }
-        json!({"anyOf": forms})
-    }
-
-    fn formats(&mut self, catalog: &Catalog) -> Value {
-        let names: Vec<&str> = catalog.formats().iter().map(|options| options.name).collect();
-        let mut forms = vec![json!({"type": "string", "enum": names})];
-        for options in catalog.formats() {
-            let mut inside = self.embed(&format!("format.{}", options.name), options);
-            if options.keys().any(|key| key == "schema") {
-                inside["properties"]["schema"] = json!({"$ref": "#/$defs/record"});
-            }
-            let nullable = json!({"anyOf": [inside, {"type": "null"}]});
-            let properties = json!({options.name: nullable});
-            forms.push(json!({"type": "object", "properties": properties, "required": [options.name], "additionalProperties": false}));
-        }
-        json!({"anyOf": forms})
-    }
-
-    fn short_for(&mut self, catalog: &Catalog, connector: &str, own: &[(&str, Value)]) -> Value {
-        let Some(options) = catalog.sinks().iter().find(|options| options.name == connector) else {
-            return json!({"type": "object"});
-        };
-        let mut schema = self.embed(&format!("sink.{connector}"), options);
-        for (key, value) in own {
-            schema["properties"][*key] = value.clone();
-        }
-        schema
-    }
-}
-
-/// Points references at definitions of this prefix.
-fn rename(schema: &mut Value, prefix: &str) {
-    match schema {
-        Value::Object(members) => {
-            for (key, value) in members.iter_mut() {
-                match value.as_str().and_then(|target| target.strip_prefix("#/$defs/")) {
-                    Some(name) if key == "$ref" => *value = json!(format!("#/$defs/{prefix}.{name}")),
-                    Some(_) | None => rename(value, prefix),
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| rename(item, prefix)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 fn parallelism() -> Value {

@@ -1,6 +1,58 @@
-//! The JSON Schema of what happens in a test and what is expected of it.
+//! The JSON Schema of a test: what happens in it and what is expected of it.
 
+use schemars::JsonSchema;
 use serde_json::{Value, json};
+
+/// A test: what is given, and what is expected of it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct Test {
+    /// What it shows; unique among the tests of the datastream.
+    #[schemars(length(min = 1, max = 200))]
+    name: String,
+    /// How many subtasks each step has in it; 1 unless given.
+    #[schemars(range(min = 1, max = 16))]
+    parallelism: Option<u32>,
+    /// The time of day at which it begins, such as `2026-01-31T12:00:00Z`; midnight of 2026-01-01 unless given.
+    clock: Option<Moment>,
+    /// What happens, in order.
+    #[schemars(length(max = 500))]
+    given: Option<Vec<Given>>,
+    /// What came of it.
+    #[schemars(length(max = 500))]
+    expect: Vec<Expected>,
+    /// What happens after that, and what comes of it.
+    #[schemars(length(max = 500))]
+    then: Option<Vec<Act>>,
+}
+
+/// What is given, and what is expected of it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Act {
+    /// What happens, in order.
+    #[schemars(length(max = 500))]
+    given: Option<Vec<Given>>,
+    /// What came of it, since it was last asked for.
+    #[schemars(length(max = 500))]
+    expect: Vec<Expected>,
+}
+
+/// A point in time: `2026-01-31T12:00:00Z`, or milliseconds since 1970.
+#[derive(JsonSchema)]
+#[schemars(extend("type" = ["string", "integer"]))]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Moment(Value);
+/// One thing that happens.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Given(Value);
+/// What came to one sink, or to the dead letters.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Expected(Value);
 
 /// An item of `given`.
 pub(super) fn given() -> Value {

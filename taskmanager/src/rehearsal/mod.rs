@@ -13,6 +13,7 @@
 
 mod collected;
 mod given;
+mod stand_in;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -21,14 +22,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dataflow::element::Watermark;
-use dataflow::recipe::Recipe;
 use dataflow::store::Stores;
 use dataflow::time::{Clock as _, Instant, ManualClock};
 use dataflow::{Failure, Registry, Scope};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use crate::deploy::{Deployment, Handle, Plan, Site, unthreaded};
+use crate::deploy::{Handle, Site, unthreaded};
 use crate::memory::Memory;
 use crate::network::{Exchange, Identity};
 use crate::operators::Outlook;
@@ -37,6 +37,7 @@ use crate::task::mailbox::Control;
 use crate::task::{Played, Task};
 use collected::Collected;
 use given::Given;
+use stand_in::{Source, named, stand_in};
 pub use wire::Message;
 
 /// The incarnation that the deployment message of a rehearsal names, so that every channel stays in the process.
@@ -66,14 +67,6 @@ struct Player {
     source: Option<String>,
     /// Its sinks: node and step.
     sinks: Vec<(usize, String)>,
-}
-
-/// What stands in for a source: its subtasks, and the rows that wait for each.
-struct Source {
-    rows: Given,
-    subtasks: Vec<usize>,
-    /// Which subtask gets the next row.
-    turn: usize,
 }
 
 /// What a rehearsal is played in.
@@ -295,48 +288,4 @@ impl Drop for Rehearsal {
     fn drop(&mut self) {
         self.scope.cancel();
     }
-}
-
-/// The steps of a subtask that are stood in for: its source, and its sinks by their nodes.
-fn named(plan: &Plan) -> (Option<String>, Vec<(usize, String)>) {
-    let nodes = || plan.chain.nodes.iter().enumerate();
-    let source = nodes().find(|(_, node)| matches!(node.recipe, Recipe::Source(_)));
-    let sinks = nodes().filter(|(_, node)| matches!(node.recipe, Recipe::Sink(_)));
-    (
-        source.map(|(_, node)| node.name.clone()),
-        sinks.map(|(index, node)| (index, node.name.clone())).collect(),
-    )
-}
-
-/// Puts the stand-ins into the place of every source and sink, which are told apart by the names of their steps.
-fn stand_in(deployment: &mut Deployment) -> (BTreeMap<String, Given>, BTreeMap<String, Collected>) {
-    let (mut rows, mut collected) = (BTreeMap::new(), BTreeMap::new());
-    let nodes = deployment.subtasks.iter_mut().flat_map(|plan| &mut plan.chain.nodes);
-    for node in nodes {
-        match &mut node.recipe {
-            Recipe::Source(source) => {
-                given::NAME.clone_into(&mut source.connector);
-                source.options = json!(node.name);
-                rows.entry(node.name.clone()).or_default();
-            }
-            Recipe::Sink(sink) => {
-                collected::NAME.clone_into(&mut sink.connector);
-                sink.options = json!(node.name);
-                collected.entry(node.name.clone()).or_default();
-            }
-            Recipe::Decode(_)
-            | Recipe::EventTime(_)
-            | Recipe::Filter(_)
-            | Recipe::Select(_)
-            | Recipe::Drop(_)
-            | Recipe::Unnest(_)
-            | Recipe::Sample(_)
-            | Recipe::Dedup(_)
-            | Recipe::Aggregate(_)
-            | Recipe::TopN(_)
-            | Recipe::Delay(_)
-            | Recipe::RateLimit(_) => {}
-        }
-    }
-    (rows, collected)
 }

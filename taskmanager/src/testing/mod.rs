@@ -3,6 +3,7 @@
 mod format;
 mod harness;
 mod script;
+mod rig;
 mod toys;
 
 pub(crate) use format::Json;

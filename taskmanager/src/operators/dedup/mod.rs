@@ -4,10 +4,10 @@
 //! long as the span, so a row looks into its own bucket and the two beside it, and what is over is forgotten a whole
 //! table at a time. What such tables left in the snapshots' cuts is told by the time that was reached.
 
+mod passed;
 #[cfg(test)]
 mod tests;
 
-use std::array::TryFromSliceError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,13 +26,12 @@ use super::aggregate::{Reached, Span};
 use super::{Emitted, Ground, Moment, Operator, Outbox, column};
 use crate::chain::columns::conform;
 use crate::chain::dead::DeadLetters;
-use crate::state::{Cut, KeyGroups, NONE, Spill, Table, Values, make_room};
+use crate::state::{Cut, KeyGroups, NONE, Spill, Table};
 use crate::task::gauges::NodeGauges;
+use passed::{NEVER, Passed, passed, remembers};
 
 /// The state of keys.
 const KEYS: u8 = 1;
-/// A key's slot is made before it is known whether its row passes.
-const NEVER: i64 = i64::MIN;
 
 /// First rows at work.
 pub(super) struct Dedup {
@@ -52,10 +51,6 @@ pub(super) struct Dedup {
     scratch: Scratch,
 }
 
-/// When the row of each key passed.
-#[derive(Debug, Default)]
-struct Passed(Vec<i64>);
-
 /// Used for one batch, and kept for the next.
 #[derive(Default)]
 struct Scratch {
@@ -71,47 +66,12 @@ struct Note {
     reached: Vec<Span>,
 }
 
-impl Values for Passed {
-    fn grow(&mut self, slots: usize) {
-        make_room(&mut self.0, slots);
-        self.0.resize(slots.max(self.0.len()), NEVER);
-    }
-
-    fn reset(&mut self, slot: u32) {
-        self.0[slot as usize] = NEVER;
-    }
-
-    fn encode(&self, slot: u32, out: &mut Vec<u8>) {
-        out.extend(self.0[slot as usize].to_le_bytes());
-    }
-
-    fn decode(&mut self, slot: u32, bytes: &[u8]) -> Result<(), Failure> {
-        self.0[slot as usize] = passed(bytes)?;
-        Ok(())
-    }
-
-    fn clear(&mut self) {
-        self.0 = Vec::new();
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.capacity() * size_of::<i64>()
-    }
-}
-
 fn table(bucket: i64, cut: u64, spill: Option<&Spill>) -> Table<Passed> {
     let table = Table::new(KEYS, bucket, Passed::default(), cut);
     match spill {
         Some(spill) => table.spilling(spill),
         None => table,
     }
-}
-
-fn passed(value: &[u8]) -> Result<i64, Failure> {
-    let time = value.try_into().map_err(|error: TryFromSliceError| {
-        Failure::fail("a part of the state cannot be read: its bytes are no time").because(&error)
-    })?;
-    Ok(i64::from_le_bytes(time))
 }
 
 impl Dedup {
@@ -280,12 +240,6 @@ impl Dedup {
         let rows = picked(&input, UInt32Array::from_iter_values(there))?;
         Ok((rows, kept))
     }
-}
-
-/// Whether a row that passed keeps out one of the same key: they are less than the span apart, and time has not come
-/// to where it is forgotten.
-fn remembers(passed: i64, time: i64, within: i64, reached: i64) -> bool {
-    passed != NEVER && passed.abs_diff(time) < within.unsigned_abs() && passed.saturating_add(within) > reached
 }
 
 fn picked(rows: &RecordBatch, which: UInt32Array) -> Result<RecordBatch, Failure> {

@@ -8,7 +8,12 @@
 //! when they are asked for. So a slot stays a key's until the key is removed, or until the next call that makes slots or
 //! freezes: whoever keeps slots for longer has a table that does not spill.
 
+mod values;
+mod slot;
+mod routed;
 mod arena;
+mod find;
+mod forget;
 mod freeze;
 mod evict;
 mod scan;
@@ -16,50 +21,21 @@ mod scan;
 mod contract;
 
 pub(crate) use scan::Scan;
+pub(crate) use values::Values;
 
 use dataflow::Failure;
-use dataflow::key::{self, Keys};
+use dataflow::key;
 use hashbrown::HashTable;
 
 use super::KeyGroups;
 use super::spill::{Spill, Spilled};
 use arena::{Bits, KeyList};
 use freeze::Cycle;
+use routed::Routed;
+use slot::{OnDisk, Role, Slot};
 
 /// No slot: [`Table::find_all`] has not found the key.
 pub(crate) const NONE: u32 = u32::MAX;
-
-/// The values of a table: one for each slot, laid out by column.
-pub(crate) trait Values: Send {
-    /// Makes room for `slots` slots; new ones are as a key begins.
-    fn grow(&mut self, slots: usize);
-
-    /// A slot's key was removed: another one begins there.
-    fn reset(&mut self, slot: u32);
-
-    /// Appends a slot's value.
-    fn encode(&self, slot: u32, out: &mut Vec<u8>);
-
-    /// Sets a slot's value, as [`Values::encode`] wrote it.
-    ///
-    /// # Errors
-    /// Bytes that it did not write.
-    fn decode(&mut self, slot: u32, bytes: &[u8]) -> Result<(), Failure>;
-
-    /// Memory held, roughly.
-    fn bytes(&self) -> usize;
-
-    /// A slot's key goes to disk, and with it what was encoded; the slot is reset behind that.
-    fn leave(&mut self, slot: u32, key: &[u8]) {
-        let _ = (slot, key);
-    }
-
-    /// Slots were reset: gives up what they left behind, if it is much.
-    fn compact(&mut self) {}
-
-    /// No slot is anybody's: gives up the memory of all.
-    fn clear(&mut self) {}
-}
 
 /// Keys, and their values.
 pub(crate) struct Table<V> {
@@ -97,66 +73,12 @@ pub(crate) struct Table<V> {
     routed: Routed,
 }
 
-/// What says which key group a key is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Routed {
-    /// Its hash.
-    ByHash,
-    /// Its first two bytes: the key is a part of what belongs to a key of that group.
-    ByPrefix,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    hash: u64,
-    start: usize,
-    length: u32,
-    role: Role,
-    /// No cut holds it yet.
-    fresh: bool,
-    disk: OnDisk,
-}
-
 /// Whether a table is written into cuts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Recorded {
     InCuts,
     /// It follows from others, and is made again.
     Nowhere,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    /// A key's that is in the index.
-    Live,
-    /// Nobody's.
-    Free,
-    /// Of a key on disk, until the scan that shows it goes on.
-    Shown,
-}
-
-/// What the disk holds of a key that is in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum OnDisk {
-    Nothing,
-    /// This value.
-    Same,
-    /// An older one.
-    Older,
-}
-
-impl Routed {
-    fn group(self, hash: u64, key: &[u8], groups: &KeyGroups) -> u16 {
-        match (self, key.first_chunk()) {
-            (Self::ByPrefix, Some(group)) => u16::from_be_bytes(*group),
-            (Self::ByPrefix, None) | (Self::ByHash, _) => groups.group(hash),
-        }
-    }
-}
-
-/// hashbrown takes the low bits for the place and the high ones for the tag; the key group is the low ones.
-fn mixed(hash: u64) -> u64 {
-    hash.rotate_left(32)
 }
 
 impl<V: Values> Table<V> {
@@ -241,137 +163,6 @@ impl<V: Values> Table<V> {
         &mut self.values
     }
 
-    /// The slots of the keys of these rows, made where there was none; they count as touched. Slots that were given before
-    /// are not to be used any more where the table spills.
-    ///
-    /// # Errors
-    /// State that cannot be read.
-    pub(crate) fn slots(&mut self, keys: &Keys, rows: &[u32], out: &mut Vec<u32>) -> Result<(), Failure> {
-        self.entries(rows.iter().map(|row| keys.row(*row as usize)), out)
-    }
-
-    /// The slots of these keys, as [`Table::slots`] gives them.
-    ///
-    /// # Errors
-    /// State that cannot be read.
-    pub(crate) fn entries<'a>(
-        &mut self,
-        keys: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
-        out: &mut Vec<u32>,
-    ) -> Result<(), Failure> {
-        out.clear();
-        out.reserve(keys.len());
-        self.make_room(keys.len())?;
-        if self.is_spilled() {
-            self.load(keys.clone())?;
-        }
-        for key in keys {
-            let slot = self.slot(key::hash(key), key);
-            self.touch(slot);
-            out.push(slot);
-        }
-        self.values.grow(self.slots.len());
-        Ok(())
-    }
-
-    /// The slots of these keys, [`NONE`] where there is none: nothing is made, nothing counts as touched. Slots that were
-    /// given before are not to be used any more where the table spills.
-    ///
-    /// # Errors
-    /// State that cannot be read.
-    pub(crate) fn find_all<'a>(
-        &mut self,
-        keys: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
-        out: &mut Vec<u32>,
-    ) -> Result<(), Failure> {
-        out.clear();
-        self.make_room(keys.len())?;
-        if self.is_spilled() {
-            self.load(keys.clone())?;
-        }
-        out.extend(keys.map(|key| self.seek(key::hash(key), key).unwrap_or(NONE)));
-        Ok(())
-    }
-
-    /// The slot of one key, if there is one. As [`Table::find_all`] of one key.
-    ///
-    /// # Errors
-    /// State that cannot be read.
-    pub(crate) fn find(&mut self, key: &[u8]) -> Result<Option<u32>, Failure> {
-        self.make_room(1)?;
-        if self.is_spilled() {
-            self.load(std::iter::once(key))?;
-        }
-        Ok(self.seek(key::hash(key), key))
-    }
-
-    /// The slot of one key, made where there was none, and touched. As [`Table::slots`] of one row.
-    ///
-    /// # Errors
-    /// State that cannot be read.
-    pub(crate) fn entry(&mut self, key: &[u8]) -> Result<u32, Failure> {
-        self.make_room(1)?;
-        if self.is_spilled() {
-            self.load(std::iter::once(key))?;
-        }
-        let slot = self.slot(key::hash(key), key);
-        self.touch(slot);
-        self.values.grow(self.slots.len());
-        Ok(slot)
-    }
-
-    /// The slot of a key in memory.
-    fn seek(&self, hash: u64, key: &[u8]) -> Option<u32> {
-        let (slots, bytes) = (&self.slots, &self.keys);
-        let same = |slot: &u32| {
-            let found = &slots[*slot as usize];
-            found.hash == hash && bytes[found.start..found.start + found.length as usize] == *key
-        };
-        self.index.find(mixed(hash), same).copied()
-    }
-
-    fn slot(&mut self, hash: u64, key: &[u8]) -> u32 {
-        match self.seek(hash, key) {
-            Some(slot) => slot,
-            None => {
-                let buried = self.spilled.as_mut().is_some_and(|spilled| spilled.raise(key));
-                let disk = if buried { OnDisk::Older } else { OnDisk::Nothing };
-                self.insert(hash, key, Role::Live, disk)
-            }
-        }
-    }
-
-    /// A new slot of a key that has none.
-    fn insert(&mut self, hash: u64, key: &[u8], role: Role, disk: OnDisk) -> u32 {
-        let start = self.keys.len();
-        self.keys.extend_from_slice(key);
-        let length = u32::try_from(key.len()).expect("keys come from batches, which are far smaller than 4 GiB");
-        let made = Slot {
-            hash,
-            start,
-            length,
-            role,
-            fresh: disk != OnDisk::Same,
-            disk,
-        };
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = made;
-                slot
-            }
-            None => {
-                self.slots.push(made);
-                u32::try_from(self.slots.len() - 1).expect("memory ends before four billion keys")
-            }
-        };
-        if role == Role::Live {
-            let slots = &self.slots;
-            self.index
-                .insert_unique(mixed(hash), slot, |slot| mixed(slots[*slot as usize].hash));
-        }
-        slot
-    }
-
     /// What is at a slot has changed, though nobody asked for it by [`Table::slots`].
     pub(crate) fn touch(&mut self, slot: u32) {
         if self.touched.set(slot) {
@@ -402,74 +193,6 @@ impl<V: Values> Table<V> {
             .zip(&self.slots)
             .filter(|(_, slot)| slot.role == Role::Live)
             .map(|(slot, _)| slot)
-    }
-
-    /// Forgets a key; its slot may become another's.
-    pub(crate) fn remove(&mut self, slot: u32, groups: &KeyGroups) {
-        let found = self.slots[slot as usize];
-        if found.role == Role::Free {
-            return;
-        }
-        if !found.fresh {
-            let key = &self.keys[found.start..found.start + found.length as usize];
-            self.removed.push(self.routed.group(found.hash, key, groups), key);
-        }
-        if found.disk != OnDisk::Nothing
-            && let Some(spilled) = &mut self.spilled
-        {
-            let key = &self.keys[found.start..found.start + found.length as usize];
-            spilled.bury(key);
-            if found.role == Role::Shown {
-                spilled.left(1);
-            }
-        }
-        self.release(slot);
-    }
-
-    /// A slot is nobody's any more.
-    fn release(&mut self, slot: u32) {
-        let found = self.slots[slot as usize];
-        if found.role == Role::Live
-            && let Ok(entry) = self.index.find_entry(mixed(found.hash), |other| *other == slot)
-        {
-            entry.remove();
-        }
-        self.slots[slot as usize].role = Role::Free;
-        self.garbage += found.length as usize;
-        self.values.reset(slot);
-        self.free.push(slot);
-    }
-
-    /// Forgets all keys, those on disk too; slots that were given are not to be used any more.
-    ///
-    /// Who drops a table instead says so in the next cut, by [`Cut::clear`](super::Cut::clear): or else its keys come back.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "whoever empties a table in place will want it; the contract suite does"
-        )
-    )]
-    pub(crate) fn clear(&mut self) {
-        for slot in 0..self.slots.len() {
-            if self.slots[slot].role != Role::Free {
-                self.values.reset(u32::try_from(slot).unwrap_or(u32::MAX));
-            }
-        }
-        self.index.clear();
-        self.slots.clear();
-        self.keys.clear();
-        self.garbage = 0;
-        self.free.clear();
-        self.touched = Bits::default();
-        self.touched_slots.clear();
-        self.recent = Bits::default();
-        self.removed = KeyList::default();
-        self.cleared = true;
-        self.anew = true;
-        if let Some(spilled) = &mut self.spilled {
-            spilled.clear();
-        }
     }
 
     /// Sets or removes a key, as a cut says; it does not count as touched.
