@@ -21,9 +21,10 @@ static CONNECTORS: OnceLock<Registry> = OnceLock::new();
 
 /// Keeps the list of connectors for every role of this process.
 pub(crate) fn begin(connectors: Registry) -> Result<(), Stop> {
-    CONNECTORS
-        .set(connectors)
-        .map_err(|_| Stop::new(Exit::Failed, "the list of connectors was handed in twice"))
+    match CONNECTORS.set(connectors) {
+        Ok(()) => Ok(()),
+        Err(_) => Err(Stop::new(Exit::Failed, "the list of connectors was handed in twice")),
+    }
 }
 
 fn known_connectors() -> Registry {

@@ -124,7 +124,7 @@ impl Audit {
             self.violated(|| format!("{path} of term {term} follows a page of term {newest}"));
         }
         self.term = term;
-        self.named = named.or(self.named.take());
+        self.named = named.or_else(|| self.named.take());
     }
 
     /// A sink publishes.

@@ -109,8 +109,8 @@ fn rows(cluster: &Cluster, name: &str) -> Result<u64> {
     let mut page = String::new();
     stream.read_to_string(&mut page)?;
     let counted = page.lines().filter(|line| line.starts_with("weir_records_in_total"));
-    let numbers = counted.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-    Ok(numbers.sum::<f64>() as u64)
+    let numbers = counted.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+    Ok(numbers.sum())
 }
 
 #[test]

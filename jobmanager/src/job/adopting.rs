@@ -189,7 +189,7 @@ impl Actor {
     }
 
     /// Those of the job whom nobody will adopt any more are told to go.
-    pub(super) fn dismiss(&mut self) {
+    pub(super) fn dismiss(&self) {
         if self.adoption.is_none() && self.adopting.is_none() {
             self.context.cluster.dismiss(&self.job);
         }

@@ -115,6 +115,7 @@ impl Sources {
     }
 
     /// A reader that is adopted says what it holds, what it has read since the head, and whether it waits for more.
+    #[expect(clippy::fn_params_excessive_bools, reason = "what its reader says of itself")]
     pub(super) fn adopt(&mut self, subtask: SubtaskId, held: Vec<String>, finished: Vec<String>, wants: bool) {
         let step = self.step_of.get(&subtask);
         if let Some(source) = step.and_then(|step| self.by_step.get_mut(step)) {

@@ -17,7 +17,7 @@ impl Actor {
     pub(super) fn plot(&self) -> Plot {
         // Who may be adopted may have files that no record names yet.
         let oldest = self.adoption.as_ref().map(|_| dataflow::id::Generation::default());
-        let deployment = oldest.or(self.deployment.as_ref().map(|deployment| deployment.born));
+        let deployment = oldest.or_else(|| self.deployment.as_ref().map(|deployment| deployment.born));
         Plot {
             job: self.job.clone(),
             newest: RETAINED,

@@ -30,6 +30,10 @@ use crate::state::Cut;
 const SEND_EVERY: Duration = Duration::from_millis(20);
 
 /// The time of one source's rows in one subtask.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says another thing, and all combinations are there"
+)]
 pub(super) struct EventTime {
     field: Option<Path>,
     disorder_ms: i64,

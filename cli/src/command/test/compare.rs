@@ -269,7 +269,7 @@ mod tests {
             None
         );
         assert_eq!(
-            compared(&[exact.clone(), any.clone()], &[two.clone(), one.clone()], Order::Any),
+            compared(&[exact.clone(), any.clone()], &[two.clone(), one], Order::Any),
             None
         );
         let found = compared(&[any, exact.clone()], &[two.clone(), two.clone()], Order::Any);

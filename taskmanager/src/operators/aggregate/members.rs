@@ -17,6 +17,10 @@ const FIRED: u8 = 1;
 const FRESH: u8 = 2;
 
 /// One session.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says another thing of it, and all combinations are there"
+)]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Session {
     /// The time of its first row.
@@ -235,7 +239,7 @@ impl Values for Members {
             let session = self.session(id);
             put_int(i128::from(session.start), out);
             put_count(session.end.abs_diff(session.start), out);
-            out.push(u8::from(session.fired) * FIRED | u8::from(session.fresh) * FRESH);
+            out.push((u8::from(session.fired) * FIRED) | (u8::from(session.fresh) * FRESH));
             folded.clear();
             self.accumulators.encode(id, &mut folded);
             put_bytes(&folded, out);

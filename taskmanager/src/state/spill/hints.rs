@@ -103,7 +103,7 @@ impl Hints {
     }
 
     /// What was taken will not be read again.
-    pub(crate) fn tidy(&mut self) {
+    pub(crate) fn tidy(&self) {
         if let Some(disk) = &self.disk
             && !self.from.is_empty()
         {
@@ -155,8 +155,8 @@ mod tests {
     }
 
     fn numbers(keys: &[Box<[u8]>]) -> Vec<u16> {
-        let number = |key: &Box<[u8]>| u16::from_be_bytes(key[..].try_into().unwrap());
-        keys.iter().map(number).collect()
+        let numbers = keys.iter().map(|key| u16::from_be_bytes(key[..].try_into().unwrap()));
+        numbers.collect()
     }
 
     #[test]

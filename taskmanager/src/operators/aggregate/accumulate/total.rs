@@ -55,7 +55,7 @@ enum Yield {
 /// A sum beside its count, so that a row touches one place in memory; packed, because 128 bits would be given 16 bytes more to
 /// stand at a round place.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(packed(8))]
+#[repr(Rust, packed(8))]
 struct Total<S> {
     sum: S,
     count: u64,
