@@ -67,7 +67,7 @@ pub enum Event {
     ChangeAsked,
     /// The record behind the head was made without a barrier, by this job: it holds another document.
     Amended(Epoch),
-    /// The time that [`Coordinator::deadline`] named, or any other.
+    /// The time that [`Coordinator::deadline`](super::Coordinator::deadline) named, or any other.
     Tick,
 }
 
