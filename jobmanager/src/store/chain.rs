@@ -7,6 +7,7 @@ use dataflow::id::{Epoch, Generation, JobId};
 use dataflow::store::Store;
 use dataflow::time::Clock;
 
+use super::hint::Hint;
 use super::{Amendment, Created, Document, Error, Numbered, Record, open, seal};
 #[cfg(feature = "testing")]
 use crate::testing::{Mutant, is_planted};
@@ -20,7 +21,7 @@ pub struct Chain {
     job: JobId,
     records: Numbered,
     store: Arc<dyn Store>,
-    hint: String,
+    hint: Hint,
 }
 
 /// What became of a record.
@@ -37,7 +38,7 @@ impl Chain {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, job: JobId, clock: Arc<dyn Clock>) -> Self {
         let records = Numbered::new(store.clone(), format!("jobs/{job}/epochs/"), ".record", clock);
-        let hint = format!("jobs/{job}/hint");
+        let hint = Hint::new(store.clone(), format!("jobs/{job}/hint"));
         Self {
             job,
             records,
@@ -52,10 +53,7 @@ impl Chain {
     /// When the store fails, or a record that must be there is damaged or missing. Never falls back to an older one:
     /// what it committed would be done twice.
     pub async fn head(&self) -> Result<Option<(Record, Document)>, Error> {
-        // The hint is only that: one that cannot be read is as good as none.
-        let hint = self.store.read(&self.hint).await.ok();
-        let hint = hint.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.trim().parse().ok());
-        let Some(number) = self.records.head_from(0, hint).await? else {
+        let Some(number) = self.records.head_from(0, self.hint.read().await).await? else {
             return Ok(None);
         };
         self.at(Epoch(number)).await.map(Some)
@@ -218,10 +216,8 @@ impl Chain {
         }
     }
 
-    /// Remembers where the head is. Only a hint: what comes of it is not looked at.
+    /// Remembers where the head is.
     pub async fn hint(&self, epoch: Epoch) {
-        if let Err(error) = self.store.put(&self.hint, Bytes::from(epoch.0.to_string())).await {
-            tracing::debug!(job = %self.job, %error, "hint not written");
-        }
+        self.hint.write(epoch.0).await;
     }
 }

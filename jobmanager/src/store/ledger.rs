@@ -13,6 +13,7 @@ use dataflow::time::{Clock, WallTime};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
 
+use super::hint::Hint;
 use super::{Created, Error, Numbered, open, seal};
 #[cfg(feature = "testing")]
 use crate::testing::{Mutant, is_planted};
@@ -82,7 +83,7 @@ struct Page {
 #[derive(Debug)]
 pub struct Ledger {
     pages: Numbered,
-    store: Arc<dyn Store>,
+    hint: Hint,
     term: u64,
     clock: Arc<dyn Clock>,
     head: Mutex<(Option<u64>, Page)>,
@@ -100,9 +101,8 @@ impl Ledger {
     /// When the store fails or a later leader has written.
     pub async fn open(store: Arc<dyn Store>, term: u64, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let pages = Numbered::new(store.clone(), "datastreams/ledger/", ".json", clock.clone());
-        let hint = store.read(HINT).await.ok();
-        let hint = hint.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.trim().parse().ok());
-        let number = pages.head_from(0, hint).await?;
+        let hint = Hint::new(store, HINT);
+        let number = pages.head_from(0, hint.read().await).await?;
         let page = match number {
             None => Page::default(),
             Some(number) => {
@@ -118,7 +118,7 @@ impl Ledger {
         };
         let ledger = Self {
             pages,
-            store,
+            hint,
             term,
             clock,
             head: Mutex::new((number, page)),
@@ -185,8 +185,7 @@ impl Ledger {
             match self.pages.create(number, Bytes::from(seal(&page))).await? {
                 Created::Ours => {
                     *head = (Some(number), page);
-                    // Only a hint: what comes of it is not looked at.
-                    let _ = self.store.put(HINT, Bytes::from(number.to_string())).await;
+                    self.hint.write(number).await;
                     return Ok(());
                 }
                 Created::Foreign(bytes) => {

@@ -11,6 +11,7 @@
 
 mod chain;
 mod error;
+mod hint;
 mod ledger;
 mod numbered;
 mod record;

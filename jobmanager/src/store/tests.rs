@@ -344,6 +344,24 @@ async fn a_changed_document_is_found_from_any_later_record() {
 }
 
 #[tokio::test]
+async fn a_damaged_hint_is_as_good_as_none_and_a_whole_one_beyond_the_end_is_a_loss() {
+    let folder = TempDir::new().unwrap();
+    let store = store(&folder);
+    let ledger = || Ledger::open(store.clone(), 1, Arc::new(SystemClock::start()));
+    drop(ledger().await.unwrap());
+    let hint = "datastreams/ledger/hint";
+    let written = store.read(hint).await.unwrap();
+    let text = String::from_utf8(written.to_vec()).unwrap();
+    let flipped = text.replace(r#""body":0"#, r#""body":8"#);
+    assert_ne!(flipped, text);
+    store.put(hint, Bytes::from(flipped)).await.unwrap();
+    drop(ledger().await.unwrap());
+    store.put(hint, Bytes::from(seal(&8_u64))).await.unwrap();
+    let lost = ledger().await.err().unwrap();
+    assert!(lost.to_string().contains("ledger/8.json"), "{lost}");
+}
+
+#[tokio::test]
 async fn a_record_with_another_graph_says_of_which_its_snapshots_are_until_the_next_checkpoint() {
     let wider = |parallelism| Document {
         text: format!("parallelism: {parallelism}"),

@@ -46,7 +46,7 @@ use dataflow::key;
 
 /// Makes room for so many slots: for a quarter more than there was, not for twice as many. Tables are the largest things there
 /// are, and what is not used of them is memory that others could have.
-pub(crate) fn make_room<T>(of: &mut Vec<T>, slots: usize) {
+pub(crate) fn reserve<T>(of: &mut Vec<T>, slots: usize) {
     if slots > of.capacity() {
         let more = of.capacity() / 4;
         of.reserve_exact((of.capacity() + more).max(slots) - of.len());

@@ -17,7 +17,7 @@ use dataflow::recipe::{Function, Measure};
 
 use super::accumulate::Argument;
 use crate::operators::Ground;
-use crate::state::{Cut, KeyGroups, Table, Values, make_room};
+use crate::state::{Cut, KeyGroups, Table, Values, reserve};
 
 /// The first of these tables, among an aggregate's states.
 const FIRST: u8 = 16;
@@ -57,7 +57,7 @@ struct Masks(Vec<u32>);
 
 impl Values for Masks {
     fn grow(&mut self, slots: usize) {
-        make_room(&mut self.0, slots);
+        reserve(&mut self.0, slots);
         self.0.resize(slots.max(self.0.len()), 0);
     }
 

@@ -13,7 +13,7 @@ use super::apart::{Apart, Shared};
 use super::input::{Content, Input, Slots};
 use super::results::{Around, Results};
 use crate::operators::Ground;
-use crate::state::{Cut, KeyGroups, Table, Values, make_room};
+use crate::state::{Cut, KeyGroups, Table, Values, reserve};
 
 /// The state of keys, among an aggregate's.
 const KEYS: u8 = 2;
@@ -36,7 +36,7 @@ struct Known {
 impl Values for Known {
     fn grow(&mut self, slots: usize) {
         self.accumulators.grow(slots);
-        make_room(&mut self.given, slots);
+        reserve(&mut self.given, slots);
         self.given.resize(slots.max(self.given.len()), false);
     }
 

@@ -4,7 +4,7 @@ use std::array::TryFromSliceError;
 
 use dataflow::Failure;
 
-use crate::state::{Values, make_room};
+use crate::state::{Values, reserve};
 
 /// A key's slot is made before it is known whether its row passes.
 pub(super) const NEVER: i64 = i64::MIN;
@@ -15,7 +15,7 @@ pub(super) struct Passed(pub(super) Vec<i64>);
 
 impl Values for Passed {
     fn grow(&mut self, slots: usize) {
-        make_room(&mut self.0, slots);
+        reserve(&mut self.0, slots);
         self.0.resize(slots.max(self.0.len()), NEVER);
     }
 

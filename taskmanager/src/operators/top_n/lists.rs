@@ -10,7 +10,7 @@ use dataflow::recipe::Ties;
 
 use super::super::row::{RowWriter, Rows};
 use crate::chain::columns::batch;
-use crate::state::{Values, make_room};
+use crate::state::{Values, reserve};
 
 /// An arena with less garbage is left alone.
 const GARBAGE_MIN: usize = 1 << 20;
@@ -228,7 +228,7 @@ impl Lists {
 impl Values for Lists {
     fn grow(&mut self, slots: usize) {
         if slots > self.lists.len() {
-            make_room(&mut self.lists, slots);
+            reserve(&mut self.lists, slots);
             self.lists.resize_with(slots, List::default);
         }
     }

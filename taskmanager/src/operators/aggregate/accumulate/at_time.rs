@@ -7,7 +7,7 @@ use dataflow::Failure;
 use super::kind::{Bytes, Decimal, Float, Kind, Unsigned, Whole};
 use super::packed::{put_int, put_there, take_int, take_there};
 use super::{Accumulator, Argument, Fold, Merge, canonical, same};
-use crate::state::make_room;
+use crate::state::reserve;
 
 /// Which of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl<K: Kind> AtTime<K> {
 
 impl<K: Kind> Accumulator for AtTime<K> {
     fn grow(&mut self, slots: usize) {
-        make_room(&mut self.kept, slots);
+        reserve(&mut self.kept, slots);
         self.kept.resize_with(slots, || None);
     }
 

@@ -7,7 +7,7 @@ use dataflow::Failure;
 
 use super::packed::{put_count, take_count};
 use super::{Accumulator, Argument, Fold, Merge, same};
-use crate::state::make_room;
+use crate::state::reserve;
 
 /// How many rows.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub(super) struct Count(Vec<u64>);
 
 impl Accumulator for Count {
     fn grow(&mut self, slots: usize) {
-        make_room(&mut self.0, slots);
+        reserve(&mut self.0, slots);
         self.0.resize(slots, 0);
     }
 

@@ -9,7 +9,7 @@ use dataflow::Failure;
 use super::kind::{Bytes, Decimal, Float, Kind, Unsigned, Whole};
 use super::packed::{put_there, take_there};
 use super::{Accumulator, Argument, Fold, Merge, canonical, same};
-use crate::state::make_room;
+use crate::state::reserve;
 
 /// Which end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl<K: Kind> Extreme<K> {
 
 impl<K: Kind> Accumulator for Extreme<K> {
     fn grow(&mut self, slots: usize) {
-        make_room(&mut self.best, slots);
+        reserve(&mut self.best, slots);
         self.best.resize_with(slots, || None);
     }
 

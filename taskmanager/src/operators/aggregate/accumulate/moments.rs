@@ -9,7 +9,7 @@ use dataflow::recipe::Function;
 
 use super::packed::{put_count, put_float, take_count, take_float};
 use super::{Accumulator, Argument, Fold, Merge, same};
-use crate::state::make_room;
+use crate::state::reserve;
 
 /// Count, mean, and the sum of squared distances from it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,7 +48,7 @@ impl Moments {
 
 impl Accumulator for Moments {
     fn grow(&mut self, slots: usize) {
-        make_room(&mut self.sums, slots);
+        reserve(&mut self.sums, slots);
         self.sums.resize(slots, Sums::default());
     }
 

@@ -12,7 +12,7 @@ use dataflow::Failure;
 
 use super::packed::{put_count, put_float, put_int, take_count, take_float, take_int};
 use super::{Accumulator, Argument, Fold, Merge, canonical, same};
-use crate::state::make_room;
+use crate::state::reserve;
 
 /// The largest decimal of 38 digits.
 const DECIMAL_MAX: i128 = 10_i128.pow(38) - 1;
@@ -88,7 +88,7 @@ where
     T::Native: Into<i128>,
 {
     fn grow(&mut self, slots: usize) {
-        make_room(&mut self.totals, slots);
+        reserve(&mut self.totals, slots);
         self.totals.resize(slots, Total::default());
     }
 
@@ -208,7 +208,7 @@ struct Rounded {
 
 impl Accumulator for Rounded {
     fn grow(&mut self, slots: usize) {
-        make_room(&mut self.totals, slots);
+        reserve(&mut self.totals, slots);
         self.totals.resize(slots, Total::default());
     }
 
