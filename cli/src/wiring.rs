@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use dataflow::Registry;
@@ -80,29 +79,6 @@ pub(crate) fn rehearsal_runtime() -> Result<Runtime, dataflow::Failure> {
     Builder::new_current_thread()
         .build()
         .map_err(|error| dataflow::Failure::retry("no runtime for a rehearsal").because(&error))
-}
-
-/// A folder of this process' own that goes with it.
-pub(crate) struct Temporary(PathBuf);
-
-impl Temporary {
-    pub(crate) fn new(name: &str) -> Result<Self, Stop> {
-        let folder = std::env::temp_dir().join(format!("{name}-{}", uuid::Uuid::new_v4()));
-        let unmade = |error: std::io::Error| Stop::new(Exit::Failed, format!("{}: {error}", folder.display()));
-        std::fs::create_dir_all(&folder).map_err(unmade)?;
-        Ok(Self(folder))
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // What stays is in the folder for temporary files.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Ends the runtimes without waiting for their threads: one may be held up by the world, such as by a pipe that nobody reads,

@@ -2,6 +2,7 @@
 
 mod examples;
 mod flips;
+mod judge;
 mod letters;
 mod logs;
 mod overtake;

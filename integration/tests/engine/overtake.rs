@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use integration::cluster::{Cluster, weir};
-use integration::oracle::{self, compare};
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use super::judge::judge;
 
 const EVENTS: u64 = 240_000;
 const LIMIT: Duration = Duration::from_secs(150);
@@ -26,14 +27,6 @@ fn document(folder: &Path) -> String {
          \x20 - name: slow\n    keyBy: [subscriberId]\n    blackhole: {{ throughput: {PACE} }}\n",
         folder.display()
     )
-}
-
-fn judge(folder: &Path) -> Result<()> {
-    let options = json!({"events": "shop", "count": EVENTS, "splits": 2, "seed": 3});
-    let expected = oracle::expected(&options, &["PAGE_VIEW", "PURCHASE"])?;
-    let verdict = compare(expected, oracle::visible(folder)?);
-    ensure!(verdict.expected > 0 && verdict.is_exact(), "{verdict:?}");
-    Ok(())
 }
 
 /// The newest checkpoint that has overtaken something.
@@ -75,5 +68,5 @@ fn a_checkpoint_overtakes_what_waits_for_a_slow_sink_and_a_kill_costs_no_record(
     )?;
     ensure!(state.status.success(), "{}", String::from_utf8_lossy(&state.stdout));
     cluster.until_finished("held-up", LIMIT)?;
-    judge(&out)
+    judge(&out, EVENTS, 2)
 }

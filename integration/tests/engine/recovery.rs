@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use integration::cluster::{Cluster, Deadline, until};
-use integration::oracle::{self, compare};
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use super::judge::judge;
 
 const EVENTS: u64 = 600_000;
 const LIMIT: Duration = Duration::from_secs(90);
@@ -21,14 +22,6 @@ fn document(sink: &str) -> String {
          \x20   eventTime: {{ field: eventTime }}\n\
          eventTypeFilters: [PAGE_VIEW, PURCHASE]\nsinks:\n  - keyBy: [subscriberId]\n    {sink}\n"
     )
-}
-
-fn judge(folder: &Path) -> Result<()> {
-    let options = json!({"events": "shop", "count": EVENTS, "splits": 2, "seed": 3});
-    let expected = oracle::expected(&options, &["PAGE_VIEW", "PURCHASE"])?;
-    let verdict = compare(expected, oracle::visible(folder)?);
-    ensure!(verdict.expected > 0 && verdict.is_exact(), "{verdict:?}");
-    Ok(())
 }
 
 fn cluster(folder: &Path, document: &str) -> Result<Cluster> {
@@ -67,7 +60,7 @@ fn a_killed_task_manager_costs_no_record() -> Result<()> {
         described["summary"]["restarts"].as_u64().context("restarts")? >= 1,
         "the loss was noticed: {described}"
     );
-    judge(&place.path().join("out"))
+    judge(&place.path().join("out"), EVENTS, 2)
 }
 
 #[test]
@@ -83,7 +76,7 @@ fn a_killed_job_manager_costs_no_record() -> Result<()> {
     cluster.start_jobmanager()?;
     until_past(&cluster, before + 1)?;
     cluster.until_finished("shuffled", LIMIT)?;
-    judge(&place.path().join("out"))
+    judge(&place.path().join("out"), EVENTS, 2)
 }
 
 /// Lines of the task managers' logs that say so.
@@ -144,5 +137,5 @@ fn rows_go_on_while_the_job_manager_is_away_and_the_next_one_takes_the_same_subt
     );
     let described = cluster.until_finished("shuffled", LIMIT)?;
     ensure!(described["summary"]["restarts"] == 0, "{described}");
-    judge(&place.path().join("out"))
+    judge(&place.path().join("out"), EVENTS, 2)
 }

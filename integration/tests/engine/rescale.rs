@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use integration::cluster::Cluster;
-use integration::oracle::{self, compare};
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use super::judge::judge;
 
 const EVENTS: u64 = 600_000;
 const LIMIT: Duration = Duration::from_secs(120);
@@ -21,14 +22,6 @@ fn document(folder: &Path, parallelism: u32, count: u64) -> String {
          eventTypeFilters: [PAGE_VIEW, PURCHASE]\nsinks:\n  - keyBy: [subscriberId]\n    file: {{ path: \"{}\", roll: {{ size: 4MiB, every: 1s }} }}\n",
         out.display()
     )
-}
-
-fn judge(folder: &Path) -> Result<()> {
-    let options = json!({"events": "shop", "count": EVENTS, "splits": 5, "seed": 3});
-    let expected = oracle::expected(&options, &["PAGE_VIEW", "PURCHASE"])?;
-    let verdict = compare(expected, oracle::visible(&folder.join("out"))?);
-    ensure!(verdict.expected > 0 && verdict.is_exact(), "{verdict:?}");
-    Ok(())
 }
 
 fn cluster(folder: &Path, task_managers: u32) -> Result<Cluster> {
@@ -66,7 +59,7 @@ fn two_then_three_then_one_subtasks_cost_no_record() -> Result<()> {
         ensure!(described["summary"]["restarts"] == 0, "nothing failed: {described}");
     }
     cluster.until_finished("wide", LIMIT)?;
-    judge(place.path())
+    judge(&place.path().join("out"), EVENTS, 5)
 }
 
 #[test]
@@ -112,7 +105,7 @@ fn a_killed_process_in_the_middle_of_a_rescale_costs_no_record() -> Result<()> {
     drop(rest);
     until_past(&cluster, described["summary"]["epoch"].as_u64().unwrap_or_default() + 1)?;
     cluster.until_finished("wide", LIMIT)?;
-    judge(place.path())
+    judge(&place.path().join("out"), EVENTS, 5)
 }
 
 #[test]
@@ -144,5 +137,5 @@ fn an_applied_document_takes_over_from_the_one_that_runs() -> Result<()> {
     let refused = cluster.weir(&["apply", &name])?;
     ensure!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("[E0701]"));
     cluster.until_finished("wide", LIMIT)?;
-    judge(place.path())
+    judge(&place.path().join("out"), EVENTS, 5)
 }

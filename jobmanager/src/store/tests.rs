@@ -345,8 +345,7 @@ async fn a_changed_document_is_found_from_any_later_record() {
 
 #[tokio::test]
 async fn a_damaged_hint_is_as_good_as_none_and_a_whole_one_beyond_the_end_is_a_loss() {
-    let folder = TempDir::new().unwrap();
-    let store = store(&folder);
+    let store = Arc::new(Memory::default());
     let ledger = || Ledger::open(store.clone(), 1, Arc::new(SystemClock::start()));
     drop(ledger().await.unwrap());
     let hint = "datastreams/ledger/hint";

@@ -319,14 +319,15 @@ impl Operator for EventTime {
 mod tests {
     use arrow::array::{DictionaryArray, Int32Array, StringArray, TimestampMillisecondArray};
     use arrow_schema::Schema;
-    use dataflow::Registry;
+
     use dataflow::recipe::Recipe;
-    use dataflow::time::{ManualClock, WallTime};
+    use dataflow::time::WallTime;
 
     use super::*;
-    use crate::chain::dead::Origin;
+
     use crate::state::{KeyGroups, Restored};
-    use crate::task::gauges::NodeGauges;
+
+    use crate::testing::Footing;
 
     fn alive(buffer_timeout: Duration) -> EventTime {
         let recipe = recipe::EventTime {
@@ -343,19 +344,10 @@ mod tests {
             output: schema,
             targets: Vec::new(),
         };
+        let (footing, restored) = (Footing::of(&node), Restored::default());
         let ground = Ground {
-            registry: &Registry::default(),
-            origin: &Origin {
-                job: "orders@1".parse().unwrap(),
-                attempt: "a1".to_owned(),
-                clock: Arc::new(ManualClock::new()),
-            },
-            gauges: &Arc::new(NodeGauges::new(node.name.clone())),
-            writer: None,
-            groups: KeyGroups::of(0, 1, 64),
             buffer_timeout,
-            restored: &Restored::default(),
-            spill: None,
+            ..footing.ground(KeyGroups::of(0, 1, 64), &restored)
         };
         EventTime::build(&recipe, &node, &ground).unwrap()
     }

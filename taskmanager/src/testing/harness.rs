@@ -8,16 +8,12 @@ use arrow::array::{
 use arrow::datatypes::Int32Type;
 use arrow::json::{LineDelimitedWriter, ReaderBuilder};
 use arrow_schema::{Schema, SchemaRef};
-use dataflow::Registry;
 use dataflow::element::{BATCH_ROWS_MAX, Batch, columns};
 use dataflow::recipe::{Node, Port};
-use dataflow::time::ManualClock;
 
-use super::Json;
-use crate::chain::dead::Origin;
-use crate::operators::{Emitted, Ground, build};
+use super::Footing;
+use crate::operators::{Emitted, build};
 use crate::state::{KeyGroups, Restored};
-use crate::task::gauges::NodeGauges;
 
 /// What an operator made of its rows.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -64,24 +60,8 @@ pub(crate) fn open(records: &[&str]) -> RecordBatch {
 
 /// Runs the rows through the node's operator, in batches of at most `size`.
 pub(crate) fn run(node: &Node, rows: &RecordBatch, size: usize) -> Outcome {
-    let registry = Registry::new(vec![], vec![Arc::new(Json)]);
-    let gauges = Arc::new(NodeGauges::new(node.name.clone()));
-    let clock = Arc::new(ManualClock::new());
-    let origin = Origin {
-        job: "orders@1".parse().unwrap(),
-        attempt: "a1".to_owned(),
-        clock,
-    };
-    let ground = Ground {
-        buffer_timeout: std::time::Duration::from_millis(5),
-        registry: &registry,
-        origin: &origin,
-        gauges: &gauges,
-        writer: None,
-        groups: KeyGroups::of(0, 1, 1024),
-        restored: &Restored::default(),
-        spill: None,
-    };
+    let (footing, restored) = (Footing::of(node), Restored::default());
+    let ground = footing.ground(KeyGroups::of(0, 1, 1024), &restored);
     let mut operator = build(node, &ground).unwrap();
     let mut outcome = Outcome::default();
     for start in (0..rows.num_rows()).step_by(size) {
@@ -103,9 +83,9 @@ pub(crate) fn run(node: &Node, rows: &RecordBatch, size: usize) -> Outcome {
             }
         }
     }
-    outcome.dropped = gauges.dropped.get();
+    outcome.dropped = footing.gauges.dropped.get();
     assert_eq!(
-        gauges.dead.get(),
+        footing.gauges.dead.get(),
         outcome.dead.len() as u64,
         "every dead letter is counted"
     );

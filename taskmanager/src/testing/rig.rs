@@ -7,18 +7,16 @@ use std::time::Duration;
 use arrow::array::{AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::Int8Type;
-use dataflow::Registry;
 use dataflow::element::{BATCH_ROWS_MAX, Batch, Watermark, columns};
 use dataflow::key::{self, KeyReader};
 use dataflow::recipe::{Node, Port};
-use dataflow::time::{Instant, ManualClock, WallTime};
+use dataflow::time::{Instant, WallTime};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::Json;
+use super::Footing;
 use super::harness::{letters, picture};
 use super::script::{Shown, Trial};
-use crate::chain::dead::Origin;
 use crate::operators::{Emitted, Ground, Moment, Operator, build};
 use crate::state::{Cut, KeyGroups, Limits, Restored, Scratch, Source, Spill};
 use crate::task::gauges::NodeGauges;
@@ -86,22 +84,10 @@ impl Start<'_> {
     fn subtask(&self, groups: KeyGroups, restored: &Restored) -> Subtask {
         let Self { node, room, now } = *self;
         let spill = (room == Room::None).then(|| NARROW.with(|(_, spill)| spill.beside(groups.clone())));
-        let registry = Registry::new(vec![], vec![Arc::new(Json)]);
-        let gauges = Arc::new(NodeGauges::new(node.name.clone()));
-        let origin = Origin {
-            job: "orders@1".parse().unwrap(),
-            attempt: "a1".to_owned(),
-            clock: Arc::new(ManualClock::new()),
-        };
+        let footing = Footing::of(node);
         let ground = Ground {
-            buffer_timeout: Duration::from_millis(5),
-            registry: &registry,
-            origin: &origin,
-            gauges: &gauges,
-            writer: None,
-            groups: groups.clone(),
-            restored,
             spill: spill.as_ref(),
+            ..footing.ground(groups.clone(), restored)
         };
         let mut operator = build(node, &ground).unwrap();
         if operator.is_clocked() {
@@ -109,7 +95,7 @@ impl Start<'_> {
         }
         Subtask {
             operator,
-            gauges,
+            gauges: footing.gauges,
             cuts: restored
                 .cuts
                 .iter()

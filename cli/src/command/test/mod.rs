@@ -16,11 +16,12 @@ use crate::args::{OutputForm, Test};
 use crate::exit::{Exit, Stop};
 use crate::output::show;
 use crate::planning::{Planner, Rehearsable};
-use crate::wiring::{self, Parts};
+use crate::wiring::Parts;
 
 pub(super) fn test(verb: &Test, form: OutputForm) -> Result<Exit, Stop> {
     let parts = Parts::new(AllowPaths::All)?;
-    let scratch = wiring::Temporary::new("weir-test")?;
+    let scratch = tempfile::Builder::new().prefix("weir-test-").tempdir();
+    let scratch = scratch.map_err(|error| Stop::new(Exit::Failed, format!("no temporary folder: {error}")))?;
     let mut report = Report::default();
     let mut names = Vec::new();
     for file in &verb.files {

@@ -6,17 +6,14 @@ use std::time::Duration;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use arrow_schema::{DataType, Field, Schema};
-use dataflow::Registry;
 use dataflow::recipe::Recipe;
-use dataflow::time::{ManualClock, WallTime};
+use dataflow::time::WallTime;
 use proptest::prelude::*;
 
 use super::*;
-use crate::chain::dead::Origin;
 use crate::operators::build as build_any;
 use crate::state::{KeyGroups, Restored};
-use crate::task::gauges::NodeGauges;
-use crate::testing::{Step, Trial, typed};
+use crate::testing::{Footing, Step, Trial, typed};
 
 #[expect(clippy::fn_params_excessive_bools, reason = "two schemas")]
 fn schema(with_time: bool) -> SchemaRef {
@@ -107,21 +104,8 @@ struct Rig(Box<dyn Operator>);
 
 impl Rig {
     fn new(node: &Node, restored: &Restored) -> Self {
-        let origin = Origin {
-            job: "orders@1".parse().unwrap(),
-            attempt: "a1".to_owned(),
-            clock: Arc::new(ManualClock::new()),
-        };
-        let ground = Ground {
-            buffer_timeout: std::time::Duration::from_millis(5),
-            registry: &Registry::new(vec![], vec![]),
-            origin: &origin,
-            gauges: &Arc::new(NodeGauges::new(node.name.clone())),
-            writer: None,
-            spill: None,
-            groups: KeyGroups::of(0, 1, 64),
-            restored,
-        };
+        let footing = Footing::of(node);
+        let ground = footing.ground(KeyGroups::of(0, 1, 64), restored);
         Self(build_any(node, &ground).unwrap())
     }
 

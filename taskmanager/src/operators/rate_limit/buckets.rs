@@ -36,7 +36,7 @@ impl Buckets {
 
     /// Forgets those that are full. Where too few are, a quarter goes that would be full soonest: their keys may pass what is
     /// left to be filled once more, which harms least.
-    fn reserve(&mut self, now: Instant) {
+    fn make_room(&mut self, now: Instant) {
         self.buckets.retain(|_, bucket| !bucket.is_full(now));
         let kept = self.most - self.most.div_ceil(4);
         if self.buckets.len() <= kept {

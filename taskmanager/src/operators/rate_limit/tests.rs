@@ -6,15 +6,14 @@ use std::time::Duration;
 use arrow::array::{AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::Int64Type;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use dataflow::Registry;
 use dataflow::recipe::{Port, Recipe};
-use dataflow::time::{ManualClock, WallTime};
+use dataflow::time::WallTime;
 use proptest::prelude::*;
 
 use super::*;
-use crate::chain::dead::Origin;
-use crate::operators::{Ground, build as build_any};
+use crate::operators::build as build_any;
 use crate::state::{Cut, Restored};
+use crate::testing::Footing;
 
 fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
@@ -61,23 +60,10 @@ impl Rig {
     }
 
     fn of(node: &Node, (subtask, parallelism): (u32, u32), restored: &Restored) -> Self {
-        let gauges = Arc::new(NodeGauges::new(node.name.clone()));
-        let origin = Origin {
-            job: "orders@1".parse().unwrap(),
-            attempt: "a1".to_owned(),
-            clock: Arc::new(ManualClock::new()),
-        };
-        let ground = Ground {
-            buffer_timeout: Duration::from_millis(5),
-            registry: &Registry::new(vec![], vec![]),
-            origin: &origin,
-            gauges: &gauges,
-            writer: None,
-            spill: None,
-            groups: KeyGroups::of(subtask, parallelism, 64),
-            restored,
-        };
+        let footing = Footing::of(node);
+        let ground = footing.ground(KeyGroups::of(subtask, parallelism, 64), restored);
         let operator = build_any(node, &ground).unwrap();
+        let gauges = Arc::clone(&footing.gauges);
         Self { operator, gauges }
     }
 
@@ -252,22 +238,8 @@ fn recipes_that_cannot_be_are_refused() {
         (false, f64::NAN, Excess::Wait),
     ] {
         let node = node(keyed, rate, 1, excess);
-        let gauges = Arc::new(NodeGauges::new(node.name.clone()));
-        let origin = Origin {
-            job: "orders@1".parse().unwrap(),
-            attempt: "a1".to_owned(),
-            clock: Arc::new(ManualClock::new()),
-        };
-        let ground = Ground {
-            buffer_timeout: Duration::from_millis(5),
-            registry: &Registry::new(vec![], vec![]),
-            origin: &origin,
-            gauges: &gauges,
-            writer: None,
-            spill: None,
-            groups: KeyGroups::of(0, 1, 64),
-            restored: &Restored::default(),
-        };
+        let (footing, restored) = (Footing::of(&node), Restored::default());
+        let ground = footing.ground(KeyGroups::of(0, 1, 64), &restored);
         assert!(build_any(&node, &ground).is_err());
     }
 }

@@ -41,7 +41,7 @@ impl<V: Values> Table<V> {
     }
 
     /// Makes room for some rows, where the table may spill.
-    pub(super) fn reserve(&mut self, rows: usize) -> Result<(), Failure> {
+    pub(super) fn make_room(&mut self, rows: usize) -> Result<(), Failure> {
         if self.spilled.is_none() {
             return Ok(());
         }

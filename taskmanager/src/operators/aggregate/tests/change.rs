@@ -1,35 +1,16 @@
 //! What one document's aggregate has kept goes on as that of another: other columns, and the work in one part or in two.
 
 use arrow::array::RecordBatch;
-use dataflow::Registry;
 use dataflow::element::{Batch, Watermark};
-use dataflow::time::ManualClock;
 
 use super::*;
-use crate::chain::dead::Origin as Letters;
-use crate::operators::{Emitted, Ground, Operator, build};
+use crate::operators::{Emitted, Operator, build};
 use crate::state::{Cut, KeyGroups, Restored, Source};
-use crate::task::gauges::NodeGauges;
-use crate::testing::{picture, typed};
+use crate::testing::{Footing, picture, typed};
 
 fn restored(node: &Node, restored: &Restored) -> Box<dyn Operator> {
-    let registry = Registry::new(vec![], vec![]);
-    let gauges = Arc::new(NodeGauges::new(node.name.clone()));
-    let origin = Letters {
-        job: "orders@1".parse().unwrap(),
-        attempt: "a1".to_owned(),
-        clock: Arc::new(ManualClock::new()),
-    };
-    let ground = Ground {
-        registry: &registry,
-        origin: &origin,
-        gauges: &gauges,
-        writer: None,
-        groups: KeyGroups::of(0, 1, 64),
-        restored,
-        spill: None,
-        buffer_timeout: std::time::Duration::ZERO,
-    };
+    let footing = Footing::of(node);
+    let ground = footing.ground(KeyGroups::of(0, 1, 64), restored);
     build(node, &ground).unwrap()
 }
 

@@ -3,23 +3,21 @@
 use arrow::array::RecordBatch;
 use arrow::array::{Array, AsArray, UInt32Array};
 use arrow::compute::take_record_batch;
-use dataflow::Registry;
 use dataflow::element::{Batch, Watermark};
 use dataflow::key::{self, KeyReader};
-use dataflow::time::{Instant, ManualClock, WallTime};
+use dataflow::time::{Instant, WallTime};
 use proptest::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
-use crate::chain::dead::Origin as Letters;
 use crate::operators::Moment;
 use crate::operators::aggregate::partial::Partial;
-use crate::operators::{Emitted, Ground, Operator, build};
+use crate::operators::{Emitted, Operator, build};
 use crate::state::{KeyGroups, Restored};
 use crate::task::gauges::NodeGauges;
-use crate::testing::{Step, Trial, typed};
+use crate::testing::{Footing, Step, Trial, typed};
 
 /// How an operator of these tests comes alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,30 +28,15 @@ enum Manner {
 }
 
 fn made(node: &Node, groups: KeyGroups, manner: Manner) -> (Box<dyn Operator>, Arc<NodeGauges>) {
-    let registry = Registry::new(vec![], vec![]);
-    let gauges = Arc::new(NodeGauges::new(node.name.clone()));
-    let origin = Letters {
-        job: "orders@1".parse().unwrap(),
-        attempt: "a1".to_owned(),
-        clock: Arc::new(ManualClock::new()),
-    };
-    let ground = Ground {
-        buffer_timeout: Duration::from_millis(5),
-        registry: &registry,
-        origin: &origin,
-        gauges: &gauges,
-        writer: None,
-        groups,
-        restored: &Restored::default(),
-        spill: None,
-    };
+    let (footing, restored) = (Footing::of(node), Restored::default());
+    let ground = footing.ground(groups, &restored);
     let operator: Box<dyn Operator> = match (&node.recipe, manner) {
         (Recipe::Aggregate(recipe), Manner::Passing) => {
             Box::new(Partial::build(recipe, node, &ground).unwrap().passing())
         }
         _ => build(node, &ground).unwrap(),
     };
-    (operator, gauges)
+    (operator, Arc::clone(&footing.gauges))
 }
 
 fn alive(node: &Node) -> Box<dyn Operator> {
