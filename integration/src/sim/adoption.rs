@@ -142,7 +142,7 @@ impl World {
         };
         let keys: Vec<TaskKey> = self.meant(slot, Some(&old));
         let Ok(job) = anew.job.parse() else { return false };
-        if keys.is_empty() || !self.workers[slot].fences.admit(&job, generation(&anew)) {
+        if keys.is_empty() || !self.workers[slot].fences.admit_over(&job, generation(&anew)) {
             return false;
         }
         let life = (slot as u64) << 32 | self.workers[slot].life;

@@ -14,7 +14,7 @@ use jobmanager::store::{Kind, Record, open};
 use serde_json::Value;
 use taskmanager::checkpoint::{SinkSnapshot, Snapshot};
 
-use super::stream::{COUNT, NAME, OUT, Stream};
+use super::stream::{COUNT, NAME, OUT, Stream, flow_of, step_of};
 use super::subtask::{Row, published};
 
 /// What was seen of a world, and the first thing that must not be.
@@ -40,13 +40,11 @@ struct Chain {
 }
 
 fn committables(record: &Record) -> Vec<Committable> {
-    let snapshots = record
-        .subtasks
-        .iter()
-        .map(|part| Snapshot::decode(part.snapshot.get().as_bytes()));
-    let sinks = snapshots
-        .flatten()
-        .filter_map(|snapshot| snapshot.node::<SinkSnapshot>(OUT).ok().flatten());
+    let sinks = record.subtasks.iter().filter_map(|part| {
+        let snapshot = Snapshot::decode(part.snapshot.get().as_bytes()).ok()?;
+        let step = step_of(OUT, flow_of(part.vertex));
+        snapshot.node::<SinkSnapshot>(&step).ok().flatten()
+    });
     sinks.flat_map(|sink| sink.committables).collect()
 }
 
@@ -166,8 +164,8 @@ impl Audit {
             }
             counts.entry(row.key).or_default().push(row.count);
         }
-        for (split, rows) in (0_u64..).zip(&stream.splits) {
-            if let Some(lost) = (0..*rows).find(|position| !seen.contains(&(split, *position))) {
+        for (split, rows) in (0_u64..).zip(stream.splits()) {
+            if let Some(lost) = (0..rows).find(|position| !seen.contains(&(split, *position))) {
                 return Some(format!("row {lost} of split {split} was lost"));
             }
         }
@@ -207,11 +205,14 @@ impl Audit {
         let mut counted = 0;
         for part in &head.subtasks {
             let snapshot = Snapshot::decode(part.snapshot.get().as_bytes()).ok()?;
-            let counts = snapshot.nodes.get(COUNT).and_then(Value::as_array);
+            let counts = snapshot
+                .nodes
+                .get(&step_of(COUNT, flow_of(part.vertex)))
+                .and_then(Value::as_array);
             let count = |pair: &Value| pair.get(1).and_then(Value::as_u64);
             counted += counts.into_iter().flatten().filter_map(count).sum::<u64>();
         }
-        let rows: u64 = stream.splits.iter().sum();
+        let rows: u64 = stream.splits().sum();
         (counted != rows).then(|| format!("the last state counts {counted} of {rows} rows"))
     }
 }

@@ -59,11 +59,15 @@ pub enum Mutant {
     LeaseForever,
     /// A task manager serves any leader with what a later one has led.
     EarlierTermServed,
+    /// Only what failed is started anew, and not what is connected with it.
+    RegionOfOne,
+    /// The barrier in flight is not given up when a part of the job fails.
+    PartKeepsBarrier,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::NoFence,
         Self::NoStepDown,
         Self::ForeignAdopted,
@@ -90,6 +94,8 @@ impl Mutant {
         Self::HearsBoth,
         Self::LeaseForever,
         Self::EarlierTermServed,
+        Self::RegionOfOne,
+        Self::PartKeepsBarrier,
     ];
 
     /// Where it cannot be planted from outside: its place in the job manager.
@@ -105,6 +111,8 @@ impl Mutant {
             Self::OwedForgotten => Some(testing::Mutant::OwedForgotten),
             Self::CountedAnew => Some(testing::Mutant::CountedAnew),
             Self::DealtAgain => Some(testing::Mutant::DealtAgain),
+            Self::RegionOfOne => Some(testing::Mutant::RegionOfOne),
+            Self::PartKeepsBarrier => Some(testing::Mutant::PartKeepsBarrier),
             Self::PlainPut
             | Self::CommitBeforeRecord
             | Self::CommitSaidEarly

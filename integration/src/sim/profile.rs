@@ -48,11 +48,13 @@ pub enum Profile {
     TornSession,
     /// Leaders follow each other while sessions break.
     TornLeaders,
+    /// Two flows side by side, of which one fails while the other runs on, with barriers, commits and leaders on their way.
+    PartFails,
 }
 
 impl Profile {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Quiet,
         Self::Clean,
         Self::Swarm,
@@ -71,6 +73,7 @@ impl Profile {
         Self::LeaderStaysAway,
         Self::TornSession,
         Self::TornLeaders,
+        Self::PartFails,
     ];
 
     /// The profile of this name.
@@ -326,7 +329,40 @@ impl Faults {
             Profile::LeaderReturns | Profile::LeaderStaysAway | Profile::TornSession | Profile::TornLeaders => {
                 self.led_away(profile, chance);
             }
+            Profile::PartFails => self.part_fails(chance),
             Profile::Quiet | Profile::Clean | Profile::Swarm => {}
+        }
+    }
+
+    /// Worlds in which a part of the job fails while the rest runs on.
+    fn part_fails(&mut self, chance: &mut Chance) {
+        // Long enough that the rest has something to run on with.
+        self.row_delay = 10 * MS..=50 * MS;
+        self.io_delay = MS..=chance.within(&(20 * MS..=300 * MS));
+        if chance.happens(400) {
+            self.copies = chance.within(&(0..=500));
+        }
+        let moments = [
+            Moment::TriggerSent,
+            Moment::Acknowledged,
+            Moment::RecordSent,
+            Moment::RecordMade,
+            Moment::CommitSent,
+            Moment::Published,
+        ];
+        for time in 0..4 {
+            let (at, nth) = (chance.pick(&moments), chance.within(&(1..=4)));
+            let soon = chance.within(&(0..=60 * MS));
+            self.strike((at, nth + 4 * time), soon, Blow::FailSubtask);
+        }
+        if chance.happens(400) {
+            self.back = 20 * MS..=500 * MS;
+            let (at, soon) = (chance.pick(&moments), chance.within(&(0..=200 * MS)));
+            self.strike((at, chance.within(&(2..=6))), soon, Blow::KillManager);
+        }
+        if chance.happens(300) {
+            let blows = [Blow::FailSubtask, Blow::KillWorker(SECOND), Blow::BreakSession];
+            self.mischief(chance, &blows);
         }
     }
 

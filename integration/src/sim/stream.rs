@@ -1,4 +1,5 @@
-//! The one datastream of a simulated world: bounded splits, a count for each key, a sink in two phases.
+//! The one datastream of a simulated world: bounded splits, a count for each key, a sink in two phases; in some worlds two such
+//! flows side by side, each a region of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use planner::job::{Edge, JobGraph, Restart, Settings, Vertex};
 use serde_json::{Value, json};
 
 use super::chance::{Chance, scattered};
+use super::profile::Profile;
 
 /// The datastream.
 pub(super) const NAME: &str = "simulated";
@@ -27,50 +29,45 @@ pub(super) const OUT: &str = "out";
 /// The state of the counts, beside the sink in its subtask.
 pub(super) const COUNT: &str = "count";
 
-/// How large the datastream of a seed is.
-#[derive(Clone, Debug)]
-pub(super) struct Stream {
-    /// Rows of each split.
-    pub(super) splits: Vec<u64>,
-    pub(super) keys: u64,
-    pub(super) sources: u32,
-    pub(super) sinks: u32,
-    pub(super) interval: Duration,
+/// A step's name in a flow.
+pub(super) fn step_of(name: &str, flow: u32) -> String {
+    match flow {
+        0 => name.to_owned(),
+        _ => format!("{name}-{flow}"),
+    }
 }
 
-impl Stream {
-    pub(super) fn draw(chance: &mut Chance) -> Self {
+/// The flow that a vertex is of.
+pub(super) fn flow_of(vertex: VertexId) -> u32 {
+    vertex.0 / 2
+}
+
+/// One source with its sink.
+#[derive(Clone, Debug)]
+struct Flow {
+    /// Rows of each split.
+    splits: Vec<u64>,
+    keys: u64,
+    sources: u32,
+    sinks: u32,
+}
+
+impl Flow {
+    fn draw(chance: &mut Chance) -> Self {
         let count = chance.within(&(1..=8));
         Self {
             splits: (0..count).map(|_| chance.within(&(0..=80))).collect(),
             keys: chance.within(&(1..=7)),
             sources: u32::try_from(chance.within(&(1..=3))).unwrap_or(1),
             sinks: u32::try_from(chance.within(&(1..=3))).unwrap_or(1),
-            interval: Duration::from_millis(chance.within(&(50..=500))),
         }
     }
 
-    /// The key of a row.
-    pub(super) fn key(&self, split: u64, position: u64) -> u64 {
-        scattered(split << 32 | position) % self.keys
-    }
-
-    /// Slots that it needs.
-    pub(super) fn slots(&self) -> u32 {
-        self.sources.max(self.sinks)
-    }
-
-    pub(super) fn registry(&self) -> Arc<Registry> {
-        let connector = Bounded {
-            splits: self.splits.clone(),
-        };
-        Arc::new(Registry::new(vec![Arc::new(connector)], Vec::new()))
-    }
-
-    pub(super) fn planned(&self) -> Planned {
+    /// Its source's vertex and its sink's, and the edge between them.
+    fn planned(&self, flow: u32, first: usize) -> ([Vertex; 2], Edge) {
         let source = Recipe::Source(Source {
             connector: EVENTS.to_owned(),
-            options: Value::Null,
+            options: json!({ "first": first, "end": first + self.splits.len() }),
             format: None,
             columns: None,
         });
@@ -80,15 +77,80 @@ impl Stream {
             format: None,
             role: Role::Sink,
         });
-        let edge = Edge {
-            id: EdgeId(0),
-            from: VertexId(0),
-            to: VertexId(1),
-            partition: Partition::Hash {
-                keys: Vec::new(),
-                max_parallelism: 1024,
-            },
+        let (from, to, id) = (VertexId(2 * flow), VertexId(2 * flow + 1), EdgeId(flow));
+        let source = node(&step_of(EVENTS, flow), source, vec![(Port::Main, Target::Edge(id))]);
+        let sink = node(&step_of(OUT, flow), sink, Vec::new());
+        let partition = Partition::Hash {
+            keys: Vec::new(),
+            max_parallelism: 1024,
         };
+        let vertices = [vertex(from, self.sources, source), vertex(to, self.sinks, sink)];
+        (
+            vertices,
+            Edge {
+                id,
+                from,
+                to,
+                partition,
+            },
+        )
+    }
+}
+
+/// How large the datastream of a seed is.
+#[derive(Clone, Debug)]
+pub(super) struct Stream {
+    flows: Vec<Flow>,
+    interval: Duration,
+}
+
+impl Stream {
+    pub(super) fn draw(profile: Profile, chance: &mut Chance) -> Self {
+        let mut flows = vec![Flow::draw(chance)];
+        let interval = Duration::from_millis(chance.within(&(50..=500)));
+        let two = match profile {
+            Profile::PartFails => true,
+            Profile::Swarm => chance.happens(250),
+            _ => false,
+        };
+        if two {
+            flows.push(Flow::draw(chance));
+        }
+        Self { flows, interval }
+    }
+
+    /// Rows of each split, over all flows.
+    pub(super) fn splits(&self) -> impl Iterator<Item = u64> {
+        self.flows.iter().flat_map(|flow| &flow.splits).copied()
+    }
+
+    /// The key of a row; no two flows share one.
+    pub(super) fn key(&self, split: u64, position: u64) -> u64 {
+        let (mut first, mut keys) = (0, 0);
+        for flow in &self.flows {
+            first += flow.splits.len() as u64;
+            if split < first {
+                return keys + scattered(split << 32 | position) % flow.keys;
+            }
+            keys += flow.keys;
+        }
+        keys
+    }
+
+    /// Slots that it needs.
+    pub(super) fn slots(&self) -> u32 {
+        let widest = self.flows.iter().map(|flow| flow.sources.max(flow.sinks));
+        widest.max().unwrap_or(1)
+    }
+
+    pub(super) fn registry(&self) -> Arc<Registry> {
+        let connector = Bounded {
+            splits: self.splits().collect(),
+        };
+        Arc::new(Registry::new(vec![Arc::new(connector)], Vec::new()))
+    }
+
+    pub(super) fn planned(&self) -> Planned {
         let settings = Settings {
             checkpoint_interval: self.interval,
             // Nothing waits in the channels of this world.
@@ -101,20 +163,20 @@ impl Stream {
             },
             ..Settings::default()
         };
-        let graph = JobGraph {
+        let mut graph = JobGraph {
             name: NAME.to_owned(),
             contact: None,
-            vertices: vec![
-                vertex(
-                    0,
-                    self.sources,
-                    node(EVENTS, source, vec![(Port::Main, Target::Edge(EdgeId(0)))]),
-                ),
-                vertex(1, self.sinks, node(OUT, sink, Vec::new())),
-            ],
-            edges: vec![edge],
+            vertices: Vec::new(),
+            edges: Vec::new(),
             settings,
         };
+        let mut first = 0;
+        for (flow, number) in self.flows.iter().zip(0..) {
+            let (vertices, edge) = flow.planned(number, first);
+            graph.vertices.extend(vertices);
+            graph.edges.push(edge);
+            first += flow.splits.len();
+        }
         Planned {
             text: "datastreamName: simulated".to_owned(),
             graph,
@@ -134,9 +196,9 @@ fn node(name: &str, recipe: Recipe, targets: Vec<(Port, Target)>) -> Node {
     }
 }
 
-fn vertex(id: u32, parallelism: u32, node: Node) -> Vertex {
+fn vertex(id: VertexId, parallelism: u32, node: Node) -> Vertex {
     Vertex {
-        id: VertexId(id),
+        id,
         name: node.name.clone(),
         parallelism,
         chain: Chain { nodes: vec![node] },
@@ -151,6 +213,7 @@ struct Bounded {
 struct Finder {
     splits: Vec<u64>,
     found: usize,
+    end: usize,
 }
 
 /// The split of a number.
@@ -192,14 +255,15 @@ impl SourceConnector for Bounded {
 
     fn enumerator(
         &self,
-        _options: &Value,
+        options: &Value,
         _context: EnumeratorContext,
         restored: Option<Value>,
     ) -> Result<Box<dyn Enumerator>, Failure> {
-        let found = restored.and_then(|value| value.as_u64()).unwrap_or(0);
+        let number = |value: &Value| usize::try_from(value.as_u64().unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
         Ok(Box::new(Finder {
             splits: self.splits.clone(),
-            found: usize::try_from(found).unwrap_or(usize::MAX),
+            found: number(&restored.unwrap_or_else(|| options["first"].clone())),
+            end: number(&options["end"]),
         }))
     }
 
@@ -211,7 +275,7 @@ impl SourceConnector for Bounded {
 #[async_trait]
 impl Enumerator for Finder {
     async fn discover(&mut self) -> Result<Discovery, Failure> {
-        let end = (self.found + 2).min(self.splits.len());
+        let end = (self.found + 2).min(self.end);
         let splits = (self.found..end).map(|number| Split {
             id: split_id(number),
             spec: json!(self.splits[number]),
@@ -221,7 +285,7 @@ impl Enumerator for Finder {
         self.found = end;
         Ok(Discovery {
             splits,
-            next: (end < self.splits.len()).then(|| Duration::from_millis(70)),
+            next: (end < self.end).then(|| Duration::from_millis(70)),
             bytes: None,
         })
     }

@@ -18,7 +18,7 @@ use taskmanager::task::life::{Happened, Life, Status};
 
 use super::chance::Chance;
 use super::mutant::Mutant;
-use super::stream::{COUNT, EVENTS, OUT, Stream, split_number};
+use super::stream::{COUNT, EVENTS, OUT, Stream, flow_of, split_number, step_of};
 
 /// A row: where it comes from, its key, and the how-many-eth of its key it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,15 +153,16 @@ impl Subtask {
         let snapshot = part.transpose()?.unwrap_or_default();
         let outputs: Vec<_> = plan.outputs.into_iter().flat_map(|edge| edge.peers).collect();
         let inputs: Vec<_> = plan.inputs.into_iter().flat_map(|edge| edge.peers).collect();
-        let sink = snapshot.node::<SinkSnapshot>(OUT)?.unwrap_or_default();
+        let flow = flow_of(id.vertex);
+        let sink = snapshot.node::<SinkSnapshot>(&step_of(OUT, flow))?.unwrap_or_default();
         let side = if inputs.is_empty() {
             Side::Source(Reader {
-                splits: snapshot.node(EVENTS)?.unwrap_or_default(),
+                splits: snapshot.node(&step_of(EVENTS, flow))?.unwrap_or_default(),
                 ..Reader::default()
             })
         } else {
             let pair = |pair: &Value| Some((pair.get(0)?.as_u64()?, pair.get(1)?.as_u64()?));
-            let counts = snapshot.nodes.get(COUNT).and_then(Value::as_array);
+            let counts = snapshot.nodes.get(&step_of(COUNT, flow)).and_then(Value::as_array);
             Side::Sink(Box::new(Counter {
                 alignment: Alignment::new(inputs.len()),
                 inbox: vec![VecDeque::new(); inputs.len()],
@@ -170,7 +171,7 @@ impl Subtask {
                 made: 0,
             }))
         };
-        let sinks = matches!(side, Side::Sink(_)).then(|| (0, OUT.to_owned()));
+        let sinks = matches!(side, Side::Sink(_)).then(|| (0, step_of(OUT, flow)));
         Ok(Self {
             id,
             outputs,
@@ -411,18 +412,18 @@ impl Subtask {
         } else {
             self.broadcast(Element::Barrier(barrier))
         };
-        let mut snapshot = Snapshot::default();
+        let (mut snapshot, flow) = (Snapshot::default(), flow_of(self.id.vertex));
         let prepared = match &mut self.side {
             Side::Source(reader) => {
                 if !reader.splits.is_empty() {
                     let splits = serde_json::to_value(&reader.splits).unwrap_or_default();
-                    snapshot.nodes.insert(EVENTS.to_owned(), splits);
+                    snapshot.nodes.insert(step_of(EVENTS, flow), splits);
                 }
                 None
             }
             Side::Sink(sink) => {
                 let counts: Vec<_> = sink.counts.iter().map(|(key, count)| json!([key, count])).collect();
-                snapshot.nodes.insert(COUNT.to_owned(), Value::Array(counts));
+                snapshot.nodes.insert(step_of(COUNT, flow), Value::Array(counts));
                 Some(sink.prepare(&self.attempt, barrier))
             }
         };
@@ -453,7 +454,7 @@ impl Subtask {
             return Vec::new();
         };
         if self.mutant == Some(Mutant::AbortedDropped) {
-            if let Some(node) = done.snapshot.nodes.get_mut(OUT) {
+            if let Some(node) = done.snapshot.nodes.get_mut(&step_of(OUT, flow_of(self.id.vertex))) {
                 node["committables"] = json!(own);
             }
             self.prepared.insert(counter, own);

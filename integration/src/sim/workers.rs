@@ -18,8 +18,8 @@ use super::stream::Stream;
 use super::subtask::{Effect, Element, Occasion, Subtask, published, subtask_id};
 use super::world::{ChannelKey, Event, TaskKey, Time, World};
 
-/// How often a sender asks again for a receiver that is not there yet, each time after 20 ms.
-const WAITS_MAX: u32 = 600;
+/// How long a sender waits for a receiver that is not there yet, before it fails.
+const WAIT_MAX: Time = 12 * SECOND;
 
 /// One place of a task manager, and the process in it.
 #[derive(Debug)]
@@ -62,7 +62,8 @@ pub(super) struct Running {
 pub(super) struct Channel {
     elements: VecDeque<Element>,
     last: Time,
-    waits: u32,
+    /// Since when its receiver is not there.
+    waits: Option<Time>,
 }
 
 impl Worker {
@@ -169,8 +170,10 @@ impl World {
         self.trace.note(self.now, "obeys", &[slot as u64]);
         let met = match message {
             to::Message::Deploy(deploy) => return self.deploy(slot, deploy),
-            to::Message::Cancel(v1::Cancel { fence, .. }) => {
-                let keys = self.meant(slot, fence.as_ref());
+            to::Message::Cancel(v1::Cancel { fence, subtasks, .. }) => {
+                let some: Vec<SubtaskId> = subtasks.iter().map(|one| subtask_id(Some(one))).collect();
+                let mut keys = self.meant(slot, fence.as_ref());
+                keys.retain(|key| some.is_empty() || some.contains(&key.subtask));
                 keys.iter().for_each(|key| self.cancel(*key));
                 !keys.is_empty()
             }
@@ -242,7 +245,13 @@ impl World {
             format!("tm-{slot} deploys {of} from epoch {}", deploy.epoch)
         });
         for key in self.keys_of(slot) {
-            self.cancel(key);
+            // Those who were told to obey this very deployment run on beside it.
+            let stays = self
+                .running(key)
+                .is_some_and(|running| generation(&running.subtask.fence) == of);
+            if !stays {
+                self.cancel(key);
+            }
         }
         self.workers[slot].tenure = Tenure::default();
         let serving = self.workers[slot].term;
@@ -263,7 +272,10 @@ impl World {
                         former: None,
                         asked: 0,
                     };
-                    self.workers[slot].tasks.insert((of, subtask), running);
+                    if self.workers[slot].tasks.insert((of, subtask), running).is_some() {
+                        self.audit
+                            .violated(|| format!("tm-{slot} runs {subtask} of {of} twice"));
+                    }
                 }
                 Err(failure) => self
                     .audit
@@ -478,12 +490,15 @@ impl World {
             .filter(|_| worker.is_alive(Some(receiver.incarnation)))
             .and_then(inputs);
         let Some(index) = index else {
-            channel.waits += 1;
-            if channel.waits < WAITS_MAX {
+            let since = *channel.waits.get_or_insert(self.now);
+            if self.now < since + WAIT_MAX {
                 self.post(20 * MS, Event::Carry(key));
+            } else {
+                self.fail_task(key.from, "its neighbour has never come");
             }
             return;
         };
+        channel.waits = None;
         if let Some(element) = channel.elements.pop_front() {
             self.act(receiver, |task| task.receive(index, element, now));
         }

@@ -178,7 +178,7 @@ impl World {
     /// A world whose processes are about to start.
     pub(super) fn new(run: Run, runtime: Runtime) -> Self {
         let mut chance = Chance::of(run.seed);
-        let stream = Stream::draw(&mut chance);
+        let stream = Stream::draw(run.profile, &mut chance);
         let faults = Faults::draw(run.profile, &mut chance);
         let workers = Worker::some(&faults, &stream, &mut chance);
         let mut world = Self {

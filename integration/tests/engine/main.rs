@@ -8,6 +8,7 @@ mod logs;
 mod overtake;
 mod recovery;
 mod refusals;
+mod regions;
 mod rehearsal;
 mod rescale;
 mod resume;

@@ -30,6 +30,7 @@ fn profile(mutant: Mutant) -> Profile {
         Mutant::HearsBoth => Profile::LateMessages,
         Mutant::LeaseForever => Profile::LeaderStaysAway,
         Mutant::EarlierTermServed => Profile::TornLeaders,
+        Mutant::RegionOfOne | Mutant::PartKeepsBarrier => Profile::PartFails,
     }
 }
 

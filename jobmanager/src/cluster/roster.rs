@@ -1,6 +1,6 @@
 //! The list of living task managers and of who holds their slots.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dataflow::id::{JobId, SubtaskId};
 use dataflow::time::{Instant, WallTime};
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::wire::standings;
 use crate::deploy::Order;
 use crate::execution::ExecutionGraph;
-use crate::recover::Standing;
+use crate::recover::{Standing, Survivor};
 use crate::rest::types;
 use crate::schedule::{Offer, Placement, TooFewSlots, place};
 
@@ -192,14 +192,20 @@ impl Roster {
         }
     }
 
-    pub(super) fn reserve(&mut self, job: &JobId, graph: &ExecutionGraph) -> Result<Seats, TooFewSlots> {
-        self.release(job);
+    /// Slots for all subtasks; those that are `kept` have theirs. A job that gets none keeps what it had.
+    pub(super) fn reserve(
+        &mut self,
+        job: &JobId,
+        graph: &ExecutionGraph,
+        kept: &BTreeMap<SubtaskId, String>,
+    ) -> Result<Seats, TooFewSlots> {
         let offer = |(name, member): (&String, &Member)| Offer {
             task_manager: name.clone(),
-            free: member.free(),
+            free: member.free() + member.used.get(job).copied().unwrap_or(0),
         };
         let offers: Vec<_> = self.members.iter().map(offer).collect();
-        let Placement { subtasks, slots } = place(graph, &offers)?;
+        let Placement { subtasks, slots } = place(graph, kept, &offers)?;
+        self.release(job);
         for (name, count) in slots {
             if let Some(member) = self.members.get_mut(&name) {
                 member.used.insert(job.clone(), count);
@@ -228,14 +234,16 @@ impl Roster {
     }
 
     /// Makes the slots of those who are adopted the job's own; none where one of them is not there.
-    pub(super) fn occupy(&mut self, job: &JobId, places: &BTreeMap<SubtaskId, String>) -> Option<Seats> {
-        let seat = |(id, name): (&SubtaskId, &String)| Some((*id, self.members.get(name)?.seat()));
-        let subtasks: BTreeMap<SubtaskId, Seat> = places.iter().map(seat).collect::<Option<_>>()?;
-        let names: std::collections::BTreeSet<&String> = places.values().collect();
-        for name in names {
+    pub(super) fn occupy(&mut self, job: &JobId, survivors: &BTreeMap<SubtaskId, Survivor>) -> Option<Seats> {
+        let seat = |(id, one): (&SubtaskId, &Survivor)| Some((*id, self.members.get(&one.task_manager)?.seat()));
+        let subtasks: BTreeMap<SubtaskId, Seat> = survivors.iter().map(seat).collect::<Option<_>>()?;
+        let mut slots: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+        for (id, survivor) in survivors {
+            slots.entry(&survivor.task_manager).or_default().insert(id.index);
+        }
+        for (name, indexes) in slots {
             if let Some(member) = self.members.get_mut(name) {
-                let there = member.standing.iter().filter(|(other, _)| other == job);
-                let count = there.map(|(_, standing)| slots(standing)).max().unwrap_or(0);
+                let count = u32::try_from(indexes.len()).unwrap_or(u32::MAX);
                 member.standing.retain(|(other, _)| other != job);
                 member.used.insert(job.clone(), count);
             }
@@ -274,7 +282,7 @@ impl Roster {
             free: (member.free() + member.held_by(job)).min(member.register.slots),
         };
         let offers: Vec<_> = self.members.iter().map(offer).collect();
-        place(graph, &offers).map(drop)
+        place(graph, &BTreeMap::new(), &offers).map(drop)
     }
 
     /// Whether it held any.

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use super::roster::{Roster, Seats};
 use crate::execution::ExecutionGraph;
 use crate::job::Event;
-use crate::recover::Standing;
+use crate::recover::{Standing, Survivor};
 use crate::rest::types;
 use crate::schedule::TooFewSlots;
 
@@ -74,12 +74,17 @@ impl Cluster {
         self.shared.changed.subscribe()
     }
 
-    /// Takes slots for a job, all or none.
+    /// Takes slots for a job, all or none; subtasks that are `kept` are already on these task managers.
     ///
     /// # Errors
     /// Where too few are free.
-    pub fn reserve(&self, job: &JobId, graph: &ExecutionGraph) -> Result<Seats, TooFewSlots> {
-        self.shared.roster.lock().reserve(job, graph)
+    pub fn reserve(
+        &self,
+        job: &JobId,
+        graph: &ExecutionGraph,
+        kept: &BTreeMap<SubtaskId, String>,
+    ) -> Result<Seats, TooFewSlots> {
+        self.shared.roster.lock().reserve(job, graph, kept)
     }
 
     /// Whether a graph would find slots if the job gave back those it has.
@@ -105,8 +110,8 @@ impl Cluster {
 
     /// Gives those of a job who are adopted the slots that they have; none where a task manager of theirs is gone.
     #[must_use]
-    pub fn occupy(&self, job: &JobId, places: &BTreeMap<SubtaskId, String>) -> Option<Seats> {
-        self.shared.roster.lock().occupy(job, places)
+    pub fn occupy(&self, job: &JobId, survivors: &BTreeMap<SubtaskId, Survivor>) -> Option<Seats> {
+        self.shared.roster.lock().occupy(job, survivors)
     }
 
     /// Tells those of a job who run without a leader to go.

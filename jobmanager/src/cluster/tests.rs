@@ -1,5 +1,7 @@
 //! The roster: who may join, who holds what.
 
+use std::collections::BTreeMap;
+
 use dataflow::id::JobId;
 use dataflow::recipe::Partition;
 use dataflow::time::{Instant, WallTime};
@@ -73,13 +75,23 @@ fn a_slot_is_given_to_one_job_until_it_is_released() {
     let mut roster = Roster::default();
     let _kept = add(&mut roster, register("a", 2), 1);
     let graph = expand(&two_vertices(2, 1, Partition::Rebalance));
-    assert_eq!(roster.reserve(&job("one"), &graph).unwrap().subtasks.len(), 3);
-    assert_eq!(roster.reserve(&job("two"), &graph).unwrap_err().free, 0);
+    assert_eq!(
+        roster
+            .reserve(&job("one"), &graph, &BTreeMap::new())
+            .unwrap()
+            .subtasks
+            .len(),
+        3
+    );
+    assert_eq!(
+        roster.reserve(&job("two"), &graph, &BTreeMap::new()).unwrap_err().free,
+        0
+    );
     roster
-        .reserve(&job("one"), &graph)
+        .reserve(&job("one"), &graph, &BTreeMap::new())
         .expect("a job that asks again gives back what it had");
     assert!(roster.release(&job("one")));
-    roster.reserve(&job("two"), &graph).unwrap();
+    roster.reserve(&job("two"), &graph, &BTreeMap::new()).unwrap();
 }
 
 #[test]

@@ -15,6 +15,8 @@ use crate::source::Bound;
 pub enum Order {
     /// Go, for this reason.
     Cancel(String),
+    /// These are to go, for this reason; the others stay.
+    CancelSome(String, Vec<SubtaskId>),
     /// Obey this generation from now on.
     Adopt {
         /// The new one.
@@ -76,7 +78,16 @@ impl Order {
     pub fn message(&self, job: &JobId, generation: Generation) -> v1::ToTaskManager {
         let fence = Some(super::fence(job, generation));
         let message = match self.clone() {
-            Self::Cancel(reason) => Message::Cancel(v1::Cancel { fence, reason }),
+            Self::Cancel(reason) => Message::Cancel(v1::Cancel {
+                fence,
+                reason,
+                subtasks: Vec::new(),
+            }),
+            Self::CancelSome(reason, some) => Message::Cancel(v1::Cancel {
+                fence,
+                reason,
+                subtasks: some.into_iter().map(named).collect(),
+            }),
             Self::Adopt { anew, epoch } => Message::Adopt(v1::Adopt {
                 fence,
                 anew: Some(super::fence(job, anew)),

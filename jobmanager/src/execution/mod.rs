@@ -8,6 +8,7 @@ pub mod attempt;
 mod expand;
 mod explain;
 mod graph;
+mod region;
 #[cfg(test)]
 pub(crate) mod tests;
 

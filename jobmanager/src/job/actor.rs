@@ -1,10 +1,11 @@
 //! The task of one job: hears events, lets the machines decide, and hands their actions to `performing`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use dataflow::id::{Epoch, Generation, JobId};
+use dataflow::id::{Epoch, Generation, JobId, SubtaskId};
 use dataflow::store::{Store, Stores};
 use dataflow::time::{Clock, Instant, WallTime};
 use dataflow::{Disposition, Failure, Registry, Scope, crash};
@@ -213,6 +214,8 @@ pub(super) struct Actor {
     pub(super) adoption: Option<Adoption>,
     /// Those who are taken over in place of a deployment.
     pub(super) adopting: Option<Found>,
+    /// What is down, or is started anew, while the rest of the job runs on.
+    pub(super) mending: BTreeSet<SubtaskId>,
     pub(super) drain: bool,
     pub(super) concluded: bool,
     pub(super) last_reached: Reached,
@@ -277,6 +280,7 @@ impl Actor {
             seats: crate::cluster::Seats::default(),
             adoption: None,
             adopting: None,
+            mending: BTreeSet::new(),
             drain: false,
             concluded: false,
             last_reached: head_reached,
@@ -412,12 +416,10 @@ impl Actor {
             attempt,
             report,
         } = reported;
-        let current = self
-            .deployment
-            .as_ref()
-            .map(|deployment| (deployment.generation, deployment.born));
-        let is_named = |born| attempt == crate::deploy::attempt(born, subtask);
-        if !current.is_some_and(|(own, born)| own == generation && is_named(born)) {
+        let is_current = |deployment: &Deployment| {
+            deployment.generation == generation && deployment.attempt_of(subtask).as_ref() == Some(&attempt)
+        };
+        if !self.deployment.as_ref().is_some_and(is_current) {
             return self.heard_of_another(generation, subtask, &report);
         }
         match report {
@@ -448,7 +450,7 @@ impl Actor {
         }
     }
 
-    fn read_on(&mut self, subtask: dataflow::id::SubtaskId, event: source::Event) {
+    fn read_on(&mut self, subtask: SubtaskId, event: source::Event) {
         let actions = self
             .deployment
             .as_mut()
@@ -456,7 +458,7 @@ impl Actor {
         self.assign(actions.unwrap_or_default());
     }
 
-    fn changed(&mut self, subtask: dataflow::id::SubtaskId, task_manager: String, state: SubtaskState) {
+    fn changed(&mut self, subtask: SubtaskId, task_manager: String, state: SubtaskState) {
         let Some(deployment) = &mut self.deployment else { return };
         match state {
             SubtaskState::Running => {
@@ -470,7 +472,7 @@ impl Actor {
             SubtaskState::Cancelled => {
                 if deployment.on(subtask, AttemptEvent::Cancelled) {
                     let failure = Failure::retry(format!("{subtask} was taken down by {task_manager}"));
-                    self.fail(failure, self.blame_of(subtask, task_manager));
+                    self.fail_of(&[subtask].into(), failure, self.blame_of(subtask, task_manager));
                 }
             }
             SubtaskState::Failed(failure) => {
@@ -479,38 +481,9 @@ impl Actor {
                         message: format!("{subtask} on {task_manager}: {}", failure.message),
                         ..failure
                     };
-                    self.fail(failure, self.blame_of(subtask, task_manager));
+                    self.fail_of(&[subtask].into(), failure, self.blame_of(subtask, task_manager));
                 }
             }
-        }
-    }
-
-    /// Lets the life decide about a failure; a job that is going down anyway does not care.
-    pub(super) fn fail(&mut self, failure: Failure, blame: Blame) {
-        self.blame = blame;
-        self.step(life::Event::Failed(failure));
-    }
-
-    fn blame_of(&self, subtask: dataflow::id::SubtaskId, task_manager: String) -> Blame {
-        Blame {
-            subtask: Some(subtask.to_string()),
-            vertex: self.execution.subtask(subtask).map(|known| known.name.clone()),
-            task_manager: Some(task_manager),
-        }
-    }
-
-    fn lost(&mut self, task_manager: &str, incarnation: &str, reason: &str) {
-        let Some(deployment) = &mut self.deployment else { return };
-        let lost = deployment.lost(task_manager, incarnation);
-        if !lost.is_empty() {
-            let failure = Failure::retry(format!("task manager {task_manager} is gone: {reason}"));
-            self.fail(
-                failure,
-                Blame {
-                    task_manager: Some(task_manager.to_owned()),
-                    ..Blame::default()
-                },
-            );
         }
     }
 
@@ -523,7 +496,7 @@ impl Actor {
                     .map(|deployment| deployment.sources.found(&discovered.source, found));
                 self.assign(actions.unwrap_or_default());
             }
-            Err(failure) => self.fail(failure, Blame::default()),
+            Err(failure) => self.fail_source(&discovered.source, failure),
         }
     }
 
@@ -567,7 +540,9 @@ impl Actor {
     /// What follows from where the attempts are: all run, all have ended, all are gone.
     fn settle(&mut self) {
         let over = self.head.as_ref().is_some_and(|head| head.last);
+        let survive = self.life.has_survivors();
         let (started, ended, gone) = match &self.deployment {
+            Some(deployment) if survive => (deployment.has_started(), false, deployment.are_gone(&self.mending)),
             Some(deployment) => (deployment.has_started(), deployment.has_ended(), deployment.is_gone()),
             None => (false, false, true),
         };
@@ -582,6 +557,13 @@ impl Actor {
             self.step(life::Event::AllEnded);
         }
         if gone && self.life.is_going_down() && self.coordinator.is_settled() {
+            if survive {
+                return self.step(if over {
+                    life::Event::LastIsMade
+                } else {
+                    life::Event::Gone
+                });
+            }
             self.last_reached = self.reached();
             self.past = self.deployment.take();
             self.context.cluster.release(&self.job);

@@ -1,4 +1,5 @@
-//! Takes over subtasks that ran on while no job manager led, in place of a deployment.
+//! Takes over subtasks that run, in place of a deployment: they ran on while no job manager led, or while others of their job
+//! were started anew.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,19 +9,14 @@ use dataflow::id::{Generation, SubtaskId};
 use dataflow::time::Instant;
 
 use super::actor::Actor;
-use super::deployment::Deployment;
 use super::history::Blame;
 use super::life;
-use super::sources::Sources;
 use super::view::counted;
 use crate::checkpoint;
 use crate::cluster::{Report, Stand, SubtaskState};
-use crate::deploy::Order;
 use crate::execution::attempt::Event as AttemptEvent;
 use crate::recover::{Adoption, Found, Room, Verdict};
 use crate::rest::types::State;
-use crate::restore::{Dropping, restore};
-use crate::source;
 use crate::store::{Reached, Record};
 
 /// How long those that are adopted may take to answer.
@@ -57,74 +53,30 @@ impl Actor {
     /// Takes the slots of those that are adopted; none where a task manager has just gone.
     pub(super) fn take_over(&mut self) -> bool {
         let Some(found) = &self.adopting else { return false };
-        let places = &found.places;
-        match self.context.cluster.occupy(&self.job, places) {
+        match self.context.cluster.occupy(&self.job, &found.survivors) {
             Some(seats) => self.seats = seats,
             None => self.adopting = None,
         }
         self.adopting.is_some()
     }
 
-    /// Sends everybody the new fence; what each answers makes the deployment.
-    pub(super) fn adopt(&mut self, found: Found) {
-        let (Some(head), Some(document)) = (&self.head, &self.document) else {
-            return self.fail(Failure::bug("adopted without a head"), Blame::default());
-        };
-        let generation = self.context.next_generation();
-        let restoration = restore(head, &document.graph, Dropping::Allowed);
-        let sources = match restoration.and_then(|all| Sources::restore(&self.execution, &all)) {
-            Ok(sources) => sources,
-            Err(failure) => return self.fail(failure, Blame::default()),
-        };
-        let (epoch, reached) = (head.epoch, self.reached_before(head, &found));
-        let scope = self.context.scope.child(generation.to_string());
-        let seats = std::mem::take(&mut self.seats);
-        let mut deployment = Deployment::new(generation, seats, (sources, reached), scope);
-        deployment.born = found.born;
-        deployment.on_all(AttemptEvent::Deployed);
-        // Nothing moves until all have said what they hold.
-        let frozen = deployment.sources.barrier(&source::Event::BarrierOut);
-        debug_assert!(frozen.is_empty(), "nothing moves while a barrier is in flight");
-        let message = Order::Adopt {
-            anew: generation,
-            epoch,
-        }
-        .message(&self.job, found.generation);
-        for seat in deployment.task_managers() {
-            self.context
-                .cluster
-                .send(&seat.task_manager, &seat.incarnation, message.clone());
-        }
-        let count = deployment.attempts.len();
-        deployment.adopted = Some(super::deployment::Adopted {
-            from: found.generation,
-            owed: found.owed,
-            counter: 0,
-            until: self.context.clock.now() + ANSWER,
-        });
-        self.deployment = Some(deployment);
-        let from = found.generation;
-        self.say(
-            "INFO",
-            format!("{generation} takes over {count} subtasks of {from} at {epoch}"),
-        );
-    }
-
     /// What was reached when those that are adopted began: the head's checkpoint holds their counts, if it is theirs.
-    fn reached_before(&self, head: &Record, found: &Found) -> Reached {
+    pub(super) fn reached_before(&self, head: &Record, found: &Found) -> Reached {
         let mut reached = head.reached;
-        if found.owed.is_some() {
-            for part in &head.subtasks {
-                let id = SubtaskId {
-                    vertex: part.vertex,
-                    index: part.index,
-                };
-                let own = self.counts(id, &counted(part.snapshot.get().as_bytes()));
-                reached.rows_in = reached.rows_in.saturating_sub(own.rows_in);
-                reached.rows_out = reached.rows_out.saturating_sub(own.rows_out);
-                reached.bytes_read = reached.bytes_read.saturating_sub(own.bytes_read);
-                reached.dead_letters = reached.dead_letters.saturating_sub(own.dead_letters);
+        let Some(origin) = head.origin() else { return reached };
+        for part in &head.subtasks {
+            let id = SubtaskId {
+                vertex: part.vertex,
+                index: part.index,
+            };
+            if !found.survivors.get(&id).is_some_and(|one| one.birth.made(origin)) {
+                continue;
             }
+            let own = self.counts(id, &counted(part.snapshot.get().as_bytes()));
+            reached.rows_in = reached.rows_in.saturating_sub(own.rows_in);
+            reached.rows_out = reached.rows_out.saturating_sub(own.rows_out);
+            reached.bytes_read = reached.bytes_read.saturating_sub(own.bytes_read);
+            reached.dead_letters = reached.dead_letters.saturating_sub(own.dead_letters);
         }
         reached
     }
@@ -155,12 +107,12 @@ impl Actor {
             .deployment
             .as_ref()
             .and_then(|deployment| deployment.adopted.as_ref());
-        if adopted.is_some_and(|adopted| adopted.from == generation)
+        if adopted.is_some_and(|adopted| adopted.from == generation && adopted.who.contains(&subtask))
             && let Some(deployment) = &mut self.deployment
             && deployment.on(subtask, AttemptEvent::Failed)
         {
             let failure = Failure::retry(format!("{subtask} was gone when it was to be adopted"));
-            self.fail(failure, Blame::default());
+            self.fail_of(&[subtask].into(), failure, Blame::default());
         }
     }
 
@@ -168,8 +120,15 @@ impl Actor {
     pub(super) fn end_adoption(&mut self) {
         let now = self.context.clock.now();
         let Some(deployment) = &self.deployment else { return };
-        let is_late = deployment.adopted.as_ref().is_some_and(|adopted| now >= adopted.until);
-        if is_late && self.life.state() == State::Deploying && !deployment.has_started() {
+        let is_silent = |id| {
+            deployment
+                .attempts
+                .get(id)
+                .is_some_and(|attempt| !attempt.has_started())
+        };
+        let adopted = deployment.adopted.as_ref();
+        let is_late = adopted.is_some_and(|adopted| now >= adopted.until && adopted.who.iter().any(is_silent));
+        if is_late && self.life.state() == State::Deploying {
             let failure = Failure::retry("not all subtasks that were to be adopted have answered");
             self.fail(failure, Blame::default());
         }

@@ -13,6 +13,7 @@ use crate::checkpoint::Members;
 use crate::cluster::{Gauges, Seat, Seats};
 use crate::execution::attempt::{Event, State};
 use crate::execution::{Attempt, ExecutionGraph};
+use crate::recover::Birth;
 use crate::source::{Discovered, Drift};
 use crate::store::Reached;
 
@@ -23,8 +24,8 @@ const REPORTS: usize = 16;
 #[derive(Debug)]
 pub(super) struct Deployment {
     pub(super) generation: Generation,
-    /// The generation that its attempts and their files are named after: an earlier one where it was adopted.
-    pub(super) born: Generation,
+    /// Where each subtask comes from: an earlier deployment, where it was taken over.
+    pub(super) births: BTreeMap<SubtaskId, Birth>,
     /// What is known of its adoption, until all have answered.
     pub(super) adopted: Option<Adopted>,
     pub(super) seats: Seats,
@@ -45,8 +46,10 @@ pub(super) struct Deployment {
 /// An adoption under way.
 #[derive(Clone, Debug)]
 pub(super) struct Adopted {
-    /// Whom the subtasks obeyed before.
+    /// Whom they obeyed before.
     pub(super) from: Generation,
+    /// Those who are taken over.
+    pub(super) who: BTreeSet<SubtaskId>,
     /// The counter of the head's barrier, where its commits may be owed.
     pub(super) owed: Option<u64>,
     /// The highest barrier that any of them was asked for.
@@ -71,7 +74,7 @@ pub(super) struct Observed {
 impl Deployment {
     pub(super) fn new(
         generation: Generation,
-        seats: Seats,
+        (seats, births): (Seats, BTreeMap<SubtaskId, Birth>),
         (sources, reached): (Sources, Reached),
         scope: Scope,
     ) -> Self {
@@ -79,7 +82,7 @@ impl Deployment {
         let (reporter, reports) = mpsc::channel(REPORTS);
         Self {
             generation,
-            born: generation,
+            births,
             adopted: None,
             seats,
             attempts,
@@ -129,6 +132,27 @@ impl Deployment {
 
     pub(super) fn is_gone(&self) -> bool {
         self.attempts.values().all(|attempt| attempt.is_gone())
+    }
+
+    pub(super) fn are_gone(&self, some: &BTreeSet<SubtaskId>) -> bool {
+        let mut some = self.attempts.iter().filter(|(id, _)| some.contains(id));
+        some.all(|(_, attempt)| attempt.is_gone())
+    }
+
+    /// Those who are none of these and at work: they have started, or had before they were told to obey another generation.
+    /// None where one of them restores.
+    pub(super) fn at_work_besides(&self, some: &BTreeSet<SubtaskId>) -> Option<BTreeSet<SubtaskId>> {
+        let had_started = |id| self.adopted.as_ref().is_some_and(|adopted| adopted.who.contains(id));
+        let works =
+            |id, attempt: &Attempt| attempt.has_started() || (attempt.state() == State::Deploying && had_started(id));
+        let others = self.attempts.iter().filter(|(id, _)| !some.contains(id));
+        others.map(|(id, attempt)| works(id, attempt).then_some(*id)).collect()
+    }
+
+    /// The token of the attempt of a subtask.
+    pub(super) fn attempt_of(&self, subtask: SubtaskId) -> Option<String> {
+        let birth = self.births.get(&subtask)?;
+        Some(crate::deploy::attempt(birth.generation, subtask))
     }
 
     pub(super) fn ended(&self) -> Vec<SubtaskId> {

@@ -15,6 +15,8 @@ mod operations;
 mod sources;
 mod deployment;
 mod adopting;
+mod deploying;
+mod failing;
 mod actor;
 mod performing;
 mod changing;

@@ -4,25 +4,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dataflow::contract::{self, EnumeratorContext};
 use dataflow::id::{BarrierId, Epoch, SubtaskId, VertexId};
 use dataflow::recipe::Recipe;
 use dataflow::store::Error as StoreError;
 use dataflow::{Failure, crash};
-use serde_json::Value;
 
 use super::actor::Actor;
-use super::deployment::Deployment;
 use super::event::Event;
 use super::history::{Blame, Place, Then};
 use super::life::{self, End};
-use super::sources::Sources;
 use crate::checkpoint::{self, Purpose, Timing};
 use crate::cluster::Logged;
-use crate::deploy::{Order, Plan, dispatch};
-use crate::execution::attempt::Event as AttemptEvent;
+use crate::deploy::Order;
 use crate::rest::types::State;
-use crate::restore::{Dropping, restore};
 use crate::source::{self, Drift};
 use crate::store::{Error, Kind, Record, Standing, SubtaskSnapshot};
 
@@ -44,147 +38,12 @@ impl Actor {
                 life::Action::TakeChangeCheckpoint => self.coordinate(checkpoint::Event::ChangeAsked),
                 life::Action::Amend => self.amend(),
                 life::Action::TakeDown(reason) => self.take_down(&reason),
-                life::Action::Abandon => {
-                    self.say(
-                        "WARN",
-                        "subtasks did not go when asked; they are fenced off and left behind".to_owned(),
-                    );
-                    if let Some(deployment) = &mut self.deployment {
-                        deployment.on_all(AttemptEvent::Lost);
-                    }
-                }
+                life::Action::TakeDownPart(reason) => self.take_down_part(&reason),
+                life::Action::Abandon => self.abandon(),
                 life::Action::Answered(failure, answer) => self.answered(&failure, answer),
                 life::Action::Conclude(end) => self.conclude(end),
             }
         }
-    }
-
-    fn place(&mut self) {
-        if !self.has_looked() {
-            return;
-        }
-        if self.take_over() {
-            return self.step(life::Event::Placed);
-        }
-        self.dismiss();
-        match self.context.cluster.reserve(&self.job, &self.execution) {
-            Ok(seats) => {
-                self.seats = seats;
-                self.step(life::Event::Placed);
-            }
-            Err(few) => {
-                let failure = Failure::retry(few.to_string()).help(few.help());
-                let known = self
-                    .life
-                    .reason()
-                    .is_some_and(|reason| reason.message == failure.message);
-                if !known {
-                    self.say("WARN", format!("waits: {few}"));
-                }
-                self.step(life::Event::TooFewSlots(failure));
-            }
-        }
-    }
-
-    fn deploy(&mut self) {
-        if let Some(found) = self.adopting.take() {
-            return self.adopt(found);
-        }
-        let (Some(head), Some(document)) = (&self.head, &self.document) else {
-            return self.fail(Failure::bug("deployed without a head"), Blame::default());
-        };
-        let generation = self.context.next_generation();
-        let scope = self.context.scope.child(generation.to_string());
-        // What is left behind was agreed to when the document was taken.
-        let restoration = restore(head, &document.graph, Dropping::Allowed);
-        let restored = restoration.and_then(|all| Ok((Sources::restore(&self.execution, &all)?, all)));
-        let (sources, restoration) = match restored {
-            Ok(restored) => restored,
-            Err(failure) => return self.fail(failure, Blame::default()),
-        };
-        let seats = std::mem::take(&mut self.seats);
-        let state_url = format!(
-            "{}/jobs/{}/state",
-            self.context.store.url().trim_end_matches('/'),
-            self.job
-        );
-        let plan = Plan {
-            state_url: &state_url,
-            job: &self.job,
-            graph: &document.graph,
-            execution: &self.execution,
-            seats: &seats,
-            epoch: head.epoch,
-            restoration: &restoration,
-        };
-        let messages = dispatch(plan, generation);
-        let (epoch, places, over) = (head.epoch, messages.len(), head.last);
-        let mut deployment = Deployment::new(generation, seats, (sources, head.reached), scope);
-        deployment.on_all(AttemptEvent::Deployed);
-        for (seat, message) in messages {
-            self.context
-                .cluster
-                .send(&seat.task_manager, &seat.incarnation, message);
-        }
-        let count = deployment.attempts.len();
-        crash::point("deploy.after");
-        self.deployment = Some(deployment);
-        self.say(
-            "INFO",
-            format!("{generation}: {count} subtasks, {places} task managers, restored from {epoch}"),
-        );
-        // A job that is over only repeats its commits: nothing is read any more.
-        if !over && let Err(failure) = self.start_enumerators() {
-            self.fail(failure, Blame::default());
-        }
-    }
-
-    fn start_enumerators(&self) -> Result<(), Failure> {
-        let Some(deployment) = &self.deployment else {
-            return Ok(());
-        };
-        for (step, restored) in deployment.sources.unfinished() {
-            let enumerator = self.enumerator(deployment, &step, restored)?;
-            let (clock, reports) = (self.context.clock.clone(), deployment.reporter.clone());
-            source::enumerate(&deployment.scope, step, enumerator, clock, reports);
-        }
-        Ok(())
-    }
-
-    fn enumerator(
-        &self,
-        deployment: &Deployment,
-        step: &str,
-        restored: Option<Value>,
-    ) -> Result<Box<dyn contract::Enumerator>, Failure> {
-        let chains = self.document.iter().flat_map(|document| &document.graph.vertices);
-        let found = chains.map(|vertex| &vertex.chain.nodes).find_map(|nodes| {
-            nodes.iter().find_map(|node| match &node.recipe {
-                Recipe::Source(source) if node.name == step => Some((source, nodes)),
-                _ => None,
-            })
-        });
-        let (recipe, chain) = found.ok_or_else(|| Failure::bug(format!("there is no source {step}")))?;
-        let is_timed = chain.iter().any(|node| matches!(node.recipe, Recipe::EventTime(_)));
-        let connector = self.context.registry.connector(&recipe.connector);
-        let source = connector.and_then(|connector| connector.source());
-        let source = source.ok_or_else(|| {
-            Failure::fail(format!(
-                "source {step}: this build has no source `{}`",
-                recipe.connector
-            ))
-        })?;
-        let context = EnumeratorContext {
-            stores: self.context.stores.clone(),
-            clock: self.context.clock.clone(),
-            parallelism: deployment.sources.parallelism(step),
-            order: if is_timed {
-                contract::Order::Kept
-            } else {
-                contract::Order::Free
-            },
-        };
-        source.enumerator(&recipe.options, context, restored)
     }
 
     fn arm(&mut self) {
@@ -212,6 +71,7 @@ impl Actor {
         ended
             .into_iter()
             .for_each(|subtask| self.coordinate(checkpoint::Event::Ended(subtask)));
+        self.mending.clear();
         self.thaw();
         if self.drain {
             self.send_drain();
@@ -223,20 +83,6 @@ impl Actor {
             self.end_change(Ok(()));
         }
         self.say("INFO", format!("all subtasks run from {head}"));
-    }
-
-    fn take_down(&mut self, reason: &str) {
-        self.coordinate(checkpoint::Event::Lost);
-        let Some(deployment) = &mut self.deployment else { return };
-        deployment.scope.cancel();
-        if self.head.as_ref().is_some_and(|head| head.last) {
-            // The last record says that ended subtasks may go; there is nothing to wait for.
-            for subtask in deployment.ended() {
-                deployment.on(subtask, AttemptEvent::Cancelled);
-            }
-        }
-        deployment.on_all(AttemptEvent::Cancel);
-        self.broadcast(&Order::Cancel(reason.to_owned()));
     }
 
     fn answered(&mut self, failure: &Failure, answer: String) {
@@ -537,7 +383,7 @@ impl Actor {
         }
     }
 
-    fn broadcast(&self, order: &Order) {
+    pub(super) fn broadcast(&self, order: &Order) {
         let Some(deployment) = &self.deployment else { return };
         let message = order.message(&self.job, deployment.generation);
         for seat in deployment.task_managers() {
@@ -559,10 +405,12 @@ impl Actor {
 
     /// A line of a task manager. Those of attempts that are over are kept: they may say why.
     pub(super) fn logged(&mut self, task_manager: String, logged: Logged) {
-        let born = self.deployment.as_ref().map(|deployment| deployment.born);
         let place = logged.speaker.as_ref().map(|(subtask, attempt)| {
             let known = self.execution.subtasks.iter().find(|known| known.id == *subtask);
-            let current = born.map(|generation| crate::deploy::attempt(generation, *subtask));
+            let current = self
+                .deployment
+                .as_ref()
+                .and_then(|deployment| deployment.attempt_of(*subtask));
             Place {
                 vertex: known.map(|known| known.name.clone()),
                 over: current.as_ref() != Some(attempt),

@@ -17,7 +17,8 @@ impl Actor {
     pub(super) fn plot(&self) -> Plot {
         // Who may be adopted may have files that no record names yet.
         let oldest = self.adoption.as_ref().map(|_| dataflow::id::Generation::default());
-        let deployment = oldest.or_else(|| self.deployment.as_ref().map(|deployment| deployment.born));
+        let births = self.deployment.iter().flat_map(|deployment| deployment.births.values());
+        let deployment = oldest.or_else(|| births.map(|birth| birth.generation).min());
         Plot {
             job: self.job.clone(),
             newest: RETAINED,

@@ -73,6 +73,87 @@ fn subtasks_that_do_not_answer_are_abandoned_and_the_head_is_still_waited_for() 
     assert_eq!(life.on(Event::Gone, at(10_002)), [Action::Place]);
 }
 
+/// A part of a running job has failed, and is gone; the rest runs on.
+fn mending() -> Life {
+    let mut life = running();
+    let actions = life.on(Event::PartFailed(Failure::retry("sub-1.0 failed")), at(10));
+    assert!(matches!(&actions[..], [Action::Answered(..), Action::TakeDownPart(_)]));
+    assert_eq!((life.state(), life.has_survivors()), (State::Restarting, true));
+    assert_eq!(life.on(Event::Gone, at(20)), []);
+    assert_eq!(life.on(Event::Tick, at(110)), [Action::Place]);
+    life
+}
+
+#[test]
+fn a_part_that_failed_is_placed_and_deployed_while_the_rest_runs_on() {
+    let mut life = mending();
+    assert_eq!(life.on(Event::Placed, at(111)), [Action::Deploy]);
+    assert_eq!(life.on(Event::AllRunning, at(120)), [Action::Arm]);
+    assert_eq!(
+        (life.state(), life.has_survivors(), life.restarts()),
+        (State::Running, false, 1)
+    );
+}
+
+#[test]
+fn another_part_that_fails_meanwhile_goes_down_as_well_and_a_failure_of_all_takes_all_down() {
+    let mut life = mending();
+    let failure = || Failure::retry("sub-3.0 failed");
+    let actions = life.on(Event::PartFailed(failure()), at(120));
+    assert!(matches!(&actions[..], [Action::Answered(..), Action::TakeDownPart(_)]));
+    let actions = life.on(Event::Failed(failure()), at(130));
+    assert!(matches!(&actions[..], [Action::Answered(..), Action::TakeDown(_)]));
+    assert!(!life.has_survivors());
+    assert_eq!(life.on(Event::PartFailed(failure()), at(140)), [], "all go down anyway");
+}
+
+#[test]
+fn a_part_that_fails_too_often_fails_the_job() {
+    let mut life = mending();
+    for _ in 0..2 {
+        life.on(Event::Placed, at(111));
+        life.on(Event::PartFailed(Failure::retry("again")), at(112));
+        life.on(Event::Gone, at(113));
+        life.on(Event::Tick, at(1_000));
+    }
+    let actions = life.on(Event::PartFailed(Failure::retry("again")), at(1_001));
+    assert!(matches!(&actions[..], [Action::Answered(..), Action::TakeDown(_)]));
+    assert_eq!(life.state(), State::Failing);
+}
+
+#[test]
+fn a_persons_word_during_a_part_s_restart_takes_all_down_first() {
+    for (event, state) in [
+        (Event::CancelAsked, State::Cancelling),
+        (Event::StopAsked, State::Stopping),
+        (Event::ChangeAsked, State::Changing),
+    ] {
+        let mut life = mending();
+        assert!(matches!(life.on(event, at(120))[..], [Action::TakeDown(_)]));
+        assert_eq!((life.state(), life.has_survivors()), (state, false));
+    }
+    let mut stopping = running();
+    stopping.on(Event::StopAsked, at(1));
+    stopping.on(Event::PartFailed(Failure::retry("sub-1.0 failed")), at(2));
+    stopping.on(Event::Gone, at(3));
+    stopping.on(Event::Tick, at(200));
+    let few = stopping.on(Event::TooFewSlots(Failure::retry("needs 1 slot")), at(201));
+    assert!(
+        matches!(few[..], [Action::TakeDown(_)]),
+        "those who run on are not left behind"
+    );
+}
+
+#[test]
+fn when_the_last_record_is_made_meanwhile_all_commit_it_again() {
+    let mut life = running();
+    life.on(Event::PartFailed(Failure::retry("sub-1.0 failed")), at(10));
+    assert!(matches!(life.on(Event::LastIsMade, at(20))[..], [Action::TakeDown(_)]));
+    assert_eq!((life.state(), life.has_survivors()), (State::Restarting, false));
+    life.on(Event::Gone, at(30));
+    assert_eq!(life.on(Event::Tick, at(200)), [Action::Place]);
+}
+
 #[test]
 fn a_failure_that_cannot_pass_fails_the_job_with_its_reason() {
     let mut life = running();
@@ -204,7 +285,9 @@ fn event() -> impl Strategy<Value = Event> {
         2 => Just(Event::AllEnded),
         2 => prop::sample::select(vec![Purpose::Periodic, Purpose::Savepoint, Purpose::Change, Purpose::Stop, Purpose::Final]).prop_map(Event::Committed),
         3 => prop::sample::select(vec![Failure::retry("r"), Failure::retry("r"), Failure::fail("f"), Failure::bug("b")]).prop_map(Event::Failed),
+        4 => prop::sample::select(vec![Failure::retry("r"), Failure::fail("f")]).prop_map(Event::PartFailed),
         6 => Just(Event::Gone),
+        1 => Just(Event::LastIsMade),
         1 => Just(Event::CancelAsked),
         1 => Just(Event::StopAsked),
         2 => Just(Event::ChangeAsked),
@@ -219,7 +302,7 @@ proptest! {
     #[test]
     fn nothing_is_placed_over_living_subtasks_and_what_is_over_stays_over(steps in prop::collection::vec((event(), 0..4_000_u64), 0..80)) {
         let mut life = life();
-        let (mut now, mut deployed, mut cancelled, mut asked) = (0, false, false, false);
+        let (mut now, mut deployed, mut part_gone, mut cancelled, mut asked) = (0, false, false, false, false);
         for (event, wait) in steps {
             now += wait;
             // The shell says `Gone` only when it was asked to take the subtasks down.
@@ -227,13 +310,20 @@ proptest! {
             asked |= event == Event::ChangeAsked && life.may_change();
             let over = life.state().is_over();
             let gone = event == Event::Gone;
-            if gone && matches!(life.state(), State::Restarting | State::Changing | State::Failing | State::Cancelling | State::Stopping | State::Finishing) {
+            if gone && life.has_survivors() {
+                part_gone |= life.is_going_down();
+            } else if gone && life.is_going_down() {
                 deployed = false;
             }
             for action in life.on(event, at(now)) {
                 prop_assert!(!over, "what is over stays over");
                 match action {
+                    Action::Place if life.has_survivors() => prop_assert!(part_gone, "placed over living subtasks of its region"),
                     Action::Place => prop_assert!(!deployed, "placed over living subtasks"),
+                    Action::TakeDownPart(_) => {
+                        prop_assert!(deployed && life.has_survivors(), "a part goes down where all of it runs");
+                        part_gone = false;
+                    }
                     Action::Amend => {
                         prop_assert!(!deployed, "another document over living subtasks");
                         prop_assert!(asked, "only a person's word changes a job");

@@ -66,17 +66,57 @@ pub enum Room {
     TooLittle,
 }
 
+/// Where a subtask comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Birth {
+    /// Who deployed it: its attempt and its files are named after that.
+    pub generation: Generation,
+    /// The epoch that it was restored from.
+    pub epoch: u64,
+}
+
+impl Birth {
+    /// Whether it met the head's barrier. Who was restored from the head has committed it before its first row, and counts
+    /// its rows anew.
+    #[must_use]
+    pub fn made(self, head: Origin) -> bool {
+        self.epoch < head.epoch.0
+    }
+}
+
+/// A subtask that is taken over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survivor {
+    /// Where it is.
+    pub task_manager: String,
+    /// Where it comes from.
+    pub birth: Birth,
+}
+
 /// The subtasks that are taken over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// Whom they obeyed.
     pub generation: Generation,
-    /// Who deployed them.
-    pub born: Generation,
-    /// Where each is.
-    pub places: BTreeMap<SubtaskId, String>,
-    /// The counter of the head's barrier, where they are the ones that met it: its commits may still be owed.
+    /// Each of them.
+    pub survivors: BTreeMap<SubtaskId, Survivor>,
+    /// The counter of the head's barrier, where some are the ones that met it: its commits may still be owed.
     pub owed: Option<u64>,
+}
+
+impl Found {
+    /// What these owe is seen in where they come from.
+    #[must_use]
+    pub fn new(generation: Generation, survivors: BTreeMap<SubtaskId, Survivor>, head: Origin) -> Self {
+        let made = survivors.values().any(|survivor| survivor.birth.made(head));
+        #[cfg(feature = "testing")]
+        let made = made && !is_planted(Mutant::OwedForgotten);
+        Self {
+            generation,
+            survivors,
+            owed: made.then_some(head.counter),
+        }
+    }
 }
 
 /// What is to be done.
@@ -144,36 +184,32 @@ impl Adoption {
 
     fn whole(&self, generation: Generation, standings: &[Standing]) -> Result<Found, String> {
         let own = || standings.iter().filter(|standing| standing.generation == generation);
-        let Some(first) = own().next() else {
-            return Err("none of its subtasks run".to_owned());
-        };
-        let mut places = BTreeMap::new();
+        let mut survivors = BTreeMap::new();
         for standing in own() {
-            if (standing.born, standing.born_epoch) != (first.born, first.born_epoch) {
-                return Err(format!("{generation} is of two deployments"));
-            }
             if !self.descends(standing) {
                 return Err(format!("{generation} does not descend from the head of the chain"));
             }
             let working = standing.subtasks.iter().filter(|(_, works)| **works == Works::Yes);
             for (subtask, _) in working.filter(|(subtask, _)| !self.gone.contains(&(generation, **subtask))) {
-                if places.insert(*subtask, standing.task_manager.clone()).is_some() {
+                let survivor = Survivor {
+                    task_manager: standing.task_manager.clone(),
+                    birth: Birth {
+                        generation: standing.born,
+                        epoch: standing.born_epoch,
+                    },
+                };
+                if survivors.insert(*subtask, survivor).is_some() {
                     return Err(format!("{generation} has {subtask} twice"));
                 }
             }
         }
-        let is_missing = |subtask: &&SubtaskId| !places.contains_key(subtask);
+        let is_missing = |subtask: &&SubtaskId| !survivors.contains_key(subtask);
         if let Some(missing) = self.wanted.iter().find(is_missing)
             && !takes_parts()
         {
             return Err(format!("{missing} of {generation} is gone"));
         }
-        Ok(Found {
-            generation,
-            born: first.born,
-            places,
-            owed: self.owed(first),
-        })
+        Ok(Found::new(generation, survivors, self.origin))
     }
 
     fn descends(&self, standing: &Standing) -> bool {
@@ -185,15 +221,6 @@ impl Adoption {
         standing.generation == self.origin.generation
             || standing.born_epoch >= origin
             || standing.adopted_epoch >= origin
-    }
-
-    /// Who was restored from the head has committed it before its first row, and counts its barriers anew.
-    fn owed(&self, standing: &Standing) -> Option<u64> {
-        #[cfg(feature = "testing")]
-        if is_planted(Mutant::OwedForgotten) {
-            return None;
-        }
-        (standing.born_epoch < self.origin.epoch.0).then_some(self.origin.counter)
     }
 }
 
@@ -257,7 +284,7 @@ mod tests {
             panic!("not adopted");
         };
         assert_eq!((found.owed, found.generation), (Some(5), generation(2)));
-        assert_eq!(found.places[&id(1)], "b");
+        assert_eq!(found.survivors[&id(1)].task_manager, "b");
     }
 
     #[test]
@@ -278,7 +305,24 @@ mod tests {
         let Verdict::Adopt(found) = decide(&[twice], 1) else {
             panic!("not adopted");
         };
-        assert_eq!((found.owed, found.born), (Some(5), generation(2)));
+        assert_eq!(found.owed, Some(5));
+        assert_eq!(found.survivors[&id(0)].birth.generation, generation(2));
+    }
+
+    #[test]
+    fn a_part_that_was_started_anew_and_those_who_ran_on_are_adopted_together() {
+        // Deployment 4 restored subtask 1 from the head, and took over subtask 0, which had made it.
+        let ran_on = Standing {
+            generation: generation(4),
+            adopted_epoch: 7,
+            ..standing("a", 2, 3, &[0])
+        };
+        let Verdict::Adopt(found) = decide(&[ran_on, standing("a", 4, 7, &[1])], 1) else {
+            panic!("not adopted");
+        };
+        assert_eq!((found.generation, found.owed), (generation(4), Some(5)));
+        let births: Vec<_> = found.survivors.values().map(|one| one.birth.generation).collect();
+        assert_eq!(births, [generation(2), generation(4)]);
     }
 
     #[test]

@@ -6,9 +6,10 @@
 //!
 //! One slot holds one subtask of each vertex, so that a job needs as many slots as its widest vertex has subtasks, and
 //! equal indexes, which forward edges join, are in one process. Slots are spread: each goes to the task manager with
-//! the most free ones. Must stay true: nobody gets more than it offered; same input, same placement.
+//! the most free ones. Subtasks that run on stay where they are, and those of the same index join them.
+//! Must stay true: nobody gets more than it offered; same input, same placement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dataflow::id::SubtaskId;
 
@@ -58,18 +59,39 @@ impl TooFewSlots {
     }
 }
 
-/// Gives every subtask a place.
+/// Gives every subtask a place; those that are `kept` have theirs, in slots that are offered as well.
 ///
 /// # Errors
-/// Where fewer slots are free than the widest vertex has subtasks.
-pub fn place(graph: &ExecutionGraph, offers: &[Offer]) -> Result<Placement, TooFewSlots> {
-    let needed = graph
-        .subtasks
+/// Where fewer slots are free than the others need.
+pub fn place(
+    graph: &ExecutionGraph,
+    kept: &BTreeMap<SubtaskId, String>,
+    offers: &[Offer],
+) -> Result<Placement, TooFewSlots> {
+    let mut left: BTreeMap<&str, u32> = offers
         .iter()
-        .map(|subtask| subtask.parallelism)
-        .max()
-        .unwrap_or(0);
-    let free = offers.iter().map(|offer| offer.free).fold(0, u32::saturating_add);
+        .map(|offer| (offer.task_manager.as_str(), offer.free))
+        .collect();
+    let mut slots: BTreeSet<(u32, &str)> = BTreeSet::new();
+    let mut of_index: BTreeMap<u32, &str> = BTreeMap::new();
+    for (id, name) in kept {
+        of_index.entry(id.index).or_insert(name);
+        if slots.insert((id.index, name))
+            && let Some(free) = left.get_mut(name.as_str())
+        {
+            *free = free.saturating_sub(1);
+        }
+    }
+    let placeless = graph.subtasks.iter().filter(|subtask| !kept.contains_key(&subtask.id));
+    let indexes: BTreeSet<u32> = placeless.map(|subtask| subtask.id.index).collect();
+    let missing: Vec<u32> = indexes
+        .into_iter()
+        .filter(|index| !of_index.contains_key(index))
+        .collect();
+    let (needed, free) = (
+        u32::try_from(missing.len()).unwrap_or(u32::MAX),
+        left.values().copied().fold(0, u32::saturating_add),
+    );
     if free < needed {
         return Err(TooFewSlots {
             needed,
@@ -77,25 +99,23 @@ pub fn place(graph: &ExecutionGraph, offers: &[Offer]) -> Result<Placement, TooF
             task_managers: offers.len(),
         });
     }
-    let mut left: BTreeMap<&str, u32> = offers
-        .iter()
-        .map(|offer| (offer.task_manager.as_str(), offer.free))
-        .collect();
-    let mut placement = Placement::default();
-    let mut slots = Vec::new();
-    for _ in 0..needed {
+    for index in missing {
         // Of equals the first by name: the order of offers must not matter.
         let best = left.iter_mut().rev().max_by_key(|(_, free)| **free);
         let (name, free) = best.expect("the sum of free slots was checked above");
         *free -= 1;
-        slots.push((*name).to_owned());
-        *placement.slots.entry((*name).to_owned()).or_default() += 1;
+        of_index.insert(index, name);
+        slots.insert((index, name));
     }
-    let seat = |id: SubtaskId| slots[id.index as usize].clone();
-    placement.subtasks = graph
-        .subtasks
-        .iter()
-        .map(|subtask| (subtask.id, seat(subtask.id)))
-        .collect();
+    let mut placement = Placement::default();
+    for subtask in &graph.subtasks {
+        let name = kept
+            .get(&subtask.id)
+            .map_or(of_index[&subtask.id.index], String::as_str);
+        placement.subtasks.insert(subtask.id, name.to_owned());
+    }
+    for (_, name) in slots {
+        *placement.slots.entry(name.to_owned()).or_default() += 1;
+    }
     Ok(placement)
 }

@@ -27,6 +27,10 @@ pub enum Mutant {
     CountedAnew,
     /// What readers hold that are adopted is dealt out again.
     DealtAgain,
+    /// Only what failed is started anew, and not what is connected with it.
+    RegionOfOne,
+    /// The barrier in flight is not given up when a part of the job fails.
+    PartKeepsBarrier,
 }
 
 thread_local! {

@@ -1,6 +1,6 @@
 //! The subtasks that run here, and who may speak to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,7 +154,11 @@ impl Tasks {
         }
         self.lines.open(&job);
         tracing::info!(%job, %generation, subtasks = deployment.subtasks.len(), "deployed");
-        self.cancel_where(now, |running| running.handle.identity.job == job);
+        // Those who were told to obey this very generation run on beside what is deployed.
+        let own = deployment.fence.clone();
+        self.cancel_where(now, |running| {
+            running.handle.identity.job == job && !running.obeys(&own)
+        });
         let jobs = self.running.keys().map(|(job, ..)| job).chain([&job]);
         self.site
             .scratch
@@ -183,8 +187,13 @@ impl Tasks {
 
     fn cancel(&mut self, message: v1::Cancel, now: Instant) -> Result<bool, Failure> {
         let fence = Fence::try_from(message.fence)?;
+        let some = message.subtasks.iter().map(|subtask| subtask_id(Some(subtask)));
+        let some: BTreeSet<SubtaskId> = some.collect::<Result<_, _>>()?;
+        let meant = |subtask: &SubtaskId| some.is_empty() || some.contains(subtask);
         tracing::info!(job = %fence.job, generation = %fence.generation, reason = message.reason, "told to go");
-        Ok(self.cancel_where(now, |running| running.obeys(&fence)))
+        Ok(self.cancel_where(now, |running| {
+            running.obeys(&fence) && meant(&running.handle.identity.subtask)
+        }))
     }
 
     /// Who obeys the one fence obeys the other from now on.
@@ -199,7 +208,7 @@ impl Tasks {
         if old.job != anew.job || meant.is_empty() {
             return Ok(false);
         }
-        if !self.fences.admit(&anew.job, anew.generation) {
+        if !self.fences.admit_over(&anew.job, anew.generation) {
             // It is counted.
             return Ok(true);
         }
@@ -263,8 +272,7 @@ impl Tasks {
         let splits: Vec<Split> = splits
             .collect::<Result<_, _>>()
             .map_err(|error| Failure::bug("a message of the job manager makes no sense: its splits").because(&error))?;
-        let meant = |running: &&Running| running.handle.identity.subtask == subtask && running.obeys(&fence);
-        let Some(running) = self.running.values().find(meant) else {
+        let Some(running) = self.told(&fence, subtask) else {
             return Ok(false);
         };
         let outlook = if message.no_more { Outlook::Last } else { Outlook::More };
@@ -272,11 +280,17 @@ impl Tasks {
         Ok(true)
     }
 
+    /// The subtask that is meant, whoever deployed it.
+    fn told(&self, fence: &Fence, subtask: SubtaskId) -> Option<&Running> {
+        let meant = |running: &&Running| running.handle.identity.subtask == subtask && running.obeys(fence);
+        self.running.values().find(meant)
+    }
+
     fn bound(&self, message: v1::Bound) -> Result<bool, Failure> {
-        let Fence { job, generation } = Fence::try_from(message.fence)?;
+        let fence = Fence::try_from(message.fence)?;
         let subtask = subtask_id(message.subtask.as_ref())?;
         let slowest = subtask_id(message.slowest.as_ref())?.to_string();
-        let Some(running) = self.running.get(&(job, generation, subtask)) else {
+        let Some(running) = self.told(&fence, subtask) else {
             return Ok(false);
         };
         running.handle.mail.post(Control::Bound {

@@ -39,6 +39,7 @@ async fn what_is_logged_about_a_job_reaches_the_job_manager_and_a_flood_of_it_ha
     play.say(to::Message::Cancel(v1::Cancel {
         fence: fence(1),
         reason: "a test".to_owned(),
+        subtasks: Vec::new(),
     }))
     .await;
     play.status(0, 0, State::Cancelled).await;

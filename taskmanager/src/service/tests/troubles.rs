@@ -49,6 +49,7 @@ async fn a_hanging_sink_holds_up_its_stream_grows_no_memory_and_cancel_answers_a
     play.say(to::Message::Cancel(v1::Cancel {
         fence: fence(1),
         reason: "a test".to_owned(),
+        subtasks: Vec::new(),
     }))
     .await;
     for (vertex, index) in [(0, 0), (0, 1), (1, 0)] {

@@ -1,24 +1,4 @@
-//! The life of a job. Pure.
-//!
-//! ```text
-//!   Created ──Start──> Scheduling ──Placed──> Deploying ──AllRunning──> Running ──AllEnded──> Finishing
-//!                        ^   ^ too few slots: waits                        │ StopAsked            │
-//!                        │                                                 v                      │ the last
-//!                        │                                              Stopping ─────────────────┤ checkpoint
-//!                        │                                                 │                      │ is committed
-//!                        │ due                                             v                      v
-//!                     Down(Restart) <── a failure that may pass        Down(Stop)            Down(Finish)
-//!                     Down(Fail)    <── any other failure                  │ all subtasks gone   │
-//!                     Down(Cancel)  <── CancelAsked, from anywhere         v                     v
-//!                        └────── gone ──> Failed, Cancelled             Stopped               Finished
-//!
-//!   Running ──ChangeAsked──> Changing ── its checkpoint is committed ──> Down(Change) ──gone──> Amending ──Amended──> Scheduling
-//!   nothing runs ──ChangeAsked──> Amending
-//! ```
-//!
-//! Must stay true: what is over stays over; subtasks are placed only when those before them are gone (or their time is
-//! up) and the head of the chain is known; only a person's word cancels; a failure during a stop does not undo the stop,
-//! nor one during a change the change: then the head is as good as the checkpoint that was to be taken.
+//! The machine itself: one event in, some actions out.
 
 use std::time::Duration;
 
@@ -26,6 +6,8 @@ use dataflow::Failure;
 use dataflow::time::Instant;
 use planner::job::Restart;
 
+use super::event::{Action, End, Event};
+use super::phase::{Phase, Then};
 use crate::checkpoint::Purpose;
 use crate::recover::{Decision, RestartPolicy};
 use crate::rest::types::State;
@@ -33,102 +15,10 @@ use crate::rest::types::State;
 /// Subtasks that were asked to go and have not answered after this long are counted as gone: fences make them harmless.
 const GOING_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The chain was read; the job may be placed.
-    Start,
-    /// It has slots.
-    Placed,
-    /// It has none, for this reason.
-    TooFewSlots(Failure),
-    /// Slots may have become free.
-    SlotsChanged,
-    /// Every subtask has restored, committed again, and works.
-    AllRunning,
-    /// Every subtask has committed a last record again; nothing else is left to do.
-    AllRepeated,
-    /// Every subtask is at the end of its input.
-    AllEnded,
-    /// A checkpoint was committed.
-    Committed(Purpose),
-    /// Something failed.
-    Failed(Failure),
-    /// All subtasks are gone, and the head of the chain is known.
-    Gone,
-    /// A person wants it cancelled.
-    CancelAsked,
-    /// A person wants it stopped with a last checkpoint.
-    StopAsked,
-    /// A person wants it to go on with another document; the shell has it.
-    ChangeAsked,
-    /// The record with the other document is made, or it is known that it cannot be.
-    Amended,
-    /// The time that [`Life::deadline`] named, or any other.
-    Tick,
-}
-
-/// What the shell is to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Ask the cluster for slots.
-    Place,
-    /// Send the subtasks to their places.
-    Deploy,
-    /// Let checkpoints begin.
-    Arm,
-    /// Ask for the last checkpoint before a stop.
-    TakeLastCheckpoint,
-    /// Ask for the checkpoint from which the other document goes on.
-    TakeChangeCheckpoint,
-    /// Make the record with the other document; answer with [`Event::Amended`].
-    Amend,
-    /// Ask all subtasks to go, stop the enumerators; answer with [`Event::Gone`].
-    TakeDown(String),
-    /// Count the subtasks that have not answered as lost.
-    Abandon,
-    /// Tell people what came of a failure.
-    Answered(Failure, String),
-    /// It is over; write it down.
-    Conclude(End),
-}
-
-/// How a job ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// All input read, all committed.
-    Finished,
-    /// By a person, with its state kept.
-    Stopped,
-    /// By a person, without a last checkpoint.
-    Cancelled,
-    /// By a failure.
-    Failed(Failure),
-}
-
-#[derive(Clone, Debug)]
-enum Then {
-    Restart(Instant),
-    Change,
-    Finish,
-    Stop,
-    Cancel,
-    Fail(Failure),
-}
-
-#[derive(Clone, Debug)]
-enum Phase {
-    Created,
-    Scheduling,
-    Deploying,
-    Running,
-    Finishing,
-    Stopping,
-    Changing,
-    Amending,
-    Down { then: Then, gone: bool, until: Instant },
-    Over(End),
-}
+/// What subtasks are told that are taken down.
+const STOPPED: &str = "the datastream is stopped";
+const CHANGED: &str = "the datastream goes on with another document";
+const CANCELLED: &str = "the datastream is cancelled";
 
 /// One job's life.
 #[derive(Clone, Debug)]
@@ -137,6 +27,8 @@ pub struct Life {
     policy: RestartPolicy,
     stop: bool,
     change: bool,
+    /// Some of the subtasks run on while the others are started anew.
+    survivors: bool,
     waits: Option<Failure>,
     restarts: u64,
 }
@@ -150,6 +42,7 @@ impl Life {
             policy,
             stop: false,
             change: false,
+            survivors: false,
             waits: None,
             restarts: 0,
         }
@@ -163,53 +56,16 @@ impl Life {
     /// Where it is, for people.
     #[must_use]
     pub fn state(&self) -> State {
-        match &self.phase {
-            Phase::Created => State::Created,
-            Phase::Scheduling => State::Scheduling,
-            Phase::Deploying => State::Deploying,
-            Phase::Running => State::Running,
-            Phase::Finishing | Phase::Down { then: Then::Finish, .. } => State::Finishing,
-            Phase::Stopping | Phase::Down { then: Then::Stop, .. } => State::Stopping,
-            Phase::Changing | Phase::Amending | Phase::Down { then: Then::Change, .. } => State::Changing,
-            Phase::Down {
-                then: Then::Restart(_), ..
-            } => State::Restarting,
-            Phase::Down { then: Then::Cancel, .. } => State::Cancelling,
-            Phase::Down {
-                then: Then::Fail(_), ..
-            } => State::Failing,
-            Phase::Over(End::Finished) => State::Finished,
-            Phase::Over(End::Stopped) => State::Stopped,
-            Phase::Over(End::Cancelled) => State::Cancelled,
-            Phase::Over(End::Failed(_)) => State::Failed,
-        }
+        self.phase.state()
     }
 
     /// Why it is there, where that needs saying.
     #[must_use]
     pub fn reason(&self) -> Option<&Failure> {
         match &self.phase {
-            Phase::Down {
-                then: Then::Fail(failure),
-                ..
-            }
-            | Phase::Over(End::Failed(failure)) => Some(failure),
-            Phase::Scheduling
-            | Phase::Down {
-                then: Then::Restart(_), ..
-            } => self.waits.as_ref(),
-            Phase::Created
-            | Phase::Deploying
-            | Phase::Running
-            | Phase::Finishing
-            | Phase::Stopping
-            | Phase::Changing
-            | Phase::Amending
-            | Phase::Down {
-                then: Then::Finish | Then::Stop | Then::Change | Then::Cancel,
-                ..
-            }
-            | Phase::Over(End::Finished | End::Stopped | End::Cancelled) => None,
+            Phase::Scheduling => self.waits.as_ref(),
+            Phase::Down { then, .. } if matches!(then, Then::Restart(_)) => self.waits.as_ref(),
+            phase => phase.failure(),
         }
     }
 
@@ -217,6 +73,12 @@ impl Life {
     #[must_use]
     pub fn is_going_down(&self) -> bool {
         matches!(self.phase, Phase::Down { gone: false, .. })
+    }
+
+    /// Whether some of the subtasks run on while the others are started anew.
+    #[must_use]
+    pub fn has_survivors(&self) -> bool {
+        self.survivors
     }
 
     /// How many restarts there were.
@@ -228,24 +90,7 @@ impl Life {
     /// When [`Event::Tick`] is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        match &self.phase {
-            Phase::Down { gone: false, until, .. } => Some(*until),
-            Phase::Down {
-                then: Then::Restart(due),
-                gone: true,
-                ..
-            } => Some(*due),
-            Phase::Down { .. }
-            | Phase::Created
-            | Phase::Scheduling
-            | Phase::Deploying
-            | Phase::Running
-            | Phase::Finishing
-            | Phase::Stopping
-            | Phase::Changing
-            | Phase::Amending
-            | Phase::Over(_) => None,
-        }
+        self.phase.deadline()
     }
 
     /// Takes an event; says what is to be done.
@@ -254,13 +99,15 @@ impl Life {
             Event::Start => self.start(),
             Event::SlotsChanged => self.slots_changed(),
             Event::Placed => self.placed(),
-            Event::TooFewSlots(reason) => self.too_few_slots(reason),
+            Event::TooFewSlots(reason) => self.too_few_slots(reason, now),
             Event::AllRunning => self.all_running(),
             Event::AllRepeated => self.all_repeated(now),
             Event::AllEnded => self.all_ended(),
             Event::Committed(purpose) => self.committed(purpose, now),
             Event::Failed(failure) => self.failed(failure, now),
+            Event::PartFailed(failure) => self.part_failed(failure, now),
             Event::Gone => self.gone(now),
+            Event::LastIsMade => self.last_is_made(now),
             Event::CancelAsked => self.cancel_asked(now),
             Event::StopAsked => self.stop_asked(now),
             Event::ChangeAsked => self.change_asked(now),
@@ -279,6 +126,11 @@ impl Life {
     }
 
     fn down(&mut self, then: Then, why: &str, now: Instant) -> Vec<Action> {
+        self.survivors = false;
+        self.go(then, Action::TakeDown(why.to_owned()), now)
+    }
+
+    fn go(&mut self, then: Then, action: Action, now: Instant) -> Vec<Action> {
         let until = now + GOING_DEADLINE;
         self.enter(
             Phase::Down {
@@ -286,7 +138,7 @@ impl Life {
                 gone: false,
                 until,
             },
-            vec![Action::TakeDown(why.to_owned())],
+            vec![action],
         )
     }
 
@@ -335,9 +187,12 @@ impl Life {
         }
     }
 
-    fn too_few_slots(&mut self, reason: Failure) -> Vec<Action> {
+    fn too_few_slots(&mut self, reason: Failure, now: Instant) -> Vec<Action> {
         if !matches!(self.phase, Phase::Scheduling) {
             return Vec::new();
+        }
+        if self.stop && self.survivors {
+            return self.down(Then::Stop, STOPPED, now);
         }
         if self.stop {
             // Nothing runs and the chain is whole: that is what a stop is for.
@@ -352,6 +207,7 @@ impl Life {
             return Vec::new();
         }
         self.waits = None;
+        self.survivors = false;
         if self.stop {
             return self.enter(Phase::Stopping, vec![Action::Arm, Action::TakeLastCheckpoint]);
         }
@@ -401,23 +257,53 @@ impl Life {
         }
         match purpose {
             Purpose::Final => self.down(Then::Finish, "the job is over", now),
-            Purpose::Stop if self.stop => self.down(Then::Stop, "the datastream is stopped", now),
+            Purpose::Stop if self.stop => self.down(Then::Stop, STOPPED, now),
             // All files are closed and everything is published: a stop wants no more.
-            Purpose::Change if self.stop => self.down(Then::Stop, "the datastream is stopped", now),
-            Purpose::Change if self.change => {
-                self.down(Then::Change, "the datastream goes on with another document", now)
-            }
+            Purpose::Change if self.stop => self.down(Then::Stop, STOPPED, now),
+            Purpose::Change if self.change => self.down(Then::Change, CHANGED, now),
             Purpose::Periodic | Purpose::Savepoint | Purpose::Stop | Purpose::Change => Vec::new(),
         }
     }
 
     fn failed(&mut self, failure: Failure, now: Instant) -> Vec<Action> {
-        match self.phase {
-            Phase::Deploying | Phase::Running | Phase::Finishing | Phase::Stopping | Phase::Changing => {}
-            Phase::Created | Phase::Scheduling | Phase::Amending => return self.failed_at_rest(failure),
-            Phase::Down { .. } | Phase::Over(_) => return Vec::new(),
+        if let Some(actions) = self.failed_while_none_runs(&failure) {
+            return actions;
         }
-        let (then, answer) = match self.policy.on(&failure, now) {
+        let (then, answer) = self.decide(&failure, now);
+        let mut actions = vec![Action::Answered(failure, answer)];
+        actions.extend(self.down(then, "another subtask of the job failed", now));
+        actions
+    }
+
+    fn part_failed(&mut self, failure: Failure, now: Instant) -> Vec<Action> {
+        if let Some(actions) = self.failed_while_none_runs(&failure) {
+            return actions;
+        }
+        let (then, answer) = self.decide(&failure, now);
+        let mut actions = vec![Action::Answered(failure, answer)];
+        actions.extend(match then {
+            Then::Restart(_) => {
+                self.survivors = true;
+                let why = "a subtask that is connected with it failed".to_owned();
+                self.go(then, Action::TakeDownPart(why), now)
+            }
+            then => self.down(then, "another subtask of the job failed", now),
+        });
+        actions
+    }
+
+    /// What comes of a failure where no subtask is at work that it could take down.
+    fn failed_while_none_runs(&mut self, failure: &Failure) -> Option<Vec<Action>> {
+        match &self.phase {
+            Phase::Deploying | Phase::Running | Phase::Finishing | Phase::Stopping | Phase::Changing => None,
+            Phase::Scheduling | Phase::Down { .. } if self.survivors => None,
+            Phase::Created | Phase::Scheduling | Phase::Amending => Some(self.failed_at_rest(failure.clone())),
+            Phase::Down { .. } | Phase::Over(_) => Some(Vec::new()),
+        }
+    }
+
+    fn decide(&mut self, failure: &Failure, now: Instant) -> (Then, String) {
+        match self.policy.on(failure, now) {
             Decision::RestartAfter(delay, times) => {
                 self.restarts += 1;
                 self.waits = Some(failure.clone());
@@ -430,10 +316,7 @@ impl Life {
                 (Then::Restart(now + delay), answer)
             }
             Decision::GiveUp(reason) => (Then::Fail(failure.clone()), format!("the job fails: {reason}")),
-        };
-        let mut actions = vec![Action::Answered(failure, answer)];
-        actions.extend(self.down(then, "another subtask of the job failed", now));
-        actions
+        }
     }
 
     /// What fails where nothing runs, such as a chain that cannot be read, does not pass by itself.
@@ -445,9 +328,10 @@ impl Life {
 
     fn cancel_asked(&mut self, now: Instant) -> Vec<Action> {
         match &mut self.phase {
+            Phase::Scheduling | Phase::Down { .. } if self.survivors => self.down(Then::Cancel, CANCELLED, now),
             Phase::Created | Phase::Scheduling | Phase::Amending => self.conclude(End::Cancelled),
             Phase::Deploying | Phase::Running | Phase::Finishing | Phase::Stopping | Phase::Changing => {
-                self.down(Then::Cancel, "the datastream is cancelled", now)
+                self.down(Then::Cancel, CANCELLED, now)
             }
             Phase::Down { then, gone, .. } => {
                 if matches!(then, Then::Restart(_) | Then::Change | Then::Stop) {
@@ -462,6 +346,8 @@ impl Life {
     fn stop_asked(&mut self, now: Instant) -> Vec<Action> {
         self.stop = true;
         match &mut self.phase {
+            // The head is as good as a checkpoint for which the others would have to come back first.
+            Phase::Scheduling | Phase::Down { .. } if self.survivors => self.down(Then::Stop, STOPPED, now),
             Phase::Created | Phase::Scheduling => self.conclude(End::Stopped),
             Phase::Running => self.enter(Phase::Stopping, vec![Action::TakeLastCheckpoint]),
             Phase::Down {
@@ -504,6 +390,7 @@ impl Life {
         }
         self.change = true;
         match &self.phase {
+            Phase::Scheduling | Phase::Down { .. } if self.survivors => self.down(Then::Change, CHANGED, now),
             Phase::Running => self.enter(Phase::Changing, vec![Action::TakeChangeCheckpoint]),
             Phase::Scheduling => self.amend(),
             Phase::Down { gone: true, .. } => self.tick(now),
@@ -552,6 +439,13 @@ impl Life {
         }
     }
 
+    fn last_is_made(&mut self, now: Instant) -> Vec<Action> {
+        match &self.phase {
+            Phase::Down { then, .. } if self.survivors => self.down(then.clone(), "the job is over", now),
+            _ => Vec::new(),
+        }
+    }
+
     fn tick(&mut self, now: Instant) -> Vec<Action> {
         match &mut self.phase {
             Phase::Down { gone: false, until, .. } if now >= *until => {
@@ -584,6 +478,8 @@ impl Life {
             return Vec::new();
         };
         match then.clone() {
+            // A change waits for the checkpoint that those who run on are to take with the others.
+            Then::Restart(_) if self.survivors => self.schedule(),
             Then::Restart(_) | Then::Change if self.change => self.amend(),
             Then::Restart(_) | Then::Change => self.schedule(),
             Then::Finish => self.conclude(End::Finished),
