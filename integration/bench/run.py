@@ -7,6 +7,7 @@ verify writes a change log of the columns that do not depend on the order of arr
 
 seconds is the time of the whole process: from its start to its exit, the last checkpoint and commit included.
 CPU and peak memory are what the kernel counted for the process (wait4).
+The note says how large the state in the newest checkpoint is, how much all of them have written, and how long they took.
 With --cluster it runs on a job manager and two task managers instead, as `weir-2tm`: seconds are from the submission
 to the end of the job, CPU and peak memory the sums of the three processes, and the note says how much crossed the wire.
 """
@@ -43,7 +44,20 @@ def alone(args, document, out):
     seconds = time.monotonic() - start
     if status != 0:
         sys.exit(f"{document}: weir ended with {os.waitstatus_to_exitcode(status)}")
-    return json.loads(printed), seconds, used.ru_utime + used.ru_stime, used.ru_maxrss // 1024, ""
+    result = json.loads(printed)
+    note = snapshots(args.weir, result, out / "state" / result["summary"]["name"])
+    return result, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss // 1024, note
+
+
+def snapshots(weir, result, state):
+    command = [weir, "state", "ls", result["summary"]["name"], "--state", str(state), "-o", "json"]
+    newest = sum(step["bytes"] for step in json.loads(subprocess.check_output(command)))
+    files = (path for path in state.rglob("state/**/*") if path.is_file())
+    written = sum(path.stat().st_size for path in files)
+    took = sorted(one["durationMs"] for one in result["checkpoints"]["history"] if one["aborted"] is None)
+    if not took:
+        return ""
+    return f" {newest / 1e6:.1f} MB of {written / 1e6:.1f} written, {took[len(took) // 2]} ms, at most {took[-1]}"
 
 
 def document_of(args, query, out):

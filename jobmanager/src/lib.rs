@@ -22,6 +22,7 @@ pub mod recover;
 pub mod cluster;
 pub mod leader;
 pub mod store;
+mod flink;
 pub mod gc;
 pub mod rest;
 pub mod metrics;

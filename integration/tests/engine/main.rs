@@ -1,6 +1,7 @@
 //! The engine as a person meets it: real processes, their files, their words and their exit codes.
 
 mod examples;
+mod flink;
 mod flips;
 mod judge;
 mod letters;

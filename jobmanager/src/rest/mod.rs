@@ -53,6 +53,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/cluster", get(handlers::cluster))
         .route("/v1/health", get(handlers::health))
         .route("/metrics", get(handlers::metrics))
+        .merge(crate::flink::router())
         .fallback(handlers::nothing_here)
         .method_not_allowed_fallback(handlers::not_that_way)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -1,0 +1,1 @@
+//! Flink's API over a job that a scripted task manager runs.
