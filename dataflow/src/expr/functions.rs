@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion_expr::{ScalarUDF, Volatility};
 
 use super::regexp_extract::RegexpExtract;
+use super::to_char::ToChar;
 
 /// A function as a person sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +64,10 @@ static TABLE: LazyLock<BTreeMap<String, Arc<ScalarUDF>>> = LazyLock::new(|| {
         if ["version", "input_file_name", "arrow_metadata"].contains(&udf.name()) {
             continue;
         }
+        let udf = match udf.name() {
+            "to_char" => Arc::new(ScalarUDF::new_from_impl(ToChar::new(udf))),
+            _ => udf,
+        };
         for alias in udf.aliases() {
             table.insert(alias.to_lowercase(), Arc::clone(&udf));
         }

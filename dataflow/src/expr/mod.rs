@@ -21,6 +21,7 @@ mod types;
 mod infer;
 mod bind;
 mod text_in;
+mod to_char;
 mod physical;
 mod evaluate;
 mod aggregate;
