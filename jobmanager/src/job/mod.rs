@@ -22,6 +22,9 @@ mod saving;
 mod sweeping;
 mod view;
 mod times;
+mod flow;
+mod series;
+mod findings;
 #[cfg(test)]
 mod tests;
 
