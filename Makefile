@@ -24,10 +24,13 @@ demo: build      ## A story on a cluster of real processes: archive, replay, cou
 
 test: setup      ## All tests: units, contracts, goldens, real processes.
 	@./integration/servers.sh
+	@./integration/ui/install.sh
 	@cargo build --release --locked --package cli --package integration
 	@cargo test --release --locked --workspace
 
-lint: setup      ## Formatting, clippy, documentation, licences.
+lint: setup      ## Formatting, clippy, documentation, licences; the types of the page.
+	@./integration/ui/install.sh
+	@./integration/ui/types.sh
 	@cargo fmt --all --check
 	@cargo clippy --release --locked --workspace --all-targets -- --deny warnings
 	@RUSTDOCFLAGS="--deny warnings --allow rustdoc::private_intra_doc_links" cargo doc --release --locked --workspace --exclude proto --no-deps --document-private-items --quiet

@@ -369,7 +369,7 @@ pub(crate) struct JobManager {
     #[arg(long, env = "WEIR_STATE")]
     pub(crate) state: String,
 
-    /// Where people connect: REST and metrics. Port 0 takes a free one.
+    /// Where people connect: the page, REST and metrics. Port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:7080", value_parser = address)]
     pub(crate) listen: SocketAddr,
 

@@ -64,7 +64,7 @@ pub(crate) fn jobmanager(arguments: &args::JobManager) -> Result<Exit, Stop> {
         leader.serve_rest(rest, Arc::new(Planner::new(parts.catalog, parts.stores)));
         ready(arguments.ready_file.as_deref(), rest_address, control_address)?;
         say(&format!(
-            "job manager: REST at http://{rest_address}, task managers connect to {control_address}, state in {}",
+            "job manager: page and REST at http://{rest_address}, task managers connect to {control_address}, state in {}",
             arguments.state
         ));
         let ended = tokio::select! {

@@ -13,6 +13,12 @@ use super::Cluster;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Cluster {
+    /// Where its REST interface and its page are.
+    #[must_use]
+    pub fn rest(&self) -> &str {
+        &self.rest
+    }
+
     /// Asks the REST interface, without a process in between.
     ///
     /// # Errors

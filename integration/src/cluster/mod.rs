@@ -213,12 +213,6 @@ impl Cluster {
         jobmanager.chain(self.taskmanagers.iter().map(|(name, process)| (name.as_str(), process)))
     }
 
-    /// Where its REST interface is: `127.0.0.1:<port>`.
-    #[must_use]
-    pub fn rest(&self) -> &str {
-        &self.rest
-    }
-
     /// The folder of this cluster.
     #[must_use]
     pub fn folder(&self) -> &Path {

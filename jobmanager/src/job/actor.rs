@@ -18,6 +18,7 @@ use super::history::{Blame, History};
 use super::life::{self, Life};
 use super::operations::Operations;
 use super::saving::Saving;
+use super::series::Series;
 use super::sweeping;
 use crate::checkpoint::{self, Config, Coordinator};
 use crate::cluster::{Cluster, Report, Reported, SubtaskState};
@@ -83,19 +84,8 @@ pub enum Begin {
 pub fn spawn(context: &Context, job: JobId, begin: Begin, standing: Standing) -> Handle {
     let (own, events) = mpsc::channel(EVENTS);
     let since = context.clock.wall();
-    let summary = watch::Sender::new(Summary {
-        name: job.name.clone(),
-        job: job.to_string(),
-        state: State::Created,
-        reason: None,
-        help: None,
-        since_ms: since.0,
-        subtasks_running: 0,
-        subtasks: 0,
-        restarts: 0,
-        epoch: 0,
-        progress: crate::rest::types::Progress::default(),
-    });
+    let known = Summary::begin(&job.name, job.to_string(), (State::Created, since.0));
+    let summary = watch::Sender::new(known);
     let handle = Handle {
         job: job.clone(),
         events: own.clone(),
@@ -224,6 +214,7 @@ pub(super) struct Actor {
     pub(super) failed_at: Option<Instant>,
     pub(super) blame: Blame,
     pub(super) history: History,
+    pub(super) series: Series,
     pub(super) operations: Operations,
     /// The change that is under way.
     pub(super) pending: Option<changing::Pending>,
@@ -289,6 +280,7 @@ impl Actor {
             failed_at: None,
             blame: Blame::default(),
             history,
+            series: Series::default(),
             operations: Operations::begin(since),
             pending: None,
             saving: Vec::new(),
@@ -404,6 +396,7 @@ impl Actor {
             Ask::Change(change, reply) => self.change_asked(*change, reply),
             // Whoever asked may have gone.
             Ask::Plot(reply) => drop(reply.send(self.plot())),
+            Ask::Series(reply) => drop(reply.send(self.series.columns())),
             Ask::Describe(reply) => drop(reply.send(Box::new(self.describe()))),
             Ask::Logs(number, reply) => drop(reply.send(self.history.lines_after(number))),
         }

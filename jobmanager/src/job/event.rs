@@ -8,7 +8,7 @@ use super::changing::{Change, Reply};
 use super::saving::When;
 use crate::cluster::{Gauges, Logged, Reported};
 use crate::gc::{Garbage, Plot};
-use crate::rest::types::{Datastream, LogLine, Summary};
+use crate::rest::types::{Datastream, LogLine, Series, Summary};
 use crate::store::{Appended, Error, Record};
 
 /// What a job hears.
@@ -87,6 +87,8 @@ pub enum Ask {
     Plot(oneshot::Sender<Plot>),
     /// Say everything that is known.
     Describe(oneshot::Sender<Box<Datastream>>),
+    /// How it did lately.
+    Series(oneshot::Sender<Series>),
     /// The lines of its log after this number.
     Logs(u64, oneshot::Sender<Vec<LogLine>>),
 }

@@ -9,9 +9,9 @@ use dataflow::time::WallTime;
 
 use crate::checkpoint::Timing;
 use crate::cluster::Logged;
-use crate::rest::types::{Checkpoint, Exception, LogLine};
+use crate::rest::types::{Checkpoint, Exception, LastCheckpoint, LogLine};
 
-const CHECKPOINTS_KEPT: usize = 20;
+const CHECKPOINTS_KEPT: usize = 60;
 const EXCEPTIONS_KEPT: usize = 64;
 /// Of those so many travel in every record, so that another job manager knows them.
 const EXCEPTIONS_RECORDED: usize = 8;
@@ -99,6 +99,18 @@ impl History {
             aborted: outcome.err(),
         };
         push(&mut self.checkpoints, checkpoint, CHECKPOINTS_KEPT);
+    }
+
+    /// The newest one that was committed, of those that are kept.
+    pub(super) fn last_checkpoint(&self) -> Option<LastCheckpoint> {
+        self.checkpoints.iter().find_map(|checkpoint| {
+            Some(LastCheckpoint {
+                epoch: checkpoint.epoch?,
+                triggered_ms: checkpoint.triggered_ms,
+                duration_ms: checkpoint.duration_ms,
+                bytes: checkpoint.bytes,
+            })
+        })
     }
 
     /// What another job manager has written into the record that the job goes on from, the newest first.

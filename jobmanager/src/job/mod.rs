@@ -24,6 +24,9 @@ mod saving;
 mod sweeping;
 mod view;
 mod times;
+mod flow;
+mod series;
+mod findings;
 #[cfg(test)]
 mod tests;
 

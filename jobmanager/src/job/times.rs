@@ -1,7 +1,7 @@
 //! How far event time has come, and who holds it up.
 
 use dataflow::id::{SubtaskId, VertexId};
-use dataflow::recipe::Recipe;
+use dataflow::recipe::{Recipe, Role};
 
 use super::actor::Actor;
 use crate::rest::types::Holder;
@@ -19,6 +19,21 @@ pub(super) fn held(times: &[(SubtaskId, Option<i64>)]) -> (Option<i64>, Option<S
 }
 
 impl Actor {
+    /// The lowest event time that the sinks have come to; none where one of them knows of none.
+    pub(super) fn reached_time(&self) -> Option<i64> {
+        let vertices = self.document.iter().flat_map(|document| &document.graph.vertices);
+        let sinks = vertices.flat_map(|vertex| {
+            let nodes = vertex.chain.nodes.iter();
+            let sinks =
+                nodes.filter(|node| matches!(&node.recipe, Recipe::Sink(sink) if sink.role != Role::DeadLetter));
+            sinks.map(move |node| (vertex.id, node.name.as_str()))
+        });
+        let times = sinks.flat_map(|(vertex, step)| self.times(vertex, step));
+        let lowest = times.map(|(_, time)| time).min().flatten();
+        // The end of all input is no time that anybody knows.
+        lowest.filter(|time| *time < i64::MAX)
+    }
+
     pub(super) fn times(&self, vertex: VertexId, step: &str) -> Times {
         let Some(deployment) = &self.deployment else {
             return Times::new();

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::actor::Actor;
 use super::deployment::{Deployment, Observed};
 use super::history::{History, millis};
-use super::times;
+use super::{findings, flow, times};
 use crate::cluster::{Gauges, NodeGauges};
 use crate::execution::partition_name;
 use crate::rest::types::{
@@ -60,6 +60,7 @@ impl Actor {
             self.since = self.context.clock.wall();
         }
         let summary = self.summarize();
+        self.remember(&summary);
         self.summary.send_if_modified(|known| {
             let changed = *known != summary;
             *known = summary;
@@ -86,6 +87,12 @@ impl Actor {
             restarts: self.life.restarts(),
             epoch: self.coordinator.head().0,
             progress: self.progress(),
+            contact: self
+                .document
+                .as_ref()
+                .and_then(|document| document.graph.contact.clone()),
+            watermark_ms: self.reached_time(),
+            last_checkpoint: self.history.last_checkpoint(),
         }
     }
 
@@ -213,6 +220,15 @@ impl Actor {
         }
     }
 
+    /// The share of the last interval that each subtask spent in one way.
+    pub(super) fn shares(&self, time: fn(&Gauges) -> Duration) -> impl Iterator<Item = f64> {
+        let observed = self
+            .deployment
+            .iter()
+            .flat_map(|deployment| deployment.observed.values());
+        observed.map(move |observed| busy_share(observed, time))
+    }
+
     /// Everything that is known.
     pub(super) fn describe(&mut self) -> Datastream {
         self.publish();
@@ -222,7 +238,7 @@ impl Actor {
             .or_else(|| self.head.as_ref().map(|head| head.generation))
             .unwrap_or_default();
         let edges = graph.iter().flat_map(|graph| &graph.edges);
-        Datastream {
+        let mut datastream = Datastream {
             summary: self.summarize(),
             contact: graph.and_then(|graph| graph.contact.clone()),
             document: self
@@ -242,6 +258,7 @@ impl Actor {
                     from: edge.from.to_string(),
                     to: edge.to.to_string(),
                     partition: partition_name(&edge.partition).to_owned(),
+                    rows_rate: None,
                 })
                 .collect(),
             checkpoints: self.checkpoints(),
@@ -249,7 +266,11 @@ impl Actor {
             watermark: self.holder(),
             operations: self.operations.all(),
             dead_letters: self.dead_letters(),
-        }
+            findings: Vec::new(),
+        };
+        flow::give_rates(&mut datastream);
+        datastream.findings = findings::find(&datastream, self.context.clock.wall());
+        datastream
     }
 
     fn checkpoints(&self) -> Checkpoints {
@@ -284,6 +305,7 @@ impl Actor {
             if steps.iter().all(|step| step.name != node.name) {
                 steps.push(Step {
                     name: node.name.clone(),
+                    kind: node.recipe.name().to_owned(),
                     ..Step::default()
                 });
             }
@@ -331,6 +353,14 @@ impl Actor {
         let observed_now = observed.filter(|_| !over);
         let rate = |count: fn(&Gauges) -> u64| observed_now.map_or(0.0, |observed| observed.rate(count));
         let share = |time: fn(&Gauges) -> Duration| observed_now.map_or(0.0, |observed| busy_share(observed, time));
+        // Counts that come late stretch all three: together they are one interval at most.
+        let shares = [
+            share(|gauges| gauges.busy),
+            share(|gauges| gauges.backpressured),
+            share(|gauges| gauges.idle),
+        ];
+        let whole = shares.iter().sum::<f64>().max(1.0);
+        let [busy, backpressured, idle] = shares.map(|one| one / whole);
         Subtask {
             id: id.to_string(),
             task_manager: seat.map(|seat| seat.task_manager.clone()),
@@ -344,9 +374,9 @@ impl Actor {
             bytes_out: gauges.bytes_out,
             records_in_rate: rate(|gauges| gauges.records_in),
             records_out_rate: rate(|gauges| gauges.records_out),
-            busy: share(|gauges| gauges.busy),
-            backpressured: share(|gauges| gauges.backpressured),
-            idle: share(|gauges| gauges.idle),
+            busy,
+            backpressured,
+            idle,
             waits_for: observed_now.map_or_else(String::new, |observed| observed.now.1.waits_for.clone()),
             waits_seconds: observed_now.map_or(0.0, |observed| observed.now.1.waits.as_secs_f64()),
         }

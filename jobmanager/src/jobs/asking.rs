@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::{Error, Fresh, Planned};
 use crate::job::{Ask, Begin, Context, Event, Handle, When, spawn};
-use crate::rest::types::{Datastream, LogLine, Progress, State, Stop, Submitted, Summary};
+use crate::rest::types::{Datastream, LogLine, Series, State, Stop, Submitted, Summary};
 use crate::restore::Dropping;
 use crate::store::{Entry, Standing};
 
@@ -114,6 +114,21 @@ impl Jobs {
                 self.answer(name, answer).await
             }
             Known::Entry(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// How a datastream did lately; nothing of one that was over before this job manager began.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it does not answer.
+    pub async fn series(&self, name: &str) -> Result<Series, Error> {
+        match self.known(name)? {
+            Known::Task(handle) => {
+                let (reply, answer) = oneshot::channel();
+                self.ask(&handle, Ask::Series(reply)).await?;
+                self.answer(name, answer).await
+            }
+            Known::Entry(_) => Ok(Series::default()),
         }
     }
 
@@ -261,17 +276,9 @@ fn entry_summary(name: &str, entry: &Entry) -> Summary {
         Standing::Failed { message, help } => (State::Failed, Some(message.clone()), help.clone()),
     };
     Summary {
-        name: name.to_owned(),
-        job: entry.job(name).to_string(),
-        state,
         reason,
         help,
-        since_ms: entry.at.0,
-        subtasks_running: 0,
-        subtasks: 0,
-        restarts: 0,
-        epoch: 0,
-        progress: Progress::default(),
+        ..Summary::begin(name, entry.job(name).to_string(), (state, entry.at.0))
     }
 }
 
@@ -289,5 +296,6 @@ fn from_ledger(summary: Summary) -> Datastream {
         watermark: None,
         operations: Vec::new(),
         dead_letters: Vec::new(),
+        findings: Vec::new(),
     }
 }

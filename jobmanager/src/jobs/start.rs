@@ -199,19 +199,17 @@ impl JobManager {
         });
     }
 
-    /// Serves REST, `/metrics` and `/v1/health` until the scope ends.
+    /// Serves REST, `/metrics`, `/v1/health` and the page until the scope ends.
     pub fn serve_rest(&self, listener: TcpListener, plan: Arc<dyn Plan>) {
         let router = rest::router(rest::Api {
             jobs: self.jobs.clone(),
             cluster: self.cluster.clone(),
             plan,
+            streams: rest::Streams::new(&self.world.scope, self.world.clock.clone()),
             clock: self.world.clock.clone(),
         });
-        self.world.scope.run(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "the REST interface ended");
-            }
-        });
+        let (scope, clock) = (self.world.scope.child("rest"), self.world.clock.clone());
+        self.world.scope.run(rest::serve(listener, router, (scope, clock)));
     }
 
     /// All metrics in Prometheus' text form.

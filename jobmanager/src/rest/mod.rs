@@ -1,12 +1,21 @@
-//! REST `/v1` and `/metrics`: what people and programs ask the job manager.
+//! REST `/v1`, `/metrics` and the page: what people and programs ask the job manager.
 //!
-//! Enters: requests from this machine. Leaves: JSON of [`types`], errors as problem details with code and help. Who
-//! calls: the command line, scripts, Prometheus. Must stay true: bodies and waits are bounded; a request that names
-//! another host (a page in a browser that resolves to us) is refused; nothing is decided here.
+//! Enters: requests from this machine. Leaves: JSON of [`types`], events, errors as problem details with code, place and
+//! help, the files of the page. Who calls: the command line, the page, scripts, Prometheus. Must stay true: connections,
+//! heads, bodies, waits and listeners are bounded; a request that names another host (a page in a browser that resolves
+//! to us) is refused, and so is a change that another page asks for; nothing is decided here.
+//!
+//! `routes` is the table of all paths; the router and the OpenAPI document (`openapi`) are made from it.
 
+mod asked;
 mod guard;
 mod handlers;
+mod openapi;
+mod page;
 mod problem;
+mod routes;
+mod serve;
+mod stream;
 pub mod types;
 #[cfg(test)]
 mod tests;
@@ -16,11 +25,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::get;
 use dataflow::time::Clock;
 
 use crate::cluster::Cluster;
 use crate::jobs::{Jobs, Plan};
+
+pub(crate) use serve::serve;
+pub use stream::Streams;
 
 /// A text of datastreams is at most this large; the planner's own bounds are tighter.
 const BODY_BYTES_MAX: usize = 4 << 20;
@@ -34,30 +46,43 @@ pub struct Api {
     pub cluster: Cluster,
     /// Plans submitted texts.
     pub plan: Arc<dyn Plan>,
+    /// Who listens to what changes.
+    pub streams: Streams,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
+impl Api {
+    /// The cluster, without the path of a folder of this machine.
+    fn cluster(&self) -> types::Cluster {
+        let cluster = self.cluster.describe();
+        let state = match cluster.state.split_once("://") {
+            Some(("file", _)) | None => "a folder of the job manager's machine".to_owned(),
+            Some(_) => cluster.state,
+        };
+        types::Cluster { state, ..cluster }
+    }
+
+    fn overview(&self) -> types::Overview {
+        types::Overview {
+            now_ms: self.clock.wall().0,
+            datastreams: self.jobs.list(),
+            cluster: self.cluster(),
+        }
+    }
+}
+
 /// All paths.
 pub fn router(api: Api) -> Router {
-    Router::new()
-        .route("/v1/datastreams", get(handlers::list).post(handlers::submit))
-        .route("/v1/datastreams/{name}", get(handlers::describe))
-        .route("/v1/datastreams/{name}/logs", get(handlers::logs))
-        .route("/v1/datastreams/{name}/stop", post(handlers::stop))
-        .route("/v1/datastreams/{name}/cancel", post(handlers::cancel))
-        .route("/v1/datastreams/{name}/rescale", post(handlers::rescale))
-        .route("/v1/datastreams/{name}/savepoints", post(handlers::savepoint))
-        .route("/v1/datastreams/{name}/operations/{id}", get(handlers::operation))
-        .route("/v1/state/gc", post(handlers::sweep))
-        .route("/v1/cluster", get(handlers::cluster))
-        .route("/v1/health", get(handlers::health))
-        .route("/metrics", get(handlers::metrics))
+    routes::router()
+        .route("/", get(page::index))
+        .route("/ui/{*path}", get(page::file))
         .merge(crate::flink::router())
         .fallback(handlers::nothing_here)
         .method_not_allowed_fallback(handlers::not_that_way)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(api.clone(), guard::deadline))
         .layer(middleware::from_fn(guard::own_host))
+        .layer(middleware::from_fn(guard::manners))
         .with_state(api)
 }

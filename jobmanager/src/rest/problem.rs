@@ -19,6 +19,13 @@ pub(super) fn problem(status: StatusCode, code: &str, detail: impl Into<String>)
 }
 
 impl Problem {
+    /// Says what part of the request is at fault.
+    #[must_use]
+    pub(super) fn place(mut self, place: &str) -> Self {
+        self.place = Some(place.to_owned());
+        self
+    }
+
     /// Adds what a person can do about it.
     #[must_use]
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {

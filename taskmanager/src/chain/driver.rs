@@ -212,7 +212,11 @@ impl Chain {
                 }
             }
             Some(Emitted::Rows(port, batch)) => self.emit(index, port, batch, now)?,
-            Some(Emitted::Watermark(watermark)) => self.pass_on(index, Signal::Watermark(watermark), now)?,
+            Some(Emitted::Watermark(watermark)) => {
+                // Who gives rows their time hears of none.
+                self.nodes[index].gauges.watermark.raise(watermark);
+                self.pass_on(index, Signal::Watermark(watermark), now)?;
+            }
             Some(Emitted::Idle) => self.pass_on(index, Signal::Idle, now)?,
         }
         Ok(Progress::Moved)

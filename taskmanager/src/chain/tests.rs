@@ -213,6 +213,45 @@ fn a_watermark_stays_behind_the_rows_that_a_node_holds_back() {
     assert_eq!(log.lock().last().unwrap(), "last watermark 10");
 }
 
+/// Gives each row its number as the time.
+#[derive(Default)]
+struct Giver(Option<Watermark>);
+
+impl Operator for Giver {
+    fn push(&mut self, batch: Batch) -> Result<(), Failure> {
+        self.0 = Some(Watermark(number(&batch)));
+        Ok(())
+    }
+
+    fn pull(&mut self) -> Result<Option<Emitted>, Failure> {
+        Ok(self.0.take().map(Emitted::Watermark))
+    }
+}
+
+#[test]
+fn whoever_gives_time_is_seen_to_have_come_to_it() {
+    let gauges = ["giver", "last"].map(|name| Arc::new(NodeGauges::new(name.to_owned())));
+    let node = |index: usize, operator: Box<dyn Operator>, main| Node {
+        operator,
+        gauges: Arc::clone(&gauges[index]),
+        main,
+        late: vec![],
+        dead: vec![],
+        writer: None,
+        keeper: None,
+    };
+    let nodes = vec![
+        node(0, Box::new(Giver::default()), vec![Next::Node(1)]),
+        node(1, many("last", 0, &Log::default()), vec![]),
+    ];
+    let mut chain = Chain::new(nodes, vec![], Arc::new(Gauges::new(std::iter::empty())));
+    assert_eq!(gauges[0].watermark.get(), None);
+    chain.enter(row(7)).unwrap();
+    settle(&mut chain);
+    let reached = [0, 1].map(|index: usize| gauges[index].watermark.get());
+    assert_eq!(reached, [Some(Watermark(7)), Some(Watermark(7))]);
+}
+
 #[test]
 fn those_beside_a_node_that_is_full_are_told_the_time_and_those_before_it_are_not() {
     let log = Log::default();

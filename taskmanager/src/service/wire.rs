@@ -224,6 +224,7 @@ pub(super) fn heartbeat(tasks: &Tasks, now: Instant) -> Message {
 fn gauges(running: &Running, now: Instant) -> v1::SubtaskGauges {
     let (identity, gauges) = (&running.handle.identity, &running.handle.gauges);
     let (waits_for, waited) = gauges.waiting(now).unwrap_or_default();
+    let [busy_us, backpressured_us, idle_us] = gauges.spent(now);
     v1::SubtaskGauges {
         fence: fence(identity),
         subtask: subtask(identity.subtask),
@@ -233,9 +234,9 @@ fn gauges(running: &Running, now: Instant) -> v1::SubtaskGauges {
         bytes_out: gauges.bytes_out.get(),
         source_bytes_read: gauges.source_bytes_read.get(),
         dead_letters: gauges.dead(),
-        busy_us: gauges.busy_us.get(),
-        backpressured_us: gauges.backpressured_us.get(),
-        idle_us: gauges.idle_us.get(),
+        busy_us,
+        backpressured_us,
+        idle_us,
         waits_for,
         waits_us: micros(waited),
         nodes: gauges.nodes.iter().map(|node| node_gauges(node)).collect(),

@@ -55,6 +55,11 @@ impl Reached {
         self.0.store(watermark.0, Ordering::Relaxed);
     }
 
+    /// It has come to here at least.
+    pub(crate) fn raise(&self, watermark: Watermark) {
+        self.0.fetch_max(watermark.0, Ordering::Relaxed);
+    }
+
     /// How far it has come, if anything was said of it.
     pub(crate) fn get(&self) -> Option<Watermark> {
         Some(Watermark(self.0.load(Ordering::Relaxed))).filter(|watermark| watermark.0 > i64::MIN)
@@ -159,9 +164,25 @@ impl Gauges {
         }
     }
 
-    /// Notes that the thread works.
-    pub(crate) fn work(&self) {
-        *self.waiting.lock() = None;
+    /// Notes that the thread works again, and what it has spent on the wait: one moment for whoever looks.
+    pub(crate) fn wake(&self, wait: &Wait, time: Duration) {
+        let mut waiting = self.waiting.lock();
+        self.spend(Some(wait), time);
+        *waiting = None;
+    }
+
+    /// Time at work, held up and without anything to do, in microseconds, up to now: a wait that lasts counts while it does.
+    pub(crate) fn spent(&self, now: Instant) -> [u64; 3] {
+        let waiting = self.waiting.lock();
+        let [busy, mut held_up, mut idle] = [&self.busy_us, &self.backpressured_us, &self.idle_us].map(Count::get);
+        if let Some((wait, since)) = waiting.as_ref() {
+            let lasts = u64::try_from(now.since(*since).as_micros()).unwrap_or(u64::MAX);
+            match wait.is_backpressure() {
+                true => held_up = held_up.saturating_add(lasts),
+                false => idle = idle.saturating_add(lasts),
+            }
+        }
+        [busy, held_up, idle]
     }
 
     /// What it waits for, and for how long.
@@ -253,8 +274,12 @@ mod tests {
         );
         gauges.wait(&Wait::Sink("out".into()), later);
         assert_eq!(gauges.waiting(later), Some(("sink out".to_owned(), Duration::ZERO)));
-        gauges.work();
+        // Held up for two seconds, and nobody has woken it.
+        let seconds = |count| Duration::from_secs(count);
+        assert_eq!(gauges.spent(later + seconds(2)), [0, 2_000_000, 0]);
+        gauges.wake(&Wait::Sink("out".into()), seconds(3));
         assert_eq!(gauges.waiting(later), None);
+        assert_eq!(gauges.spent(later + seconds(9)), [0, 3_000_000, 0]);
     }
 
     #[test]

@@ -215,7 +215,7 @@ impl Task {
     /// Control first, then one step of data, or a sleep.
     fn turn(&mut self) -> Result<(), Failure> {
         match self.attend()? {
-            None => self.account(None),
+            None => self.account(),
             Some(wait) => self.sleep(&wait)?,
         }
         Ok(())
@@ -244,22 +244,24 @@ impl Task {
         Ok(!wait.is_elsewhere() && self.parts.chain.is_through() && self.parts.chain.settle()?)
     }
 
-    fn account(&mut self, wait: Option<&Wait>) {
+    /// The time since it was accounted for last was spent at work.
+    fn account(&mut self) {
         let now = self.parts.clock.now();
-        self.parts.gauges.spend(wait, now.since(self.accounted));
+        self.parts.gauges.spend(None, now.since(self.accounted));
         self.accounted = now;
     }
 
     fn sleep(&mut self, wait: &Wait) -> Result<(), Failure> {
         self.parts.chain.flush()?;
-        self.account(None);
+        self.account();
         self.parts.gauges.wait(wait, self.accounted);
         // Held up, nobody is told the time: what is due would only wait for the same.
         let wake_at = self.parts.chain.wake_at().filter(|_| !wait.is_elsewhere());
         let limit = wake_at.map(|at| at.since(self.accounted).max(TICK));
         self.parts.mailbox.sleep(limit);
-        self.account(Some(wait));
-        self.parts.gauges.work();
+        let now = self.parts.clock.now();
+        self.parts.gauges.wake(wait, now.since(self.accounted));
+        self.accounted = now;
         Ok(())
     }
 

@@ -1,0 +1,135 @@
+//! The web page, driven in a browser against a real cluster with datastreams in many states; `integration/ui` says what
+//! is looked at. Values are compared with REST; an error in the console, a violation of the policy, a request to anybody
+//! else or a serious fault by axe fails it. Pictures are left in `<target>/tmp/page`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests are told by the environment where the browser's driver is"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use integration::cluster::Cluster;
+use serde_json::{Value, json};
+
+/// On a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Vertices of two subtasks, event time, windows, dead letters and late rows.
+const SHOP: &str = "
+datastreamName: shop
+contactName: eng-analytics
+desiredState: ON
+parallelism: 2
+sources:
+  - name: events
+    generator: { events: shop, throughput: 2000, rate: 2000, malformed: 0.01, late: 0.01, splits: 2 }
+    eventTime: { field: eventTime }
+eventTypeFilters: [PURCHASE, CHECKOUT]
+steps:
+  - name: once
+    dedup: { key: [eventId], within: 10m }
+sinks:
+  - blackhole: {}
+deadLetter: { path: FOLDER/dead }
+";
+
+const SLOW: &str = "
+datastreamName: slow-sink
+contactName: eng-data
+desiredState: ON
+sources:
+  - generator: { events: shop }
+sinks:
+  - name: warehouse
+    blackhole: { throughput: 20 }
+";
+
+/// Its sink writes into a folder that is a file; its contact is a script, to whoever takes it for markup.
+const BROKEN: &str = "
+datastreamName: broken
+contactName: \"<img src=x onerror=alert(1)>\"
+desiredState: ON
+sources:
+  - generator: { events: shop, throughput: 100 }
+sinks:
+  - file: { path: FOLDER/blocked/out }
+";
+
+const FINISHED: &str = "
+datastreamName: finished
+contactName: oncall
+desiredState: ON
+sources:
+  - generator: { events: shop, count: 1000 }
+sinks:
+  - blackhole: {}
+";
+
+/// Where `integration/ui/install.sh` has put what drives the browser.
+fn driver() -> PathBuf {
+    let folder = std::env::var("WEIR_BROWSER").map(PathBuf::from);
+    let folder = folder.unwrap_or_else(|_| PathBuf::from(std::env::var("HOME").unwrap()).join(".cache/weir-browser"));
+    let module = folder.join("node_modules/playwright-core");
+    assert!(
+        module.is_dir(),
+        "{} is missing: run integration/ui/install.sh",
+        module.display()
+    );
+    folder
+}
+
+fn state(cluster: &Cluster, name: &str) -> Value {
+    let described = cluster.ask(&format!("/v1/datastreams/{name}")).unwrap();
+    described["summary"]["state"].clone()
+}
+
+/// A cluster in which something of everything goes on.
+fn stage(folder: &Path) -> Cluster {
+    let mut cluster = Cluster::start(folder, &[]).unwrap();
+    for name in ["tm-1", "tm-2"] {
+        cluster.start_taskmanager(name, &["--slots", "2"]).unwrap();
+    }
+    std::fs::write(folder.join("blocked"), "not a folder").unwrap();
+    for document in [FINISHED, BROKEN, SHOP, SLOW] {
+        let text = document.replace("FOLDER", &folder.display().to_string());
+        cluster.submit(&text).unwrap();
+    }
+    for (name, wanted) in [("finished", "finished"), ("broken", "failed")] {
+        let reached = integration::cluster::until(name, integration::cluster::Deadline::of(PATIENCE), || {
+            Ok((state(&cluster, name) == json!(wanted)).then_some(()))
+        });
+        reached.unwrap();
+    }
+    let flows = |described: &Value| {
+        let progress = &described["summary"]["progress"];
+        let late: bool = progress["rowsOut"].as_u64() > Some(0) && progress["deadLetters"].as_u64() > Some(0);
+        late && described["watermark"]["watermarkMs"].is_i64()
+    };
+    cluster
+        .until("shop", "to give rows, dead letters and time", PATIENCE, flows)
+        .unwrap();
+    cluster
+}
+
+#[test]
+fn the_page_shows_what_rest_says_and_does_what_it_is_asked_for() {
+    let driver = driver();
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = stage(folder.path());
+    let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
+    std::fs::create_dir_all(&shots).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/page.mjs");
+    let output = Command::new("node")
+        .arg(script)
+        .arg(format!("http://{}", cluster.rest()))
+        .arg(&shots)
+        .env("WEIR_BROWSER", driver)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the page has faults:\n{said}{errors}");
+}

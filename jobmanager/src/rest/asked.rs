@@ -1,0 +1,123 @@
+//! What a request carries, taken apart: every mistake in it is a problem with its place, never a plain text.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, StringRejection};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::problem::problem;
+use super::types::Problem;
+
+/// At most so many items in one answer.
+pub(super) const LIMIT_MAX: usize = 1_000;
+
+/// The parts of the path that stand for something: a datastream's name.
+pub(super) struct Named<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let named = Path::from_request_parts(parts, state).await;
+        named
+            .map(|Path(named)| Self(named))
+            .map_err(|error| problem(error.status(), "path", error.body_text()).place("path"))
+    }
+}
+
+/// The options behind the question mark; a word that is none is refused.
+pub(super) struct Options<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Options<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let options = Query::from_request_parts(parts, state).await;
+        options
+            .map(|Query(options)| Self(options))
+            .map_err(|error| problem(error.status(), "query", error.body_text()).place("query"))
+    }
+}
+
+/// A body of JSON; where there is none, what is meant by default.
+pub(super) struct Wish<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Default + Send, S: Send + Sync> FromRequest<S> for Wish<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match Json::from_request(request, state).await {
+            Ok(Json(wish)) => Ok(Self(wish)),
+            Err(JsonRejection::MissingJsonContentType(_)) => Ok(Self(T::default())),
+            Err(error) => Err(problem(error.status(), "body", error.body_text()).place("body")),
+        }
+    }
+}
+
+/// A body of text: documents.
+pub(super) struct Text(pub(super) String);
+
+impl<S: Send + Sync> FromRequest<S> for Text {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let text = String::from_request(request, state).await;
+        let refused = |error: StringRejection| problem(error.status(), "body", error.body_text()).place("body");
+        text.map(Self).map_err(refused)
+    }
+}
+
+/// A part of a list that grows. The answer's header `Link` leads to the next part.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    /// Only those behind this name.
+    pub(super) after: Option<String>,
+    /// At most so many, and at most 1000; all, where it is not given.
+    pub(super) limit: Option<usize>,
+}
+
+/// Which lines of a log.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct After {
+    /// The number of the last line that is known; 0 for all that are kept.
+    #[serde(default)]
+    pub(super) after: u64,
+    /// At most so many of the newest.
+    pub(super) limit: Option<usize>,
+}
+
+/// Options of a submission.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a query")]
+pub(super) struct Submission {
+    /// Whether the datastreams begin anew.
+    #[serde(default)]
+    pub(super) fresh: bool,
+    /// Whether what runs is changed to what the text says.
+    #[serde(default)]
+    pub(super) apply: bool,
+    /// Whether state may be left behind that no step takes over.
+    #[serde(default)]
+    pub(super) allow_dropped_state: bool,
+    /// The label or the URL of a savepoint to begin from.
+    pub(super) from_savepoint: Option<String>,
+    /// The checkpoint to begin from: a datastream or a job, and perhaps `:<epoch>`.
+    pub(super) from_checkpoint: Option<String>,
+}
+
+/// Whose garbage, and whether it goes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Sweep {
+    /// The datastream; none for all.
+    pub(super) name: Option<String>,
+    /// Whether it is only named.
+    #[serde(default)]
+    pub(super) dry_run: bool,
+}

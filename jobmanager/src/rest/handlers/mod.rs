@@ -1,0 +1,10 @@
+//! One function for each path and method: what is read, and what is changed.
+
+mod changing;
+mod reading;
+
+pub(super) use changing::{cancel, rescale, savepoint, stop, submit, sweep};
+pub(super) use reading::{
+    cluster, describe, document, follow, health, list, logs, metrics, not_that_way, nothing_here, openapi, operation,
+    overview, series, stream,
+};

@@ -1,0 +1,135 @@
+//! What is asked and changes nothing.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
+
+use crate::rest::Api;
+use crate::rest::asked::{After, LIMIT_MAX, Named, Options, Page};
+use crate::rest::problem::problem;
+use crate::rest::stream::Topic;
+use crate::rest::types::{Cluster, Datastream, Health, LogLine, Operation, Overview, Problem, Series, Summary};
+
+type Answer<T> = Result<Json<T>, Problem>;
+
+pub(crate) async fn list(
+    State(api): State<Api>,
+    Options(page): Options<Page>,
+) -> Result<(HeaderMap, Json<Vec<Summary>>), Problem> {
+    let mut all = api.jobs.list();
+    if let Some(after) = &page.after {
+        all.retain(|one| one.name.as_str() > after.as_str());
+    }
+    let mut headers = HeaderMap::new();
+    if let Some(limit) = page.limit {
+        let limit = limit.clamp(1, LIMIT_MAX);
+        let more = all.len() > limit;
+        all.truncate(limit);
+        if let Some(last) = all.last().filter(|_| more) {
+            // A name is of letters, digits, `-` and `_`: it needs no escapes.
+            let next = format!("</v1/datastreams?after={}&limit={limit}>; rel=\"next\"", last.name);
+            headers.extend(HeaderValue::from_str(&next).ok().map(|next| (header::LINK, next)));
+        }
+    }
+    Ok((headers, Json(all)))
+}
+
+pub(crate) async fn describe(State(api): State<Api>, Named(name): Named<String>) -> Answer<Datastream> {
+    Ok(Json(api.jobs.describe(&name).await?))
+}
+
+/// The document as it was submitted, byte for byte.
+pub(crate) async fn document(State(api): State<Api>, Named(name): Named<String>) -> Result<impl IntoResponse, Problem> {
+    let text = api.jobs.describe(&name).await?.document;
+    // Not as YAML: a browser shows a text, and never looks for anything else in it.
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text))
+}
+
+pub(crate) async fn series(State(api): State<Api>, Named(name): Named<String>) -> Answer<Series> {
+    Ok(Json(api.jobs.series(&name).await?))
+}
+
+pub(crate) async fn logs(
+    State(api): State<Api>,
+    Named(name): Named<String>,
+    Options(After { after, limit }): Options<After>,
+) -> Answer<Vec<LogLine>> {
+    let mut lines = api.jobs.logs(&name, after).await?;
+    let surplus = limit.map_or(0, |limit| lines.len().saturating_sub(limit.max(1)));
+    Ok(Json(lines.split_off(surplus)))
+}
+
+pub(crate) async fn operation(State(api): State<Api>, Named((name, id)): Named<(String, String)>) -> Answer<Operation> {
+    let operations = api.jobs.describe(&name).await?.operations;
+    let found = operations.into_iter().find(|operation| operation.id == id);
+    let unknown = || {
+        problem(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            format!("`{name}` knows no operation `{id}`"),
+        )
+        .place("path")
+        .help("a job manager remembers the last ones of its own time; `weir describe` shows how the datastream is")
+    };
+    found.map(Json).ok_or_else(unknown)
+}
+
+pub(crate) async fn cluster(State(api): State<Api>) -> Json<Cluster> {
+    Json(api.cluster())
+}
+
+pub(crate) async fn overview(State(api): State<Api>) -> Json<Overview> {
+    Json(api.overview())
+}
+
+/// The overview again and again, as it changes.
+pub(crate) async fn stream(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {
+    api.streams.clone().listen(Topic::Overview, api)
+}
+
+/// A datastream again and again, as it changes.
+pub(crate) async fn follow(State(api): State<Api>, Named(name): Named<String>) -> Result<impl IntoResponse, Problem> {
+    api.jobs.summary(&name)?;
+    api.streams.clone().listen(Topic::Datastream(name), api)
+}
+
+pub(crate) async fn health(State(api): State<Api>) -> Json<Health> {
+    let identity = api.cluster.identity().clone();
+    Json(Health {
+        term: identity.term,
+        incarnation: identity.incarnation,
+        build: identity.build,
+    })
+}
+
+pub(crate) async fn openapi() -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        super::super::openapi::text(),
+    )
+}
+
+pub(crate) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
+    let text = crate::metrics::render(&api.jobs.list(), &api.cluster.describe(), api.cluster.dropped());
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+}
+
+pub(crate) async fn nothing_here() -> Problem {
+    problem(StatusCode::NOT_FOUND, "no-such-path", "there is nothing at this path")
+        .place("path")
+        .help("/ is the page, /v1/openapi.json lists every path, /metrics is for Prometheus")
+}
+
+pub(crate) async fn not_that_way() -> Problem {
+    problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "no-such-method",
+        "this path does not take that method",
+    )
+    .place("method")
+    .help("/v1/openapi.json lists every path with its methods; whatever changes something is a POST")
+}

@@ -1,0 +1,211 @@
+//! The OpenAPI document, generated from the table of routes and from the types, comments and all.
+//!
+//! Schemas come from `schemars`, as those of documents and connectors do: [decision 014](../../../docs/decisions/014-openapi-from-the-table-of-routes.md).
+
+use std::sync::OnceLock;
+
+use schemars::generate::SchemaSettings;
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use super::routes::{Content, Route, table};
+use super::types::Problem;
+
+/// Where a document of version 3.1 keeps its schemas, which are plain JSON Schema there.
+const SCHEMAS: &str = "#/components/schemas/";
+
+/// The document; made once.
+pub(super) fn text() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| document().to_string())
+}
+
+/// The same as a value.
+pub(super) fn document() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.definitions_path = SCHEMAS.trim_start_matches('#').trim_end_matches('/').into();
+        settings.meta_schema = None;
+    });
+    let mut written = settings.clone().for_serialize().into_generator();
+    let mut read = settings.for_deserialize().into_generator();
+    let problem = written.subschema_for::<Problem>();
+    let mut paths: Map<String, Value> = Map::new();
+    for route in table() {
+        let about = operation(&route, &problem, (&mut written, &mut read));
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        path[route.method.as_str().to_lowercase()] = about;
+    }
+    let mut schemas = written.take_definitions(true);
+    schemas.extend(read.take_definitions(true));
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Weir",
+            "version": "v1",
+            "description": "What people and programs ask a job manager. Errors are problem details (RFC 9457) with `code`, `place` and `help`.",
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "tags": [
+            { "name": "datastreams", "description": "What is known of datastreams." },
+            { "name": "actions", "description": "What changes something." },
+            { "name": "cluster", "description": "The job manager and its task managers." },
+        ],
+        "paths": paths,
+        "components": { "schemas": schemas },
+    })
+}
+
+fn operation(route: &Route, problem: &Schema, (written, read): (&mut SchemaGenerator, &mut SchemaGenerator)) -> Value {
+    let mut parameters: Vec<Value> = named(route.path).map(path_parameter).collect();
+    if let Some(query) = route.query {
+        // Its own schema, and not a reference to it: each of its properties is a parameter.
+        let mut own = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+        let reference = query(&mut own);
+        parameters.extend(options(&reference, &own));
+    }
+    let answers = json!({
+        route.status.to_string(): {
+            "description": route.about,
+            "content": content(&route.answer, written),
+        },
+        "default": {
+            "description": "It was not done, and why.",
+            "content": { "application/problem+json": { "schema": problem } },
+        },
+    });
+    let mut operation = json!({
+        "operationId": route.id,
+        "summary": route.about,
+        "tags": [route.tag],
+        "parameters": parameters,
+        "responses": answers,
+    });
+    if let Some(body) = &route.body {
+        let required = matches!(body, Content::Text(_)) || route.id == "rescaleDatastream";
+        operation["requestBody"] = json!({ "required": required, "content": content(body, read) });
+    }
+    operation
+}
+
+fn content(content: &Content, generator: &mut SchemaGenerator) -> Value {
+    match content {
+        Content::Json(shape) => json!({ "application/json": { "schema": shape(generator) } }),
+        Content::Text(kind) => {
+            json!({ *kind: { "schema": { "type": if kind.ends_with("json") { "object" } else { "string" } } } })
+        }
+        // Of each event's data; a document has no better word for it before version 3.2.
+        Content::Events(shape) => json!({ "text/event-stream": { "schema": shape(generator) } }),
+    }
+}
+
+/// The names in a path that stand for something.
+fn named(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn path_parameter(name: &str) -> Value {
+    let about = match name {
+        "name" => "The name of a datastream.",
+        _ => "The id of an operation.",
+    };
+    json!({ "name": name, "in": "path", "required": true, "description": about, "schema": { "type": "string" } })
+}
+
+/// A parameter for each property of a type of options.
+fn options(reference: &Schema, generator: &SchemaGenerator) -> Vec<Value> {
+    let name = reference
+        .get("$ref")
+        .and_then(Value::as_str)
+        .and_then(|path| path.rsplit('/').next());
+    let definition = name.and_then(|name| generator.definitions().get(name));
+    let properties = definition
+        .and_then(|definition| definition.get("properties"))
+        .and_then(Value::as_object);
+    let parameter = |(name, schema): (&String, &Value)| {
+        let mut schema = schema.clone();
+        let about = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+        json!({ "name": name, "in": "query", "required": false, "description": about, "schema": schema })
+    };
+    properties.into_iter().flatten().map(parameter).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Every value under a key, anywhere in the document.
+    fn all<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
+        match value {
+            Value::Object(members) => members.iter().for_each(|(name, member)| {
+                if name == key {
+                    found.push(member);
+                }
+                all(member, key, found);
+            }),
+            Value::Array(items) => items.iter().for_each(|item| all(item, key, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    #[test]
+    fn every_route_is_in_it_with_a_name_of_its_own_and_its_answers() {
+        let document = document();
+        let mut ids = BTreeSet::new();
+        for route in table() {
+            let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
+            assert_eq!(operation["operationId"], route.id, "{}", route.path);
+            assert!(operation["responses"]["default"].is_object(), "{}", route.path);
+            assert!(
+                operation["responses"][route.status.to_string()].is_object(),
+                "{}",
+                route.path
+            );
+            let parameters = operation["parameters"].as_array().unwrap();
+            let count = named(route.path).count();
+            assert!(
+                parameters.iter().filter(|one| one["in"] == "path").count() == count,
+                "{}",
+                route.path
+            );
+            assert!(ids.insert(route.id), "{} is there twice", route.id);
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_to_a_schema_and_every_field_says_what_it_is() {
+        let document = document();
+        let mut references = Vec::new();
+        all(&document, "$ref", &mut references);
+        assert!(references.len() > 30, "{}", references.len());
+        for reference in references {
+            let name = reference.as_str().unwrap().strip_prefix(SCHEMAS).unwrap();
+            assert!(document["components"]["schemas"][name].is_object(), "{name}");
+        }
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            for (field, about) in schema["properties"].as_object().into_iter().flatten() {
+                assert!(about["description"].is_string(), "{name}.{field}");
+            }
+        }
+    }
+
+    #[test]
+    fn options_are_parameters_and_bodies_know_what_they_refuse() {
+        let document = document();
+        let submit = &document["paths"]["/v1/datastreams"]["post"];
+        let names: Vec<_> = submit["parameters"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| &one["name"])
+            .collect();
+        assert_eq!(
+            names,
+            ["fresh", "apply", "allowDroppedState", "fromSavepoint", "fromCheckpoint"]
+        );
+        assert_eq!(document["components"]["schemas"]["Stop"]["additionalProperties"], false);
+        assert_eq!(text(), document.to_string());
+    }
+}

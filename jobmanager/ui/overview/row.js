@@ -1,0 +1,58 @@
+// One datastream in the list, in one line; below it what is wrong, if anything.
+
+import { html } from "../html.js";
+import { toJob } from "../route.js";
+import { isOver, State, toneOf } from "../parts/state.js";
+import { Spark } from "../parts/spark.js";
+import { ago, count, exact, percent, rate, span, spanText } from "../words.js";
+
+/** @param {{ one: any, now: number, past: number[] }} props */
+export function Row({ one, now, past }) {
+  const { progress, lastCheckpoint, restarts } = one;
+  const over = isOver(one.state);
+  const freshness = one.watermarkMs === null || over ? null : now - one.watermarkMs;
+  const tone = toneOf(one.state);
+  return html`<tr data-tone=${tone} data-testid="row">
+    <td class="first"><${State} state=${one.state} /></td>
+    <th scope="row">
+      <a href=${toJob(one.name)} data-testid="name">${one.name}</a>
+      ${one.reason && tone !== "over" ? html`<span class="reason" title=${one.reason}>${one.reason}</span>` : null}
+    </th>
+    <td class="soft owner" title=${one.contact || ""}>${one.contact || "–"}</td>
+    <td class="number" data-tip=${`${exact(progress.rowsIn)} rows from its sources in this life, over all restarts.`}>
+      ${over ? html`<span class="soft">${count(progress.rowsIn)} rows</span>` : rate(progress.rowsInRate)}
+    </td>
+    <td class="line">${over ? null : html`<${Spark} values=${past} label="Rows in, the last minute" />`}</td>
+    <td class="number" data-tip=${`${exact(progress.rowsOut)} rows handed to its sinks in this life, over all restarts.`}>
+      ${over ? html`<span class="soft">${count(progress.rowsOut)} rows</span>` : rate(progress.rowsOutRate)}
+    </td>
+    <td class="number"><${Progress} progress=${progress} freshness=${freshness} over=${over} /></td>
+    <td class="number checkpoint" data-tip=${checkpointTip(lastCheckpoint)}>
+      ${one.epoch ? html`<span class="soft">#${exact(one.epoch)}</span> ` : null}
+      ${lastCheckpoint && !over ? ago(lastCheckpoint.triggeredMs, now) : one.epoch ? "" : "–"}
+    </td>
+    <td class="number" data-warn=${progress.deadLetters > 0} data-tip="Records that went to the dead letters, in this life.">
+      ${progress.deadLetters ? count(progress.deadLetters) : html`<span class="faint">0</span>`}
+    </td>
+    <td class="number" data-warn=${restarts > 0} data-tip="Restarts after failures since this job manager took the datastream.">
+      ${restarts ? exact(restarts) : html`<span class="faint">0</span>`}
+    </td>
+  </tr>`;
+}
+
+function Progress({ progress, freshness, over }) {
+  if (freshness !== null) {
+    const { digits, unit } = span(freshness);
+    const tip = "Now minus the lowest event time that its sinks have come to.";
+    return html`<span data-tip=${tip}>${digits} <span class="unit">${unit}</span></span>`;
+  }
+  if (progress.share !== null && !over) {
+    return html`<span data-tip="How much of its bounded input has been read, in bytes.">${percent(progress.share)} read</span>`;
+  }
+  return html`<span class="faint" data-tip="It has no event time, so that nobody can say how old its rows are.">–</span>`;
+}
+
+const checkpointTip = (last) =>
+  last
+    ? `Its last checkpoint took ${spanText(last.durationMs)} from the trigger to the last commit.`
+    : "No checkpoint since this job manager took it.";

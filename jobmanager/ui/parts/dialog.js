@@ -1,0 +1,15 @@
+// A question that is asked once: the browser's own dialog, which holds the focus and closes by Escape.
+
+import { html, useEffect, useRef } from "../html.js";
+
+/** @param {{ title: string, close: () => void, children?: any }} props */
+export function Dialog({ title, close, children }) {
+  const element = useRef(null);
+  useEffect(() => {
+    element.current?.showModal();
+  }, []);
+  const outside = (event) => event.target === element.current && close();
+  return html`<dialog ref=${element} onClose=${close} onClick=${outside} aria-labelledby="dialog-title">
+    <h2 id="dialog-title">${title}</h2>${children}
+  </dialog>`;
+}
