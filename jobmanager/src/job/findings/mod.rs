@@ -23,10 +23,6 @@ const DEAD_MANY: f64 = 0.01;
 pub(super) fn find(datastream: &Datastream, now: WallTime) -> Vec<Finding> {
     let state = datastream.summary.state;
     let mut findings: Vec<Finding> = life(datastream).into_iter().collect();
-    if !state.is_over() {
-        findings.extend(checkpoint(datastream));
-        findings.extend(given_up(datastream));
-    }
     if matches!(
         state,
         State::Running | State::Finishing | State::Stopping | State::Changing
@@ -36,6 +32,11 @@ pub(super) fn find(datastream: &Datastream, now: WallTime) -> Vec<Finding> {
         findings.extend(pressure::held(datastream, now));
         findings.extend(watermark(datastream));
         findings.extend(recovered(datastream, now));
+    }
+    // Behind whoever holds everything up: a checkpoint that waits is mostly a consequence.
+    if !state.is_over() {
+        findings.extend(checkpoint(datastream));
+        findings.extend(given_up(datastream));
     }
     findings.extend(dead_letters(datastream));
     findings.extend(late(datastream));
