@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use dataflow::time::{Clock, SystemClock, WallTime};
 use jobmanager::rest::types::{
-    Checkpoint, Checkpoints, Datastream, DeadLetters, Exception, Holder, Operation, Outlook, Summary, Vertex,
+    Checkpoint, Checkpoints, Datastream, DeadLetters, Exception, Finding, Holder, Operation, Outlook, Summary, Vertex,
 };
 
 use crate::args::{Named, OutputForm};
@@ -28,6 +28,7 @@ pub(crate) fn text(datastream: &Datastream, now: WallTime) -> String {
         page.push_str("it ended before this job manager began, which does not know its counts any more\n");
         return page;
     }
+    page.push_str(&findings(&datastream.findings, now));
     page.push_str(&progress(&datastream.summary));
     page.push_str(&watermark(datastream.watermark.as_ref(), now));
     for vertex in &datastream.vertices {
@@ -69,6 +70,20 @@ fn head(datastream: &Datastream, now: WallTime) -> String {
     }
     lines.push('\n');
     lines
+}
+
+/// What holds it up, the worst first; what the rest of the page says anyway is left to it.
+fn findings(findings: &[Finding], now: WallTime) -> String {
+    const HOLDING_UP: &[&str] = &["backpressure", "pace", "checkpoint", "checkpoints", "watermark", "held"];
+    let mut text = String::new();
+    for finding in findings.iter().filter(|one| HOLDING_UP.contains(&one.code.as_str())) {
+        let since = finding.since_ms.map(|since| format!(", for {}", ago(since, now)));
+        let _ = writeln!(text, "{}{}", plain(&finding.text), since.unwrap_or_default());
+        if let Some(help) = &finding.help {
+            let _ = writeln!(text, "  help: {}", plain(help));
+        }
+    }
+    text
 }
 
 fn progress(summary: &Summary) -> String {

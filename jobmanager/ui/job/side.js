@@ -48,8 +48,10 @@ function Chosen({ vertex, close }) {
   return html`<section class="panel side" aria-label="Subtasks" data-testid="subtasks">
     <div class="filter"><h2 title=${vertex.name}>${title(vertex)}</h2><span class="room"></span>
       <button class="quiet icon" onClick=${close} aria-label="Back to the ranking">✕</button></div>
-    <ul class="subtasks">${shown.map((one) => html`<${Subtask} key=${one.id} one=${one} />`)}</ul>
-    ${shown.length < vertex.subtasks.length ? html`<p class="empty">the ${shown.length} that work or wait most, of ${vertex.subtasks.length}</p>` : null}
+    <ul class="subtasks">
+      ${shown.map((one) => html`<${Subtask} key=${one.id} one=${one} />`)}
+      ${shown.length < vertex.subtasks.length ? html`<li class="soft" key="rest">the ${shown.length} that work or wait most, of ${vertex.subtasks.length}</li>` : null}
+    </ul>
   </section>`;
 }
 

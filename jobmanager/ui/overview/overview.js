@@ -7,12 +7,12 @@ import { Cluster } from "./cluster.js";
 import { Row } from "./row.js";
 
 /** What is filtered and sorted by; it stays while other views are looked at. */
-const choice = signal({ text: "", tone: "all", by: "state", down: false });
+const choice = signal({ text: "", tone: "all", by: "state", down: false, whole: false });
 /** Rows in a second of the last minute, by job. @type {Map<string, number[]>} */
 const past = new Map();
 const KEPT = 60;
-/** A list longer than this is cut: a person filters. */
-const SHOWN_MAX = 400;
+/** A list longer than this is cut, until somebody asks for all of it: those that need somebody come first anyway. */
+const SHOWN_MAX = 150;
 
 const TONES = [
   ["all", "All"],
@@ -162,7 +162,7 @@ function Filter({ counts }) {
 function Table({ shown, now }) {
   const { by, down } = choice.value;
   const turn = (id) => (choice.value = { ...choice.value, by: id, down: by === id && !down });
-  const cut = shown.slice(0, SHOWN_MAX);
+  const cut = choice.value.whole ? shown : shown.slice(0, SHOWN_MAX);
   return html`<div class="scroll">
     <table class="list streams">
       <thead><tr>${COLUMNS.map(
@@ -174,7 +174,11 @@ function Table({ shown, now }) {
       <tbody>${cut.map((one) => html`<${Row} key=${one.job} one=${one} now=${now} past=${past.get(one.job) || []} />`)}</tbody>
     </table>
     ${shown.length === 0 ? html`<p class="empty">No datastream fits. <button class="plain" onClick=${() => (choice.value = { ...choice.value, text: "", tone: "all" })}>Show all</button></p>` : null}
-    ${shown.length > cut.length ? html`<p class="empty">and ${shown.length - cut.length} more: filter to see them</p>` : null}
+    ${
+      shown.length > cut.length
+        ? html`<p class="empty">and ${shown.length - cut.length} more: filter, or <button class="plain" onClick=${() => (choice.value = { ...choice.value, whole: true })}>show all</button></p>`
+        : null
+    }
   </div>`;
 }
 
