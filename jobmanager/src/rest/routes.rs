@@ -256,7 +256,7 @@ fn cluster() -> Vec<Route> {
             json::<Cluster>(),
         ),
         get(
-            "/v1/overview",
+            "/v1/summary",
             handlers::overview,
             (tag, "readOverview", "Every datastream and the cluster, at one moment."),
             json::<Overview>(),

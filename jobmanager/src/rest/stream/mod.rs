@@ -83,7 +83,7 @@ impl Streams {
         let Ok(room) = self.room.clone().try_acquire_owned() else {
             let text = format!("{LISTENERS_MAX} listen already, which is as many as may");
             let full = problem(StatusCode::SERVICE_UNAVAILABLE, "listeners", text);
-            return Err(full.help("close some pages, or ask /v1/overview now and then"));
+            return Err(full.help("close some pages, or ask /v1/summary now and then"));
         };
         let listener = Listener {
             views: self.subscribe(topic, api),
