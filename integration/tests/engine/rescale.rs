@@ -32,6 +32,14 @@ fn cluster(folder: &Path, task_managers: u32) -> Result<Cluster> {
     Ok(cluster)
 }
 
+/// What a command says that is refused.
+fn said(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
+    let refused = cluster.weir(arguments)?;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    ensure!(refused.status.code() == Some(5), "{:?}: {said}", refused.status);
+    Ok(said)
+}
+
 fn until_past(cluster: &Cluster, before: u64) -> Result<Value> {
     cluster.until("wide", "to commit", LIMIT, |described| {
         described["summary"]["state"] == "running" && described["summary"]["epoch"].as_u64() > Some(before)
@@ -134,8 +142,16 @@ fn an_applied_document_takes_over_from_the_one_that_runs() -> Result<()> {
     );
     // Its splits would be of another stream.
     fs::write(&file, wider.replace("seed: 3", "seed: 4"))?;
-    let refused = cluster.weir(&["apply", &name])?;
-    ensure!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("[E0701]"));
+    // Each of the three says it as `weir validate` would: the code, the place in this file, the line.
+    let place = format!("--> {name}:7:5");
+    let planned = said(&cluster, &["plan", &name])?;
+    for said in [&planned, &said(&cluster, &["apply", &name])?] {
+        ensure!(
+            said.contains("error[E0701]: `generator` cannot go on with what it has kept"),
+            "{said}"
+        );
+        ensure!(said.contains(&place) && said.contains("seed: 4"), "{said}");
+    }
     cluster.until_finished("wide", LIMIT)?;
     judge(&place.path().join("out"), EVENTS, 5)
 }

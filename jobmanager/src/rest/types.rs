@@ -355,6 +355,12 @@ pub struct Operation {
     pub reason: Option<String>,
     /// What a person can do about it.
     pub help: Option<String>,
+    /// What is wrong in the document, as `weir validate -o json` prints it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnostics: Option<Value>,
+    /// The same for people, with the lines of the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendered: Option<String>,
 }
 
 /// What nobody needs any more of one job.
@@ -576,4 +582,7 @@ pub struct Problem {
     /// The same for people, with the lines of the document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rendered: Option<String>,
+    /// The datastreams of the same text that were taken before this one was not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub submitted: Vec<String>,
 }
