@@ -140,17 +140,34 @@ fn an_applied_document_takes_over_from_the_one_that_runs() -> Result<()> {
         after["document"].as_str().is_some_and(|text| text.contains("200ms")),
         "{after}"
     );
+    // What would become of its state: all of it is kept, by the document that runs as by a wider one.
+    let planned = cluster.json(&["plan", &name])?;
+    let verdicts = planned[0]["verdicts"].as_array().cloned().unwrap_or_default();
+    let keeps = |verdict: &Value| verdict["state"]["verdict"] == "keeps";
+    ensure!(
+        planned[0]["known"] == true && !verdicts.is_empty() && verdicts.iter().all(keeps),
+        "{planned}"
+    );
+    fs::write(
+        &file,
+        wider.replace("datastreamName: wide", "datastreamName: unheard-of"),
+    )?;
+    let planned = cluster.json(&["plan", &name])?;
+    ensure!(
+        planned[0]["known"] == false && planned[0]["verdicts"][0]["state"]["verdict"] == "startsEmpty",
+        "{planned}"
+    );
     // Its splits would be of another stream.
     fs::write(&file, wider.replace("seed: 3", "seed: 4"))?;
     // Each of the three says it as `weir validate` would: the code, the place in this file, the line.
-    let place = format!("--> {name}:7:5");
+    let shown = format!("--> {name}:7:5");
     let planned = said(&cluster, &["plan", &name])?;
     for said in [&planned, &said(&cluster, &["apply", &name])?] {
         ensure!(
             said.contains("error[E0701]: `generator` cannot go on with what it has kept"),
             "{said}"
         );
-        ensure!(said.contains(&place) && said.contains("seed: 4"), "{said}");
+        ensure!(said.contains(&shown) && said.contains("seed: 4"), "{said}");
     }
     cluster.until_finished("wide", LIMIT)?;
     judge(&place.path().join("out"), EVENTS, 5)
