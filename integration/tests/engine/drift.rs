@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use integration::cluster::Cluster;
+use integration::cluster::{Cluster, weir};
 use serde_json::Value;
-use walk::files;
 
 const LIMIT: Duration = Duration::from_secs(180);
 
@@ -21,29 +20,19 @@ const MINUTE: i64 = 60_000;
 /// Rows by key and minute.
 type Counts = BTreeMap<(String, i64), u64>;
 
-mod walk {
-    //! The files that a reader of a folder sees.
-
-    use std::fs;
-    use std::path::{Path, PathBuf};
-
-    use anyhow::Result;
-
-    pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            let hidden = path
-                .file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with('_'));
-            match path.is_dir() {
-                _ if hidden => {}
-                true => found.extend(files(&path)?),
-                false => found.push(path),
-            }
+/// The files that a reader of a folder sees.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match path.is_dir() {
+            _ if name.starts_with('_') => {}
+            true => found.extend(files(&path)?),
+            false => found.push(path),
         }
-        Ok(found)
     }
+    Ok(found)
 }
 
 /// Writes one hour as a file of rows in the order of their time, and counts them.
@@ -60,14 +49,21 @@ fn write(folder: &Path, name: &str, rows: i64, counts: &mut Counts) -> Result<()
 }
 
 fn document(folder: &Path, parallelism: u32, more: &str) -> String {
+    let input = folder.join("in");
+    let source = format!(
+        "file: {{ path: \"{}\" }}\n    format: {{ json: {{ schema: {{ key: string, at: timestamp }} }} }}",
+        input.display()
+    );
+    document_of(&source, folder, parallelism, more)
+}
+
+fn document_of(source: &str, folder: &Path, parallelism: u32, more: &str) -> String {
     format!(
         "datastreamName: aligned\ncontactName: test\ndesiredState: ON\nparallelism: {parallelism}\ncheckpoint: {{ interval: 300ms }}\n\
-         sources:\n  - name: events\n    file: {{ path: \"{}\" }}\n    format: {{ json: {{ schema: {{ key: string, at: timestamp }} }} }}\n    \
-         eventTime: {{ field: at, maxDrift: 1m }}\n\
+         sources:\n  - name: events\n    {source}\n    eventTime: {{ field: at, maxDrift: 1m }}\n\
          steps:\n  - name: perMinute\n    keyBy: [key]\n    window: {{ tumbling: 1m }}\n    aggregate: {{ n: count(*) }}\n  \
          - name: named\n    select: {{ key: key, begin: \"CAST(window_start AS BIGINT)\", n: n }}\n\
          sinks:\n  - name: out\n    input: named\n    file: {{ path: \"{}\" }}\n{more}",
-        folder.join("in").display(),
         folder.join("out").display()
     )
 }
@@ -88,6 +84,10 @@ fn counted(folder: &Path) -> Result<Counts> {
 fn ensure_exact(folder: &Path, ended: &Value, expected: &Counts) -> Result<()> {
     let progress = &ended["summary"]["progress"];
     ensure!(progress["deadLetters"] == 0, "rows were late: {progress}");
+    ensure_counts(folder, expected)
+}
+
+fn ensure_counts(folder: &Path, expected: &Counts) -> Result<()> {
     let found = counted(&folder.join("out"))?;
     let differs = expected.iter().find(|(window, n)| found.get(window) != Some(n));
     ensure!(
@@ -112,6 +112,35 @@ fn files_of_the_same_hour_in_one_subtask_have_no_late_rows() -> Result<()> {
     cluster.submit(&document(place.path(), 1, ""))?;
     let ended = cluster.until_finished("aligned", LIMIT)?;
     ensure_exact(place.path(), &ended, &counts)
+}
+
+#[test]
+fn parquet_files_of_the_same_hour_have_no_late_rows_either() -> Result<()> {
+    let place = tempfile::tempdir()?;
+    let mut counts = Counts::new();
+    let run = |text: &str| -> Result<()> {
+        fs::write(place.path().join("run.yaml"), text)?;
+        let ran = weir(&["run", "run.yaml", "--fresh"], place.path())?;
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        ensure!(ran.status.success() && !said.contains("dead letters"), "{said}");
+        Ok(())
+    };
+    for number in 0..4 {
+        let name = format!("{number}.json");
+        write(&place.path().join("in"), &name, 20_000 + 10_000 * number, &mut counts)?;
+        run(&format!(
+            "datastreamName: part-{number}\ncontactName: test\ndesiredState: ON\n\
+             sources:\n  - file: {{ path: \"in/{name}\" }}\n    format: {{ json: {{ schema: {{ key: string, at: timestamp }} }} }}\n\
+             sinks:\n  - parquet: {{ path: \"hours\" }}\n"
+        ))?;
+    }
+    run(&document_of(
+        "file: { path: \"hours/**/*.parquet\" }",
+        place.path(),
+        1,
+        "",
+    ))?;
+    ensure_counts(place.path(), &counts)
 }
 
 #[test]

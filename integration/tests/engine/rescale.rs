@@ -164,7 +164,7 @@ fn an_applied_document_takes_over_from_the_one_that_runs() -> Result<()> {
     let planned = said(&cluster, &["plan", &name])?;
     for said in [&planned, &said(&cluster, &["apply", &name])?] {
         ensure!(
-            said.contains("error[E0701]: `generator` cannot go on with what it has kept"),
+            said.contains("error[E0701]: `source-1` cannot go on with what it has kept"),
             "{said}"
         );
         ensure!(said.contains(&shown) && said.contains("seed: 4"), "{said}");

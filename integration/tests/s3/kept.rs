@@ -9,13 +9,16 @@ use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use dataflow::store::Stores as _;
 use dataflow::store::open::{AllowPaths, OpenStores};
-use integration::cluster::{Deadline, Process, command};
+use integration::cluster::{Deadline, Process, command, until};
 use integration::oracle;
 use serde_json::{Value, json};
 
 use crate::server::{BUCKET, Server};
 
-const EVENTS: u64 = 60_000;
+/// More than are read before it is stopped.
+const EVENTS: u64 = 100_000_000;
+/// Enough that they are files, and not parts of the record.
+const ENTRIES: u64 = 40_000;
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Looks at the state of `seen` in the bucket.
@@ -29,6 +32,14 @@ fn state(server: &Server, folder: &Path, verb: &str, more: &[&str]) -> Result<Ou
 fn json(output: &Output) -> Result<Value> {
     let said = String::from_utf8_lossy(&output.stderr);
     serde_json::from_slice(&output.stdout).with_context(|| format!("{}: {said}", output.status))
+}
+
+/// The sum of a column over the subtasks of the step.
+fn sum(listed: &Value, what: &str) -> u64 {
+    let rows = listed.as_array().into_iter().flatten();
+    rows.filter(|row| row["step"] == "once")
+        .filter_map(|row| row[what].as_u64())
+        .sum()
 }
 
 /// The first event's id, as the document's key has it.
@@ -49,7 +60,7 @@ async fn state_in_a_bucket_is_listed_read_and_verified_and_damage_is_named() -> 
     let place = tempfile::tempdir()?;
     let text = format!(
         "datastreamName: seen\ncontactName: test\ndesiredState: ON\nparallelism: 2\ncheckpoint: {{ interval: 300ms }}\n\
-         sources:\n  - generator: {{ events: shop, count: {EVENTS}, splits: 2, seed: 13 }}\n\
+         sources:\n  - generator: {{ events: shop, count: {EVENTS}, splits: 2, seed: 13, throughput: 40000 }}\n\
          steps:\n  - name: once\n    dedup: {{ key: [eventId], within: 24h, time: processing }}\nsinks:\n  - blackhole: {{}}\n"
     );
     fs::write(place.path().join("seen.yaml"), text)?;
@@ -59,23 +70,23 @@ async fn state_in_a_bucket_is_listed_read_and_verified_and_damage_is_named() -> 
     );
     command.envs(server.environment());
     let mut run = Process::start("weir run", command, &place.path().join("log"))?;
-    let status = run.wait(Deadline::of(LIMIT))?;
-    ensure!(status.success(), "{status}: {}", run.log());
+    until("enough state in a checkpoint", Deadline::of(LIMIT), || {
+        run.check()?;
+        // Before the first checkpoint there is nothing to list.
+        let listed = state(&server, place.path(), "ls", &[])?;
+        Ok((sum(&json(&listed).unwrap_or_default(), "entries") >= ENTRIES).then_some(()))
+    })?;
+    // A last checkpoint, and the end.
+    run.signal("TERM")?;
+    run.wait(Deadline::of(LIMIT))?;
 
     let listed = json(&state(&server, place.path(), "ls", &[])?)?;
-    let rows: Vec<&Value> = listed
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|row| row["step"] == "once")
-        .collect();
-    let sum = |what: &str| rows.iter().filter_map(|row| row[what].as_u64()).sum::<u64>();
     ensure!(
-        rows.len() == 2 && sum("entries") >= EVENTS && sum("files") > 0,
+        sum(&listed, "entries") >= ENTRIES && sum(&listed, "files") >= 2,
         "{listed}"
     );
 
-    let options = json!({"events": "shop", "count": EVENTS, "splits": 2, "seed": 13});
+    let options = json!({"events": "shop", "count": 2, "splits": 2, "seed": 13});
     let id = tokio::task::block_in_place(|| first_id(&options))?;
     let held = json(&state(&server, place.path(), "get", &["once", &id])?)?;
     ensure!(
