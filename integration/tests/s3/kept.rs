@@ -86,11 +86,11 @@ async fn state_in_a_bucket_is_listed_read_and_verified_and_damage_is_named() -> 
         "{listed}"
     );
 
-    let options = json!({"events": "shop", "count": 2, "splits": 2, "seed": 13});
+    let options = json!({"events": "shop", "count": 1, "splits": 1, "seed": 13});
     let id = tokio::task::block_in_place(|| first_id(&options))?;
     let held = json(&state(&server, place.path(), "get", &["once", &id])?)?;
     ensure!(
-        held.as_array().map(Vec::len) == Some(1) && held[0]["key"] == id,
+        held.as_array().map(Vec::len) == Some(1) && held[0]["key"].as_str().is_some_and(|key| key.contains(&id)),
         "{held}"
     );
     let nobody = state(&server, place.path(), "get", &["once", "no-such-event"])?;
