@@ -54,6 +54,21 @@ fn first_id(options: &Value) -> Result<String> {
     Ok(id.context("an event has an id")?.to_owned())
 }
 
+/// Turns one bit of a state file in the bucket.
+async fn damage(server: &Server, file: &str) -> Result<()> {
+    let stores = OpenStores::new(AllowPaths::Only(Vec::new()), server.settings());
+    let store = stores.open(&format!("s3://{BUCKET}/state"))?;
+    let found = store.list("").await?.into_iter().map(|object| object.path);
+    let path = found
+        .into_iter()
+        .find(|path| path.ends_with(file))
+        .context("the file in the bucket")?;
+    let mut bytes = store.read(&path).await?.to_vec();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    Ok(store.put(&path, Bytes::from(bytes)).await?)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn state_in_a_bucket_is_listed_read_and_verified_and_damage_is_named() -> Result<()> {
     let server = Server::start().await?;
@@ -106,17 +121,7 @@ async fn state_in_a_bucket_is_listed_read_and_verified_and_damage_is_named() -> 
         .context("a state file")?
         .to_owned();
 
-    let stores = OpenStores::new(AllowPaths::Only(Vec::new()), server.settings());
-    let store = stores.open(&format!("s3://{BUCKET}/state"))?;
-    let found = store.list("").await?.into_iter().map(|object| object.path);
-    let path = found
-        .into_iter()
-        .find(|path| path.ends_with(&file))
-        .context("the file in the bucket")?;
-    let mut bytes = store.read(&path).await?.to_vec();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x10;
-    store.put(&path, Bytes::from(bytes)).await?;
+    damage(&server, &file).await?;
     let verified = state(&server, place.path(), "verify", &[])?;
     let bad = json(&verified)?;
     let bad: Vec<&Value> = bad

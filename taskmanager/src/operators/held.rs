@@ -49,7 +49,21 @@ pub(super) enum Joined {
     ByLast(i64),
 }
 
+/// Rows that are due within this part of a delay of each other wait as one batch, so that a day of small batches is some ten
+/// thousand of them. By the clock they leave so much later; by event time each row leaves when it is due.
+const SLACK_PART: u64 = 10_000;
+
 impl Joined {
+    /// Of rows that wait `by_ms` for event time.
+    pub(super) fn by_first(by_ms: u64) -> Self {
+        Self::ByFirst(i64::try_from(by_ms / SLACK_PART).unwrap_or(i64::MAX))
+    }
+
+    /// Of rows that wait `by_ms` by the clock.
+    pub(super) fn by_last(by_ms: u64) -> Self {
+        Self::ByLast(i64::try_from(by_ms / SLACK_PART).unwrap_or(i64::MAX))
+    }
+
     fn slack_ms(self) -> i64 {
         match self {
             Self::Alike => 0,

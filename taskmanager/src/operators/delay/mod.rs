@@ -31,11 +31,10 @@ pub(super) fn build(recipe: &recipe::Delay, node: &Node, ground: &Ground<'_>) ->
     match recipe.clock {
         Clocked::Processing => {
             let (held, _) = Held::restore(&node.output, node, ground)?;
-            let held = held.joining(Joined::ByLast(slack_ms(recipe)));
             Ok(Box::new(ByClock {
                 by: Duration::from_millis(recipe.by_ms),
                 untimed: !held.queue().is_empty(),
-                held,
+                held: held.joining(Joined::by_last(recipe.by_ms)),
                 over: false,
                 output: Arc::clone(&node.output),
                 now: Moment::default(),
@@ -44,14 +43,6 @@ pub(super) fn build(recipe: &recipe::Delay, node: &Node, ground: &Ground<'_>) ->
         }
         Clocked::Event => Ok(Box::new(ByTime::build(recipe, node, ground)?)),
     }
-}
-
-/// Rows that are due within this part of the delay of each other wait as one batch, so that a day of small batches is some
-/// ten thousand of them. By the clock they leave so much later; by event time each row leaves when it is due.
-const SLACK_PART: u64 = 10_000;
-
-fn slack_ms(recipe: &recipe::Delay) -> i64 {
-    i64::try_from(recipe.by_ms / SLACK_PART).unwrap_or(i64::MAX)
 }
 
 /// Rows wait by the clock.
@@ -175,10 +166,9 @@ impl ByTime {
             }
         };
         let (held, reached) = Held::restore(&kept, node, ground)?;
-        let held = held.joining(Joined::ByFirst(slack_ms(recipe)));
         Ok(Self {
             by_ms: i64::try_from(recipe.by_ms).unwrap_or(i64::MAX),
-            held,
+            held: held.joining(Joined::by_first(recipe.by_ms)),
             reached: reached.unwrap_or(i64::MIN),
             seen: usize::MAX,
             owed: None,

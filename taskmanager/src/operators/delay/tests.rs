@@ -302,7 +302,7 @@ fn a_day_of_small_batches_waits_as_few_large_ones_and_leaves_in_order() {
         panic!("it is a delay")
     };
     let (held, _) = Held::restore(&schema(true), &node, &ground).unwrap();
-    let mut held = held.joining(Joined::ByLast(slack_ms(recipe)));
+    let mut held = held.joining(Joined::by_last(recipe.by_ms));
     let start = Instant::from_start(Duration::ZERO);
     for id in 0..20_000 {
         let after = Duration::from_millis(u64::try_from(id).unwrap() * 5);
