@@ -190,7 +190,7 @@ pub(crate) enum State {
         kept: Kept,
         /// The step.
         step: String,
-        /// The key; several values are joined by commas.
+        /// The key; several values are joined by commas. Quotes may be left out.
         key: String,
     },
     /// Takes away what nobody needs any more: old records, and state files that none of those kept names.

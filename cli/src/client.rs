@@ -9,6 +9,7 @@ use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use crate::exit::{Exit, Stop};
+use crate::sheet::Sheet;
 
 /// No single answer takes longer; long waits are made of short requests.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -61,8 +62,9 @@ impl Client {
         self.answer(self.http.request(Method::GET, url)).await
     }
 
-    /// Creates datastreams from the text of a document file; `options` are those of the request.
-    pub(crate) async fn submit(&self, text: String, options: &[(&str, &str)]) -> Result<Vec<Submitted>, Stop> {
+    /// Creates datastreams from the text of a document file; `options` are those of the request. What is wrong in it is shown as
+    /// what is found here.
+    pub(crate) async fn submit(&self, sheet: &Sheet, options: &[(&str, &str)]) -> Result<Vec<Submitted>, Stop> {
         let mut url = self.url(&["datastreams"])?;
         url.query_pairs_mut().extend_pairs(options);
         let request = self
@@ -70,8 +72,11 @@ impl Client {
             .request(Method::POST, url)
             .timeout(COPYING_TIMEOUT)
             .header("content-type", "application/yaml")
-            .body(text);
-        self.answer(request).await
+            .body(sheet.text.clone());
+        match self.ask(request).await? {
+            Ok(submitted) => Ok(submitted),
+            Err((status, problem)) => Err(refusal(status, problem, Some(sheet))),
+        }
     }
 
     /// Begins a rescale.
@@ -138,14 +143,23 @@ impl Client {
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Stop> {
+        let answer = self.ask(request).await?;
+        answer.map_err(|(status, problem)| refusal(status, problem, None))
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<Result<T, (StatusCode, Problem)>, Stop> {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| self.foreign(&error));
+            let done = serde_json::from_slice(&body).map_err(|error| self.foreign(&error))?;
+            return Ok(Ok(done));
         }
         let problem: Problem = serde_json::from_slice(&body).map_err(|error| self.foreign(&error))?;
-        Err(refusal(status, problem))
+        Ok(Err((status, problem)))
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Stop {
@@ -173,9 +187,20 @@ impl Client {
     }
 }
 
-fn refusal(status: StatusCode, problem: Problem) -> Stop {
-    if let Some(rendered) = problem.rendered {
-        return Stop::new(Exit::Document, rendered);
+/// Why it is not done: at the places of the document, where it is known.
+fn refusal(status: StatusCode, problem: Problem, sheet: Option<&Sheet>) -> Stop {
+    let told = problem.diagnostics.as_ref();
+    let shown = sheet.zip(told).and_then(|(sheet, told)| sheet.shown(told));
+    if let Some(mut shown) = shown.or(problem.rendered) {
+        if !problem.submitted.is_empty() {
+            shown.push_str(&format!("\nsubmitted before it: {}", problem.submitted.join(", ")));
+        }
+        // A document without mistakes that cannot run instead of another one is refused, as `weir plan` has it.
+        let exit = match status {
+            StatusCode::UNPROCESSABLE_ENTITY => Exit::Document,
+            _ => Exit::Refused,
+        };
+        return Stop::new(exit, shown);
     }
     let exit = if status.is_server_error() {
         Exit::Failed

@@ -10,6 +10,7 @@ mod exit;
 mod logging;
 mod output;
 mod planning;
+mod sheet;
 mod wiring;
 
 use std::process::ExitCode;

@@ -1,20 +1,21 @@
 //! Planning with the world at hand: asks sources for schemas that only their files know, then lets the planner decide.
 
-use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use dataflow::store::Stores;
 use dataflow::{Disposition, Failure};
-use jobmanager::{Desired, Plan, Planned, Rejected};
+use jobmanager::{Desired, Plan, Planned, Rejected, Written};
 use planner::diagnostic::{Diagnostics, Look};
 use planner::job::JobGraph;
+use planner::logical::LogicalPlan;
 use planner::spec::{DesiredState, Spec, Test};
 use planner::{Catalog, Discovered, Overrides};
 use serde_json::Value;
 
 use crate::exit::{Exit, Stop};
+use crate::sheet::{look, title};
 
 /// Plans texts.
 pub(crate) struct Planner {
@@ -59,16 +60,8 @@ impl Planner {
 
     /// Texts of this file, for the person at this terminal.
     pub(crate) fn of_file(mut self, file: &Path) -> Self {
-        self.file = if file == Path::new("-") {
-            "standard input".to_owned()
-        } else {
-            file.display().to_string()
-        };
-        self.look = if std::io::stderr().is_terminal() {
-            Look::Colours
-        } else {
-            Look::Plain
-        };
+        self.file = title(file);
+        self.look = look();
         self
     }
 
@@ -155,7 +148,12 @@ impl Planner {
                 summary: planned.diagnostics.summary().trim_end().to_owned(),
             });
         }
-        let of_spec = |(spec, graph): (&Spec, JobGraph)| Planned {
+        let of_spec = |((spec, graph), plan): ((&Spec, JobGraph), LogicalPlan)| Planned {
+            written: Arc::new(Written {
+                file: self.file.clone(),
+                text: text.to_owned(),
+                places: plan.places,
+            }),
             text: text.get(spec.span.start..spec.span.end).unwrap_or(text).to_owned(),
             graph,
             desired: match spec.desired {
@@ -164,7 +162,8 @@ impl Planner {
             },
         };
         // Without mistakes every document has its graph, in order.
-        Ok(planned.specs.iter().zip(planned.jobs).map(of_spec).collect())
+        let jobs = planned.specs.iter().zip(planned.jobs);
+        Ok(jobs.zip(planned.plans).map(of_spec).collect())
     }
 
     /// The datastreams of a text, each with the job graph that each of its tests is run on.

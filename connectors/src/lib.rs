@@ -24,6 +24,7 @@ mod alarm;
 mod columnar;
 mod coordinates;
 mod handoff;
+mod lanes;
 mod offload;
 mod segments;
 mod turns;

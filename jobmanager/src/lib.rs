@@ -30,4 +30,4 @@ pub mod metrics;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use jobs::{Desired, JobManager, Jobs, Options, Plan, Planned, Rejected, World};
+pub use jobs::{Desired, JobManager, Jobs, Options, Plan, Planned, Rejected, World, Written};

@@ -288,7 +288,7 @@ fn long_mistake(code: &str) -> Option<String> {
 
 /// Codes of what a document alone can't do: a connector with an opinion of its own, a build without connectors, a
 /// source that nobody looked at, another document that ran before. Other tests give them.
-const ELSEWHERE: &[&str] = &["E0314", "E0315", "E0701", "W0504"];
+const ELSEWHERE: &[&str] = &["E0314", "E0315", "E0701", "E0702", "E0703", "E0704", "W0504"];
 
 #[test]
 fn each_page_shows_its_mistake_and_how_to_mend_it() {

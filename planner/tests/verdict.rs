@@ -315,7 +315,11 @@ fn a_refusal_is_shown_at_its_step() {
     let text = changed(&[("tumbling: 1m", "tumbling: 2m"), ("field: at", "field: later")]);
     let planned = planner::plan(&text, &toy::catalog(), &planner::Discovered::default());
     let verdicts = compare(&graph(DOCUMENT), &planned.jobs[0]);
-    let said = planner::verdict::diagnostics(&verdicts, &planned.plans[0]).render("shop.yaml", &text, Look::Plain);
+    let said = planner::verdict::diagnostics(&planner::verdict::blamed(&verdicts), &planned.plans[0].places).render(
+        "shop.yaml",
+        &text,
+        Look::Plain,
+    );
     let lines: Vec<&str> = said
         .lines()
         .map(str::trim_start)

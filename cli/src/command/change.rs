@@ -11,6 +11,7 @@ use crate::args::{self, OutputForm};
 use crate::client::Client;
 use crate::exit::{Exit, Stop};
 use crate::output::{age, say, show};
+use crate::sheet::Sheet;
 
 /// How often a waiting command asks.
 const ASK_EVERY: Duration = Duration::from_millis(100);
@@ -20,17 +21,21 @@ const AWAY_MAX: Duration = Duration::from_secs(60);
 
 pub(crate) async fn apply(apply: &args::Apply, form: OutputForm) -> Result<(), Stop> {
     let client = Client::new(&apply.cluster.cluster)?;
-    let mut applied = Vec::new();
+    let (mut applied, mut sheets) = (Vec::new(), Vec::new());
     let dropping = apply.allow_dropped_state.to_string();
     let options = [("apply", "true"), ("allowDroppedState", dropping.as_str())];
     for file in &apply.files.files {
-        applied.extend(client.submit(read(file)?, &options).await?);
+        let sheet = Sheet::new(file, read(file)?);
+        let taken = client.submit(&sheet, &options).await?;
+        applied.extend(taken.into_iter().map(|one| (one, sheets.len())));
+        sheets.push(sheet);
     }
-    for one in &applied {
+    for (one, sheet) in &applied {
         if let Some(operation) = &one.operation {
-            over(&client, &one.name, operation).await?;
+            over(&client, (&one.name, operation), sheets.get(*sheet)).await?;
         }
     }
+    let applied: Vec<_> = applied.into_iter().map(|(one, _)| one).collect();
     show(form, &applied, |all| all.iter().map(|one| said(one) + "\n").collect())
 }
 
@@ -42,7 +47,7 @@ pub(crate) async fn rescale(rescale: &args::Rescale, form: OutputForm) -> Result
     say(&format!(
         "{name}: takes a checkpoint to go on with a parallelism of {parallelism}"
     ));
-    let done = over(&client, name, &begun.id).await?;
+    let done = over(&client, (name, &begun.id), None).await?;
     show(form, &done, |done| {
         let took = age(done.took_ms.unwrap_or_default());
         let epoch = done.epoch.unwrap_or_default();
@@ -55,7 +60,7 @@ pub(crate) async fn savepoint(savepoint: &args::Savepoint, form: OutputForm) -> 
     let client = Client::new(&savepoint.named.cluster.cluster)?;
     let label = savepoint.label.clone();
     let begun = client.savepoint(name, SavepointRequest { label }).await?;
-    let done = over(&client, name, &begun.id).await?;
+    let done = over(&client, (name, &begun.id), None).await?;
     show(form, &done, |done| saved(name, done))
 }
 
@@ -75,7 +80,7 @@ pub(crate) async fn stop(stop: &args::Stop, form: OutputForm) -> Result<(), Stop
     let begun = operations.into_iter().find(|operation| operation.what == what);
     let begun =
         begun.ok_or_else(|| Stop::new(Exit::Failed, format!("{name} stops, and knows nothing of its {what}")))?;
-    let done = over(&client, name, &begun.id).await?;
+    let done = over(&client, (name, &begun.id), None).await?;
     show(form, &done, |done| {
         format!("{}{name}: stops; its state is kept\n", saved(name, done))
     })
@@ -90,8 +95,8 @@ fn saved(name: &str, done: &Operation) -> String {
     format!("{name}: {} of epoch {epoch} is at {place}, after {took}\n", done.what)
 }
 
-/// Waits until an operation is over; one that failed is an error.
-pub(crate) async fn over(client: &Client, name: &str, id: &str) -> Result<Operation, Stop> {
+/// Waits until an operation is over; one that failed is an error, shown in the document where a word of it is the reason.
+async fn over(client: &Client, (name, id): (&str, &str), sheet: Option<&Sheet>) -> Result<Operation, Stop> {
     let clock = SystemClock::start();
     let mut heard = clock.now();
     loop {
@@ -101,7 +106,7 @@ pub(crate) async fn over(client: &Client, name: &str, id: &str) -> Result<Operat
                 match operation.state {
                     Outlook::UnderWay => {}
                     Outlook::Done => return Ok(operation),
-                    Outlook::Failed => return Err(failed(name, operation)),
+                    Outlook::Failed => return Err(failed(name, operation, sheet)),
                 }
             }
             Err(stop) if stop.exit == Exit::Unreachable && clock.now().since(heard) < AWAY_MAX => {}
@@ -111,7 +116,15 @@ pub(crate) async fn over(client: &Client, name: &str, id: &str) -> Result<Operat
     }
 }
 
-fn failed(name: &str, operation: Operation) -> Stop {
+fn failed(name: &str, operation: Operation, sheet: Option<&Sheet>) -> Stop {
+    let told = operation.diagnostics.as_ref();
+    let shown = sheet.zip(told).and_then(|(sheet, told)| sheet.shown(told));
+    if let Some(shown) = shown.or(operation.rendered) {
+        return Stop::new(
+            Exit::Refused,
+            format!("{shown}\n{name}: {}: goes on as it was", operation.what),
+        );
+    }
     let reason = operation.reason.unwrap_or_default();
     Stop {
         help: operation.help,

@@ -75,7 +75,8 @@ pub(crate) async fn plan(verb: &Plan, form: OutputForm) -> Result<Exit, Stop> {
 }
 
 fn refusals(planner: &Planner, text: &str, change: &Change, logical: &LogicalPlan) -> String {
-    planner.rendered(text, &verdict::diagnostics(&change.verdicts, logical))
+    let blamed = verdict::blamed(&change.verdicts);
+    planner.rendered(text, &verdict::diagnostics(&blamed, &logical.places))
 }
 
 fn compared(old: Option<&JobGraph>, graph: JobGraph) -> Change {

@@ -200,7 +200,10 @@ fn pipe(half: DuplexStream) -> Channel {
 }
 
 fn not_done(error: jobmanager::jobs::Error) -> Stop {
-    Stop::new(Exit::Refused, error.to_string()).help(error.help())
+    match error.shown() {
+        Some(shown) => Stop::new(Exit::Refused, shown.rendered.trim_end()),
+        None => Stop::new(Exit::Refused, error.to_string()).help(error.help()),
+    }
 }
 
 fn report(form: OutputForm, ended: &[Datastream]) -> Result<Exit, Stop> {

@@ -10,6 +10,7 @@ use crate::args::{OutputForm, Submit};
 use crate::client::Client;
 use crate::exit::{Exit, Stop};
 use crate::output::{Progress, Reading, count, say, show};
+use crate::sheet::Sheet;
 
 /// How often a waiting command asks.
 const ASK_EVERY: Duration = Duration::from_millis(250);
@@ -31,7 +32,7 @@ pub(crate) async fn submit(submit: &Submit, form: OutputForm) -> Result<Exit, St
     options.extend(submit.from_checkpoint.as_deref().map(|place| ("fromCheckpoint", place)));
     let mut submitted = Vec::new();
     for file in &submit.files.files {
-        submitted.extend(client.submit(read(file)?, &options).await?);
+        submitted.extend(client.submit(&Sheet::new(file, read(file)?), &options).await?);
     }
     if !submit.wait {
         show(form, &submitted, |all| all.iter().map(|one| said(one) + "\n").collect())?;

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use dataflow::Failure;
 use dataflow::contract::connector::options;
 use dataflow::contract::{
-    Discovery, Enumerator, EnumeratorContext, InvalidOptions, Polled, Progress, Reader, ReaderContext, Shape,
-    SourceConnector, Split,
+    Alignment, Discovery, Enumerator, EnumeratorContext, InvalidOptions, Polled, Progress, Reader, ReaderContext,
+    SIDE_BY_SIDE_MAX, Shape, SourceConnector, Split,
 };
 use dataflow::element::{BATCH_BYTES_TARGET, BATCH_ROWS_MAX};
 use serde_json::{Value, json};
@@ -194,6 +194,13 @@ impl Reader for Generating {
 
     fn no_more_splits(&mut self) {
         self.complete = true;
+    }
+
+    fn room(&self) -> usize {
+        match self.context.alignment {
+            Alignment::Free => 0,
+            Alignment::ByDrift => SIDE_BY_SIDE_MAX.saturating_sub(self.held.len()),
+        }
     }
 
     fn poll(&mut self) -> Result<Polled, Failure> {

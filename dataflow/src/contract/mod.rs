@@ -13,6 +13,6 @@ pub use connector::{Connector, Description, Example, Guarantee, InvalidOptions};
 pub use format::{BadRecord, Decoded, Decoder, Encoder, Format, Framing, Lines, Splicer, Unnested};
 pub use sink::{Committable, Cut, Encoding, Kinds, Prepared, Sink, SinkConnector, SinkContext, SinkState};
 pub use source::{
-    Discovery, Enumerator, EnumeratorContext, Order, Polled, Progress, Reader, ReaderContext, Shape, SourceConnector,
-    Split, Waker,
+    Alignment, Discovery, Enumerator, EnumeratorContext, Order, Polled, Progress, Reader, ReaderContext,
+    SIDE_BY_SIDE_MAX, Shape, SourceConnector, Split, Waker,
 };

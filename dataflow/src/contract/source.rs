@@ -138,6 +138,20 @@ pub struct Split {
     pub position: Value,
 }
 
+/// What the splits of one reader are to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alignment {
+    /// Nothing: they may be read one after another.
+    Free,
+    /// None may run further ahead of the slowest in event time than `maxDrift` says: they are read side by side, and
+    /// [`Reader::hold`] says which are ahead.
+    ByDrift,
+}
+
+/// So many splits one reader reads side by side at most. More that hold the same time are read when others are at their ends,
+/// and are late then.
+pub const SIDE_BY_SIDE_MAX: usize = 16;
+
 /// What a reader works with.
 #[derive(Clone)]
 pub struct ReaderContext {
@@ -157,6 +171,8 @@ pub struct ReaderContext {
     pub buffer_bytes: usize,
     /// Which subtask this is, and of how many.
     pub subtask: (u32, u32),
+    /// Whether its splits are to be kept together in event time.
+    pub alignment: Alignment,
 }
 
 /// Wakes a subtask that sleeps on its mailbox.
@@ -197,6 +213,12 @@ pub trait Reader: Send {
     /// # Errors
     /// What ends the attempt: the world failed (retry), or is not as the split says, such as a file that changed (fail).
     fn poll(&mut self) -> Result<Polled, Failure>;
+
+    /// How many more splits it would read side by side with those it holds; 0 where it reads one after another, and is given
+    /// more when it has none. While it has asked for them it is not polled: what comes may be older than all that is here.
+    fn room(&self) -> usize {
+        0
+    }
 
     /// These of its splits have run too far ahead in event time, and all others have not: a reader that reads several at a time
     /// reads the others first. Who reads one at a time need not care; it is not polled while that one has to wait.

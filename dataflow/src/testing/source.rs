@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::contract::{
-    Connector, Enumerator, EnumeratorContext, Framing, Order, Polled, Reader, ReaderContext, SourceConnector, Split,
-    Waker,
+    Alignment, Connector, Enumerator, EnumeratorContext, Framing, Order, Polled, Reader, ReaderContext,
+    SourceConnector, Split, Waker,
 };
 use crate::element::{BATCH_ROWS_MAX, columns};
 use crate::error::Failure;
@@ -57,6 +57,8 @@ pub struct Subject {
     pub parallelism: u32,
     /// Whether somebody asks for the rows' event time.
     pub order: Order,
+    /// Whether the splits of a reader are to be kept together.
+    pub alignment: Alignment,
 }
 
 impl fmt::Debug for Subject {
@@ -80,6 +82,7 @@ impl Subject {
             buffer_bytes: 4 << 20,
             parallelism: 1,
             order: Order::Free,
+            alignment: Alignment::Free,
         }
     }
 
@@ -181,6 +184,7 @@ impl Harness {
             framing: self.subject.framing.clone(),
             buffer_bytes: self.subject.buffer_bytes,
             subtask: (0, 1),
+            alignment: self.subject.alignment,
         };
         let mut reader = self.subject.source().reader(&self.subject.options, context)?;
         reader.assign(splits)?;

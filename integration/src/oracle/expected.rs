@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Schema;
 use dataflow::Scope;
-use dataflow::contract::{EnumeratorContext, Framing, Order, Polled, ReaderContext, SourceConnector, Waker};
+use dataflow::contract::{Alignment, EnumeratorContext, Framing, Order, Polled, ReaderContext, SourceConnector, Waker};
 use dataflow::element::columns;
 use dataflow::store::{Error, Store, Stores};
 use dataflow::time::SystemClock;
@@ -65,6 +65,7 @@ async fn drive(source: &dyn SourceConnector, options: &Value, scope: Scope, each
         framing: Framing::Lines,
         buffer_bytes: 8 << 20,
         subtask: (0, 1),
+        alignment: Alignment::Free,
     };
     let mut reader = source.reader(options, context)?;
     reader.assign(splits)?;

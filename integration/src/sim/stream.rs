@@ -181,6 +181,7 @@ impl Stream {
             text: "datastreamName: simulated".to_owned(),
             graph,
             desired: Desired::On,
+            written: Arc::default(),
         }
     }
 }

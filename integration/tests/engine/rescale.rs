@@ -32,6 +32,14 @@ fn cluster(folder: &Path, task_managers: u32) -> Result<Cluster> {
     Ok(cluster)
 }
 
+/// What a command says that is refused.
+fn said(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
+    let refused = cluster.weir(arguments)?;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    ensure!(refused.status.code() == Some(5), "{:?}: {said}", refused.status);
+    Ok(said)
+}
+
 fn until_past(cluster: &Cluster, before: u64) -> Result<Value> {
     cluster.until("wide", "to commit", LIMIT, |described| {
         described["summary"]["state"] == "running" && described["summary"]["epoch"].as_u64() > Some(before)
@@ -132,10 +140,35 @@ fn an_applied_document_takes_over_from_the_one_that_runs() -> Result<()> {
         after["document"].as_str().is_some_and(|text| text.contains("200ms")),
         "{after}"
     );
+    // What would become of its state: all of it is kept, by the document that runs as by a wider one.
+    let planned = cluster.json(&["plan", &name])?;
+    let verdicts = planned[0]["verdicts"].as_array().cloned().unwrap_or_default();
+    let keeps = |verdict: &Value| verdict["state"]["verdict"] == "keeps";
+    ensure!(
+        planned[0]["known"] == true && !verdicts.is_empty() && verdicts.iter().all(keeps),
+        "{planned}"
+    );
+    fs::write(
+        &file,
+        wider.replace("datastreamName: wide", "datastreamName: unheard-of"),
+    )?;
+    let planned = cluster.json(&["plan", &name])?;
+    ensure!(
+        planned[0]["known"] == false && planned[0]["verdicts"][0]["state"]["verdict"] == "startsEmpty",
+        "{planned}"
+    );
     // Its splits would be of another stream.
     fs::write(&file, wider.replace("seed: 3", "seed: 4"))?;
-    let refused = cluster.weir(&["apply", &name])?;
-    ensure!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("[E0701]"));
+    // Each of the three says it as `weir validate` would: the code, the place in this file, the line.
+    let shown = format!("--> {name}:7:5");
+    let planned = said(&cluster, &["plan", &name])?;
+    for said in [&planned, &said(&cluster, &["apply", &name])?] {
+        ensure!(
+            said.contains("error[E0701]: `source-1` cannot go on with what it has kept"),
+            "{said}"
+        );
+        ensure!(said.contains(&shown) && said.contains("seed: 4"), "{said}");
+    }
     cluster.until_finished("wide", LIMIT)?;
     judge(&place.path().join("out"), EVENTS, 5)
 }

@@ -3,6 +3,7 @@
 
 mod away;
 mod hang;
+mod kept;
 mod rows;
 mod server;
 

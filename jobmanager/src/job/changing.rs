@@ -1,6 +1,7 @@
 //! Another document for a job with a past: looked at before anything stops, then put at the head of the chain.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use dataflow::Failure;
 use dataflow::recipe::Recipe;
@@ -14,8 +15,9 @@ use super::life;
 use super::operations::Number;
 use crate::checkpoint::{self, Config};
 use crate::execution::{ExecutionGraph, expand};
+use crate::jobs::Written;
 use crate::rest::types::Operation;
-use crate::restore::{Dropping, compatible, is_reshaped, restore};
+use crate::restore::{Dropping, Refusal, fits, is_reshaped};
 use crate::store::{Amendment, Appended, Document, Error, Record};
 
 /// What a person wants a job to run from now on.
@@ -23,6 +25,8 @@ use crate::store::{Amendment, Appended, Document, Error, Record};
 pub struct Change {
     /// The document, planned.
     pub document: Document,
+    /// The text that the document came in.
+    pub written: Arc<Written>,
     /// What it is, for people: `rescale to 3`.
     pub what: String,
     /// What happens to state that it has no use for.
@@ -38,7 +42,7 @@ pub(super) struct Pending {
 }
 
 /// The answer: what is under way, or none where nothing differs.
-pub(super) type Reply = oneshot::Sender<Result<Option<Operation>, Failure>>;
+pub(super) type Reply = oneshot::Sender<Result<Option<Operation>, Refusal>>;
 
 impl Actor {
     pub(super) fn change_asked(&mut self, change: Change, reply: Reply) {
@@ -46,25 +50,25 @@ impl Actor {
         drop(reply.send(self.take_change(change)));
     }
 
-    fn take_change(&mut self, change: Change) -> Result<Option<Operation>, Failure> {
+    fn take_change(&mut self, change: Change) -> Result<Option<Operation>, Refusal> {
         let (Some(head), Some(in_force)) = (&self.head, &self.document) else {
-            return Err(Failure::retry("the past of the datastream is not read yet").help("try again in a moment"));
+            let failure = Failure::retry("the past of the datastream is not read yet");
+            return Err(failure.help("try again in a moment").into());
         };
         if *in_force == change.document {
             return Ok(None);
         }
         if !self.life.may_change() {
-            return Err(
-                Failure::retry(format!("it is {}, and cannot be changed now", self.life.state()))
-                    .help("wait until it runs; `weir describe` shows what it does"),
-            );
+            let failure = Failure::retry(format!("it is {}, and cannot be changed now", self.life.state()));
+            return Err(failure
+                .help("wait until it runs; `weir describe` shows what it does")
+                .into());
         }
         let execution = expand(&change.document.graph);
         // Its checkpoint is aligned, closes all files and waits for the commits: sinks leave nothing, nor do channels.
         let mut trial = self.amended_record(head, in_force, &change.document);
         trial = trial.without_nodes(&sinks(&in_force.graph)).aligned();
-        compatible(&trial, &in_force.graph, &change.document.graph)?;
-        restore(&trial, &change.document.graph, change.dropping)?;
+        fits(&trial, &in_force.graph, &change.document.graph, change.dropping)?;
         self.context.cluster.would_fit(&self.job, &execution).map_err(|few| {
             Failure::retry(format!(
                 "{}: {few}, those of the datastream itself counted in",
@@ -114,12 +118,11 @@ impl Actor {
         }
         // Where a failure came between, this is no checkpoint that has closed all files.
         let new = &pending.change.document.graph;
-        let fits =
-            compatible(&record, &in_force.graph, new).and_then(|()| restore(&record, new, pending.change.dropping));
-        let bytes = fits.and_then(|_| self.chain.encode(&record).map_err(|error| error.failure()));
-        let bytes = match bytes {
+        let fits = fits(&record, &in_force.graph, new, pending.change.dropping);
+        let encoded = || self.chain.encode(&record).map_err(|error| error.failure().into());
+        let bytes = match fits.and_then(|()| encoded()) {
             Ok(bytes) => bytes,
-            Err(failure) => return self.unamended(&failure),
+            Err(refusal) => return self.unamended(refusal),
         };
         let (chain, own, record) = (self.chain.clone(), self.own.clone(), Box::new(record));
         self.context.scope.run(async move {
@@ -173,9 +176,16 @@ impl Actor {
     }
 
     /// The change does not fit what there is now.
-    fn unamended(&mut self, failure: &Failure) {
-        self.say("ERROR", format!("the change is not made: {}", failure.message));
-        self.end_change(Err(failure.clone()));
+    fn unamended(&mut self, refusal: Refusal) {
+        self.say("ERROR", format!("the change is not made: {}", refusal.failure.message));
+        let shown = self
+            .pending
+            .as_ref()
+            .and_then(|pending| pending.change.written.shown(&refusal));
+        if let (Some(pending), Some(shown)) = (&self.pending, shown) {
+            self.operations.show(pending.operation, *shown);
+        }
+        self.end_change(Err(refusal.failure));
         self.step(life::Event::Amended);
     }
 

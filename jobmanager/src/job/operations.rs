@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use dataflow::Failure;
 use dataflow::time::WallTime;
 
+use crate::jobs::Rejected;
 use crate::rest::types::{Operation, Outlook};
 
 /// So many are remembered; those under way are never forgotten for the sake of others.
@@ -59,6 +60,8 @@ impl Operations {
             result: None,
             reason: None,
             help: None,
+            diagnostics: None,
+            rendered: None,
         };
         self.list.push_front((self.next, operation));
         while self.list.len() > KEPT {
@@ -85,6 +88,14 @@ impl Operations {
             operation.epoch = Some(epoch);
             operation.result = result;
         });
+    }
+
+    /// What is wrong in the document, before it is said that it cannot be done.
+    pub(super) fn show(&mut self, number: Number, shown: Rejected) {
+        if let Some((_, operation)) = self.list.iter_mut().find(|(known, _)| *known == number) {
+            operation.diagnostics = Some(shown.diagnostics);
+            operation.rendered = Some(shown.rendered);
+        }
     }
 
     /// It cannot be done.

@@ -24,6 +24,7 @@ impl Jobs {
         let as_it_is = || dataflow::Failure::fail(format!("its parallelism is {parallelism} already"));
         begun.ok_or_else(|| Error::Unchanged {
             name,
+            shown: None,
             failure: as_it_is().help("steps that say their own `parallelism` keep it; change the document for those"),
         })
     }
@@ -78,6 +79,7 @@ impl Jobs {
             );
             return Err(Error::Unchanged {
                 name: name.to_owned(),
+                shown: None,
                 failure: dataflow::Failure::fail(text).help("`maxParallelism` is fixed for the life of a datastream"),
             });
         }
@@ -88,19 +90,25 @@ impl Jobs {
             return Err(self.over(name));
         }
         let (reply, answer) = oneshot::channel();
+        let written = change.written.clone();
         self.ask(&handle, Ask::Change(Box::new(change), reply)).await?;
-        self.answer(name, answer).await?.map_err(|failure| Error::Unchanged {
+        let answer = self.answer(name, answer).await?;
+        answer.map_err(|refusal| Error::Unchanged {
             name: name.to_owned(),
-            failure,
+            shown: written.shown(&refusal),
+            failure: refusal.failure,
         })
     }
 }
 
 fn change(planned: Planned, what: String, dropping: Dropping) -> Change {
-    let Planned { text, graph, .. } = planned;
+    let Planned {
+        text, graph, written, ..
+    } = planned;
     let document = Document { text, graph };
     Change {
         document,
+        written,
         what,
         dropping,
     }

@@ -2,6 +2,7 @@
 
 use dataflow::Failure;
 
+use super::Rejected;
 use crate::rest::types::State;
 use crate::store;
 
@@ -45,6 +46,8 @@ pub enum Error {
         name: String,
         /// What does not fit, and what to do about it.
         failure: Failure,
+        /// The same in the document.
+        shown: Option<Box<Rejected>>,
     },
     /// It is not changed, for this reason.
     #[error("datastream `{name}` goes on as it was: {}", .failure.message)]
@@ -53,6 +56,8 @@ pub enum Error {
         name: String,
         /// Why, and what to do about it.
         failure: Failure,
+        /// The same in the document.
+        shown: Option<Box<Rejected>>,
     },
     /// The name cannot be one of a datastream.
     #[error("`{name}` cannot name a datastream")]
@@ -63,6 +68,14 @@ pub enum Error {
     /// A savepoint cannot be made, or nothing can be begun from it.
     #[error("{}", .0.message)]
     Savepoint(Failure),
+    /// What is to be begun from does not fit the document.
+    #[error("{}", .failure.message)]
+    Unfit {
+        /// What does not fit, and what to do about it.
+        failure: Failure,
+        /// The same in the document.
+        shown: Option<Box<Rejected>>,
+    },
     /// Garbage cannot be found or taken away.
     #[error("{}", .0.message)]
     Garbage(Failure),
@@ -92,11 +105,31 @@ impl Error {
             Self::Incompatible { .. } => "incompatible",
             Self::Unchanged { .. } => "not-changed",
             Self::Name { .. } => "invalid-name",
-            Self::Savepoint(_) => "savepoint",
+            Self::Savepoint(_) | Self::Unfit { .. } => "savepoint",
             Self::Garbage(_) => "state-folder",
             Self::Silent { .. } => "busy",
             Self::ShuttingDown => "shutting-down",
             Self::Store(_) => "state-folder",
+        }
+    }
+
+    /// What is wrong in the document, where a word of it is the reason.
+    #[must_use]
+    pub fn shown(&self) -> Option<&Rejected> {
+        match self {
+            Self::Incompatible { shown, .. } | Self::Unchanged { shown, .. } | Self::Unfit { shown, .. } => {
+                shown.as_deref()
+            }
+            Self::Unknown { .. }
+            | Self::AlreadyThere { .. }
+            | Self::Over { .. }
+            | Self::FinishedOther { .. }
+            | Self::Name { .. }
+            | Self::Savepoint(_)
+            | Self::Garbage(_)
+            | Self::Silent { .. }
+            | Self::ShuttingDown
+            | Self::Store(_) => None,
         }
     }
 
@@ -117,7 +150,7 @@ impl Error {
                 "undo the change to go on where it was, give the new one another `datastreamName`, or start anew with `--fresh`".to_owned()
             }),
             Self::Name { .. } => "use up to 100 letters, digits, `-`, `_` and `.`, and begin with a letter or digit".to_owned(),
-            Self::Savepoint(failure) | Self::Garbage(failure) => failure
+            Self::Savepoint(failure) | Self::Unfit { failure, .. } | Self::Garbage(failure) => failure
                 .help
                 .clone()
                 .unwrap_or_else(|| "look at the state folder; `weir describe` shows the savepoints of a datastream".to_owned()),

@@ -16,6 +16,6 @@ mod tests;
 
 pub use asking::Jobs;
 pub use error::Error;
-pub use plan::{Desired, Plan, Planned, Rejected};
+pub use plan::{Desired, Plan, Planned, Rejected, Written};
 pub use start::{JobManager, Options, World};
 pub use submit::Fresh;

@@ -1,8 +1,15 @@
 //! How a text becomes a job graph: handed in by `cli`, so that discovery of schemas and the connectors stay outside.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use planner::diagnostic::Look;
 use planner::job::JobGraph;
+use planner::logical::Places;
+use planner::verdict;
 use serde_json::Value;
+
+use crate::restore::Refusal;
 
 /// Plans documents.
 #[async_trait]
@@ -29,6 +36,34 @@ pub struct Planned {
     pub graph: JobGraph,
     /// Whether it shall run.
     pub desired: Desired,
+    /// The whole text that it came in, to be shown what is wrong in it.
+    pub written: Arc<Written>,
+}
+
+/// A text as it was submitted, and where one of its documents stands in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// What messages call the text.
+    pub file: String,
+    /// The text.
+    pub text: String,
+    /// Where the items of the document stand in it.
+    pub places: Places,
+}
+
+impl Written {
+    /// Why the document is not taken, at its places; none where no word of it is the reason.
+    #[must_use]
+    pub fn shown(&self, refusal: &Refusal) -> Option<Box<Rejected>> {
+        let found = verdict::diagnostics(&refusal.blamed, &self.places);
+        (!found.is_empty()).then(|| {
+            Box::new(Rejected {
+                diagnostics: found.to_json(&self.file, &self.text),
+                rendered: found.render(&self.file, &self.text, Look::Plain),
+                summary: refusal.failure.message.clone(),
+            })
+        })
+    }
 }
 
 /// What a document wishes.

@@ -75,7 +75,11 @@ impl Jobs {
             let found = savepoint::find(&from, &context.store, context.stores.as_ref(), &context.clock)
                 .await
                 .map_err(Error::Savepoint)?;
-            found.fits(&planned.graph, dropping).map_err(Error::Savepoint)?;
+            let fits = found.fits(&planned.graph, dropping);
+            fits.map_err(|refusal| Error::Unfit {
+                shown: planned.written.shown(&refusal),
+                failure: refusal.failure,
+            })?;
             let life = context.ledger.entry(&name).await.map_or(1, |entry| entry.life + 1);
             jobs.begin(&name, life, planned, Some(found)).await
         };

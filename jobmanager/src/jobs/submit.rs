@@ -1,6 +1,5 @@
 //! What becomes of a submitted document: a new life, more of an old one, or a reason why not.
 
-use dataflow::Failure;
 use dataflow::id::JobId;
 use planner::job::JobGraph;
 
@@ -8,7 +7,7 @@ use super::asking::Known;
 use super::{Desired, Error, Jobs, Planned};
 use crate::job::Begin;
 use crate::rest::types::{Outcome, Submitted};
-use crate::restore::{Dropping, compatible, restore};
+use crate::restore::{self, Dropping, Refusal};
 use crate::savepoint::{self, Found};
 use crate::store::{self, Appended, Chain, Document, Entry, Record, Standing};
 
@@ -126,9 +125,10 @@ impl Jobs {
                 false => Err(Error::FinishedOther { name }),
             };
         }
-        fits((&head, &document.graph), entry, &planned.graph, dropping).map_err(|failure| Error::Incompatible {
+        fits((&head, &document.graph), entry, &planned.graph, dropping).map_err(|refusal| Error::Incompatible {
             name: name.clone(),
-            failure,
+            shown: planned.written.shown(&refusal),
+            failure: refusal.failure,
         })?;
         if planned.desired == Desired::Off {
             return self.keep_off(&job, submitted(Outcome::Off)).await;
@@ -164,7 +164,7 @@ impl Jobs {
 }
 
 /// Whether the state of a job that is over can be that of another graph.
-fn fits((head, old): (&Record, &JobGraph), entry: &Entry, new: &JobGraph, dropping: Dropping) -> Result<(), Failure> {
+fn fits((head, old): (&Record, &JobGraph), entry: &Entry, new: &JobGraph, dropping: Dropping) -> Result<(), Refusal> {
     let mut trial = head.clone();
     trial.taken_from = Some(Box::new(head.snapshots_of(old).clone()));
     // Whoever stopped it has waited for its commits.
@@ -173,8 +173,7 @@ fn fits((head, old): (&Record, &JobGraph), entry: &Entry, new: &JobGraph, droppi
     } else {
         trial
     };
-    compatible(&trial, old, new)?;
-    restore(&trial, new, dropping).map(drop)
+    restore::fits(&trial, old, new, dropping)
 }
 
 /// A name is part of paths, of file names and of metrics.

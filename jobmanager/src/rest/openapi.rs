@@ -1,6 +1,6 @@
 //! The OpenAPI document, generated from the table of routes and from the types, comments and all.
 //!
-//! Schemas come from `schemars`, as those of documents and connectors do: [decision 014](../../../docs/decisions/014-openapi-from-the-table-of-routes.md).
+//! Schemas come from `schemars`, as those of documents and connectors do: [decision 016](../../../docs/decisions/016-openapi-from-the-table-of-routes.md).
 
 use std::sync::OnceLock;
 

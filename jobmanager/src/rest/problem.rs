@@ -55,13 +55,20 @@ impl From<Error> for Problem {
             | Error::FinishedOther { .. }
             | Error::Incompatible { .. }
             | Error::Unchanged { .. }
+            | Error::Unfit { .. }
             | Error::Savepoint(_) => StatusCode::CONFLICT,
             Error::Name { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Error::Silent { .. } | Error::Garbage(_) | Error::ShuttingDown | Error::Store(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
         };
-        problem(status, error.code(), error.to_string()).help(error.help())
+        let shown = error.shown().cloned();
+        let problem = problem(status, error.code(), error.to_string()).help(error.help());
+        Self {
+            diagnostics: shown.as_ref().map(|shown| shown.diagnostics.clone()),
+            rendered: shown.map(|shown| shown.rendered),
+            ..problem
+        }
     }
 }
 

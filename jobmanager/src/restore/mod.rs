@@ -11,19 +11,22 @@
 
 mod estate;
 mod hand;
+mod refusal;
 mod restoration;
 mod verdict;
 #[cfg(test)]
 mod tests;
 
 pub use hand::Hand;
+pub use refusal::Refusal;
 pub use restoration::{Part, Restoration};
-pub use verdict::{compatible, moved_sinks};
+pub use verdict::{compatible, fits, moved_sinks};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use dataflow::Failure;
 use dataflow::recipe::Node;
+use planner::diagnostic::codes;
 use planner::job::{JobGraph, Vertex};
 
 use crate::store::{Record, SourceSnapshot};
@@ -45,6 +48,11 @@ pub enum Dropping {
 /// # Errors
 /// Where the record is not whole, the key groups are others, or there is state that nobody takes over.
 pub fn restore(head: &Record, new: &JobGraph, dropping: Dropping) -> Result<Restoration, Failure> {
+    deal(head, new, dropping).map_err(|refusal| refusal.failure)
+}
+
+/// As [`restore`], with the steps that stand in the way.
+fn deal(head: &Record, new: &JobGraph, dropping: Dropping) -> Result<Restoration, Refusal> {
     match &head.taken_from {
         Some(old) if is_reshaped(old, new) => hand_over(head, old, new, dropping),
         Some(_) | None => Ok(Restoration::own(head, new)),
@@ -63,18 +71,22 @@ pub fn is_reshaped(old: &JobGraph, new: &JobGraph) -> bool {
     old.settings.max_parallelism != new.settings.max_parallelism || !before.eq(after)
 }
 
-fn hand_over(head: &Record, old: &JobGraph, new: &JobGraph, dropping: Dropping) -> Result<Restoration, Failure> {
+fn hand_over(head: &Record, old: &JobGraph, new: &JobGraph, dropping: Dropping) -> Result<Restoration, Refusal> {
     let (before, after) = (old.settings.max_parallelism, new.settings.max_parallelism);
     if before != after {
-        return Err(Failure::fail(format!("`maxParallelism` was {before} and is to be {after}"))
-            .help("it says how many key groups there are, and is fixed for the life of a datastream: put the old number back"));
+        return Err(Refusal::of(
+            codes::E0704,
+            None,
+            &format!("`maxParallelism` was {before} and is to be {after}"),
+            "it says how many key groups there are, and is fixed for the life of a datastream: put the old number back",
+        ));
     }
     if head.has_overtaken()? {
-        return Err(overtaken(head));
+        return Err(overtaken(head).into());
     }
     let estate = Estate::of(head, old)?;
     let heritage = heritage(&estate, new);
-    let mut deal = Deal::default();
+    let mut dealt = Deal::default();
     let mut taken = BTreeSet::new();
     for vertex in &new.vertices {
         for node in &vertex.chain.nodes {
@@ -85,12 +97,12 @@ fn hand_over(head: &Record, old: &JobGraph, new: &JobGraph, dropping: Dropping) 
                 continue;
             }
             taken.insert(left.name());
-            give(&mut deal, (vertex, node), left, after)?;
+            give(&mut dealt, (vertex, node), left, after)?;
             let source = head.source(left.name()).map(|source| SourceSnapshot {
                 step: node.name.clone(),
                 ..source.clone()
             });
-            deal.sources.extend(source);
+            dealt.sources.extend(source);
         }
     }
     let dropped = estate.dropped(&taken, &head.sources);
@@ -98,18 +110,21 @@ fn hand_over(head: &Record, old: &JobGraph, new: &JobGraph, dropping: Dropping) 
         .iter()
         .find(|name| estate.left(name).is_some_and(Left::owes_commits))
     {
-        return Err(Failure::fail(format!(
-            "`{name}` has prepared output that nobody would publish without it"
-        ))
-        .help(
+        return Err(Refusal::of(
+            codes::E0702,
+            Some(name),
+            &format!("`{name}` has prepared output that nobody would publish without it"),
             "let the datastream stop with `weir stop` before the step is taken out, so that everything is published",
         ));
     }
     match (dropping, dropped.is_empty()) {
-        (Dropping::Allowed, _) | (Dropping::Refused, true) => Ok(deal.finish(dropped)),
+        (Dropping::Allowed, _) | (Dropping::Refused, true) => Ok(dealt.finish(dropped)),
         (Dropping::Refused, false) => {
             let names: Vec<_> = dropped.iter().map(|name| format!("`{name}`")).collect();
-            Err(Failure::fail(format!("no step takes over the state of {}", names.join(", "))).help(
+            Err(Refusal::of(
+                codes::E0703,
+                None,
+                &format!("no step takes over the state of {}", names.join(", ")),
                 "keep the names of steps, say `renamedFrom: OLD-NAME` in the new one, leave the state behind with `--allow-dropped-state`, or start anew with `--fresh`",
             ))
         }

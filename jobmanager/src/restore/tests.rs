@@ -417,7 +417,9 @@ fn a_sink_may_write_elsewhere_once_all_is_published_and_not_before() {
     sink.options = json!({ "path": "elsewhere" });
     let open = record(&old, 1);
     let refused = compatible(&open, &old, &new).unwrap_err();
-    assert!(refused.message.contains("`out`"), "{}", refused.message);
+    let blamed = &refused.blamed[0];
+    assert_eq!((blamed.code.as_str(), blamed.step.as_deref()), ("E0702", Some("out")));
+    assert!(refused.failure.message.contains("`out`"), "{refused:?}");
     assert!(compatible(&open.without_nodes(&["out"].into()), &old, &new).is_ok());
 }
 
@@ -437,11 +439,10 @@ fn a_keyed_step_that_does_something_else_is_refused() {
     };
     dedup.keys = vec!["other".parse().unwrap()];
     let refused = compatible(&record(&old, 1), &old, &new).unwrap_err();
-    assert!(
-        refused.message.contains("E0701") && refused.message.contains("`seen`"),
-        "{}",
-        refused.message
-    );
+    let blamed = &refused.blamed[0];
+    assert_eq!((blamed.code.as_str(), blamed.step.as_deref()), ("E0701", Some("seen")));
+    let said = &refused.failure.message;
+    assert!(said.contains("E0701") && said.contains("`seen`"), "{said}");
     assert!(compatible(&record(&old, 1), &old, &old).is_ok());
 }
 

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use dataflow::Failure;
 use dataflow::recipe::{Node, Recipe};
+use planner::diagnostic::codes;
 use planner::job::JobGraph;
 use planner::verdict::{self, HELP};
 
 use super::estate::Estate;
-use super::overtaken;
+use super::refusal::Refusal;
+use super::{Dropping, deal, overtaken};
 use crate::store::Record;
 
 /// Asks the planner what becomes of the state of each step, and looks at what the record holds of sinks that change.
@@ -17,31 +19,44 @@ use crate::store::Record;
 ///
 /// # Errors
 /// Where a step would read its state as something else, or the record cannot be read.
-pub fn compatible(head: &Record, in_force: &JobGraph, new: &JobGraph) -> Result<(), Failure> {
+pub fn compatible(head: &Record, in_force: &JobGraph, new: &JobGraph) -> Result<(), Refusal> {
     let of = head.snapshots_of(in_force);
     if (&of.vertices, &of.edges) != (&new.vertices, &new.edges) && head.has_overtaken()? {
-        return Err(overtaken(head));
+        return Err(overtaken(head).into());
     }
     let verdicts = verdict::compare(of, new);
     let refused: Vec<String> = verdict::refusals(&verdicts)
         .map(|(verdict, why)| format!("`{}`: {why}", verdict.step))
         .collect();
     if !refused.is_empty() {
-        return Err(Failure::fail(format!("[E0701] {}", refused.join("; "))).help(format!(
+        let failure = Failure::fail(format!("[E0701] {}", refused.join("; "))).help(format!(
             "{HELP}; or give the datastream another `datastreamName`, or start anew with `--fresh`"
-        )));
+        ));
+        let blamed = verdict::blamed(&verdicts);
+        return Err(Refusal { failure, blamed });
     }
     let estate = Estate::of(head, of)?;
     let left = estate.names();
     match moved_sinks(of, new).into_iter().find(|name| left.contains(name)) {
         None => Ok(()),
-        Some(name) => Err(Failure::fail(format!(
-            "`{name}` writes otherwise now, and has output under way that was meant for where it wrote before"
-        ))
-        .help(
+        Some(name) => Err(Refusal::of(
+            codes::E0702,
+            Some(name),
+            &format!(
+                "`{name}` writes otherwise now, and has output under way that was meant for where it wrote before"
+            ),
             "undo the change, let it run, and stop it with `weir stop`, so that everything is published; give the step another name; or start anew with `--fresh`",
         )),
     }
+}
+
+/// Whether what a record holds can be that of another graph: what becomes of each step, and whether all of it is taken over.
+///
+/// # Errors
+/// As for [`compatible`] and [`restore`](super::restore).
+pub fn fits(head: &Record, in_force: &JobGraph, new: &JobGraph, dropping: Dropping) -> Result<(), Refusal> {
+    compatible(head, in_force, new)?;
+    deal(head, new, dropping).map(drop)
 }
 
 /// The sinks of `new` that write somewhere else, or something else, than those of the same name in `old` did. Another job

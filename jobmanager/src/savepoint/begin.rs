@@ -11,7 +11,7 @@ use planner::job::JobGraph;
 use super::copy::{Folder, copy_all};
 use super::make::read;
 use super::{FOLDER, named, renamed, state_folder};
-use crate::restore::{Dropping, compatible, moved_sinks, restore};
+use crate::restore::{self, Dropping, Refusal, moved_sinks};
 use crate::store::{Chain, Document, Reached, Record};
 
 /// What somebody wants to begin from.
@@ -115,12 +115,11 @@ impl Found {
     ///
     /// # Errors
     /// Where it cannot.
-    pub fn fits(&self, new: &JobGraph, dropping: Dropping) -> Result<(), Failure> {
+    pub fn fits(&self, new: &JobGraph, dropping: Dropping) -> Result<(), Refusal> {
         let moved = moved_sinks(&self.document.graph, new);
         let mut trial = self.record.clone().published().without_nodes(&moved);
         trial.taken_from = Some(Box::new(self.graph().clone()));
-        compatible(&trial, &self.document.graph, new)?;
-        restore(&trial, new, dropping).map(drop)
+        restore::fits(&trial, &self.document.graph, new, dropping)
     }
 
     /// The graph that the snapshots are of.

@@ -5,18 +5,22 @@
 //!                       └── none left and none to come ──> "no more" to every reader, once
 //! ```
 //!
+//! A reader that wants more while it holds some reads them side by side, to keep them together in event time: it has its
+//! share of all there are, at once, and an answer even if that is nothing; it reads nothing until then.
+//!
 //! Must stay true: no split is given twice; none moves while a barrier is in flight; order of discovery is kept.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use dataflow::contract::Split;
+use dataflow::contract::{SIDE_BY_SIDE_MAX, Split};
 use dataflow::id::SubtaskId;
 
 #[cfg(feature = "testing")]
 use crate::testing::{Mutant, is_planted};
 
-/// At most this many splits go to one reader at once: many small files shall not cost a round trip each.
-const SPLITS_AT_ONCE_MAX: usize = 16;
+/// At most this many splits go to one reader at once: many small files shall not cost a round trip each. Who reads them side
+/// by side holds no more.
+const SPLITS_AT_ONCE_MAX: usize = SIDE_BY_SIDE_MAX;
 
 /// What the head of the chain says about a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +45,7 @@ pub enum Event {
         /// Whether these were the last.
         complete: bool,
     },
-    /// A reader has nothing to read.
+    /// A reader has nothing to read, or room beside what it reads.
     Wanted(SubtaskId),
     /// A reader has read a split to its end.
     Finished(SubtaskId, String),
@@ -159,11 +163,24 @@ impl Assign {
         if self.frozen { Vec::new() } else { self.deal() }
     }
 
+    /// So many each reader has if none has more than one more than another.
+    fn fair_share(&self) -> usize {
+        let held: usize = self.held.values().map(BTreeSet::len).sum();
+        (self.unassigned.len() + held).div_ceil(self.readers.len().max(1))
+    }
+
     fn deal(&mut self) -> Vec<Action> {
         let mut actions = Vec::new();
-        while !self.unassigned.is_empty() {
-            let Some(subtask) = self.wanting.pop_first() else { break };
-            let count = (self.unassigned.len() / (4 * self.readers.len())).clamp(1, SPLITS_AT_ONCE_MAX);
+        for subtask in std::mem::take(&mut self.wanting) {
+            let holds = self.held.get(&subtask).map_or(0, BTreeSet::len);
+            if self.unassigned.is_empty() && holds == 0 {
+                self.wanting.insert(subtask);
+                continue;
+            }
+            let count = match holds {
+                0 => (self.unassigned.len() / (4 * self.readers.len())).clamp(1, SPLITS_AT_ONCE_MAX),
+                holds => self.fair_share().min(SPLITS_AT_ONCE_MAX).saturating_sub(holds),
+            };
             let splits: Vec<_> = self.unassigned.drain(..count.min(self.unassigned.len())).collect();
             self.held
                 .entry(subtask)

@@ -158,3 +158,67 @@ fn what_adopted_readers_hold_or_have_read_since_the_head_is_dealt_to_nobody() {
     assert_eq!(given_now[0], (reader(1), vec![id(4)], false));
     assert_eq!(given_now.len(), 3, "and nothing more to either: {given_now:?}");
 }
+
+#[test]
+fn who_reads_side_by_side_has_its_share_at_once_and_an_answer_even_if_that_is_nothing() {
+    let mut assign = Assign::new(readers(2), Restored::default());
+    let splits = (0..7).map(split).collect();
+    assign.on(Event::Discovered {
+        splits,
+        complete: false,
+    });
+    let mut dealt = |index: u32| -> Vec<usize> {
+        let given = given(&assign.on(Event::Wanted(reader(index))));
+        given
+            .iter()
+            .map(|(to, splits, _)| (*to == reader(index)).then_some(splits.len()).unwrap())
+            .collect()
+    };
+    assert_eq!(dealt(0), [1], "nobody knows yet that it reads several");
+    assert_eq!(dealt(0), [3], "with the one it has, half of all, rounded up");
+    assert_eq!(dealt(0), [0], "the rest is the other's");
+    assert_eq!((dealt(1), dealt(1), dealt(1)), (vec![1], vec![2], vec![0]));
+    assert_eq!(assign.on(Event::Finished(reader(1), split(4).id)), []);
+    let splits = vec![split(7), split(8)];
+    assert_eq!(
+        assign.on(Event::Discovered {
+            splits,
+            complete: false
+        }),
+        [],
+        "nobody has asked"
+    );
+    assert_eq!(
+        given(&assign.on(Event::Wanted(reader(0))))[0].1.len(),
+        0,
+        "it has more than its share"
+    );
+    assert_eq!(given(&assign.on(Event::Wanted(reader(1))))[0].1.len(), 2);
+    let last = assign.on(Event::Discovered {
+        splits: Vec::new(),
+        complete: true,
+    });
+    assert_eq!(last.len(), 2, "no more, to both");
+}
+
+#[test]
+fn who_reads_side_by_side_holds_a_bounded_number_and_waits_for_barriers() {
+    let mut assign = Assign::new(readers(1), Restored::default());
+    assign.on(Event::Discovered {
+        splits: (0..100).map(split).collect(),
+        complete: false,
+    });
+    assign.on(Event::Wanted(reader(0)));
+    assign.on(Event::BarrierOut);
+    assert_eq!(assign.on(Event::Wanted(reader(0))), []);
+    let first: usize = given(&assign.on(Event::BarrierOver))
+        .iter()
+        .map(|(_, splits, _)| splits.len())
+        .sum();
+    assert_eq!(first, 0, "it has sixteen by the first answer already");
+    assign.on(Event::Finished(reader(0), split(3).id));
+    assert_eq!(
+        given(&assign.on(Event::Wanted(reader(0)))),
+        [(reader(0), vec![split(16).id], false)]
+    );
+}

@@ -32,6 +32,7 @@ pub(crate) fn planned(parallelism: u32) -> Planned {
         text: "datastreamName: orders".to_owned(),
         graph,
         desired: Desired::On,
+        written: Arc::default(),
     }
 }
 

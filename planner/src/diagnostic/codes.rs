@@ -15,6 +15,13 @@ impl Code {
         self.0
     }
 
+    /// The code that is printed so; none where it is of another version.
+    #[must_use]
+    pub fn known(written: &str) -> Option<Self> {
+        let found = PAGES.iter().find(|(name, _)| *name == written);
+        found.map(|(name, _)| Self(name))
+    }
+
     /// Errors begin with `E`, warnings with `W`.
     #[must_use]
     pub fn severity(self) -> Severity {
@@ -239,6 +246,12 @@ codes! {
     // E07: changes of what runs
     /// What a step has kept would be read as something else.
     E0701,
+    /// A sink has output under way that nobody would publish.
+    E0702,
+    /// No step takes over what another one has kept.
+    E0703,
+    /// What is fixed for the life of a datastream.
+    E0704,
     // E08: tests
     /// A test names a source or sink that is not there, or does not say which.
     E0801,

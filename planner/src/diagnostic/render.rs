@@ -1,9 +1,10 @@
 //! Findings for people (the line itself, marked) and for programs (JSON with lines and columns).
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Diagnostic, Diagnostics, Severity};
+use super::{Code, Diagnostic, Diagnostics, Severity};
 use crate::spec::Span;
 
 /// How text for people looks.
@@ -112,6 +113,69 @@ impl Diagnostics {
             })
             .collect();
         json!({"errors": self.error_count(), "warnings": self.warning_count(), "findings": findings})
+    }
+}
+
+/// What [`Diagnostics::to_json`] wrote, read again by whoever has the same text: to be shown under another name, or in colours.
+#[derive(Deserialize)]
+struct Told {
+    findings: Vec<ToldOne>,
+}
+
+#[derive(Deserialize)]
+struct ToldOne {
+    code: String,
+    message: String,
+    place: Place,
+    label: Option<String>,
+    also: Vec<ToldPlace>,
+    help: Vec<String>,
+    suggestion: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ToldPlace {
+    label: String,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct Place {
+    start: usize,
+    end: usize,
+}
+
+impl Place {
+    fn span(self) -> Span {
+        Span::new(self.start, self.end.max(self.start))
+    }
+}
+
+impl ToldOne {
+    fn diagnostic(self) -> Option<Diagnostic> {
+        Some(Diagnostic {
+            code: Code::known(&self.code)?,
+            span: self.place.span(),
+            message: self.message,
+            label: self.label,
+            also: self.also.into_iter().map(|one| (one.place.span(), one.label)).collect(),
+            help: self.help,
+            suggestion: self.suggestion,
+        })
+    }
+}
+
+impl Diagnostics {
+    /// The findings that another process told with [`Diagnostics::to_json`]; none where they are of another version, or not of
+    /// a text.
+    #[must_use]
+    pub fn from_json(told: &Value) -> Option<Self> {
+        let told = Told::deserialize(told).ok()?;
+        let mut diagnostics = Self::default();
+        for one in told.findings {
+            diagnostics.push(one.diagnostic()?);
+        }
+        Some(diagnostics)
     }
 }
 

@@ -12,7 +12,7 @@ use super::fields::{begins_with, nested, without};
 use super::input::{Input, difference};
 use super::outline::{Kind, Stage, outline};
 use super::scope::Scope;
-use super::{Checked, LogicalPlan, Node, Outlet, Reads};
+use super::{Checked, LogicalPlan, Node, Outlet, Places, Reads};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::job::Settings;
@@ -87,7 +87,10 @@ pub fn bind(
         nodes: nodes.into_iter().flatten().collect(),
         dead_letter,
         settings: settings(spec),
-        places: stages.iter().map(|stage| (stage.name.clone(), stage.span)).collect(),
+        places: Places {
+            name: spec.name.span,
+            items: stages.iter().map(|stage| (stage.name.clone(), stage.span)).collect(),
+        },
     })
 }
 

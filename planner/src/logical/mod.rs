@@ -9,6 +9,7 @@
 //! ```
 
 mod outline;
+mod places;
 mod scope;
 mod fields;
 mod input;
@@ -22,10 +23,10 @@ pub(crate) use checked::{Checked, CheckedAggregate};
 pub(crate) use fields::{begins_with, holds, prune, replace, rows, user, without};
 pub(crate) use input::{Changing, Input, Origin, Stream, Untimed};
 pub(crate) use outline::{Column, Kind, Measure, SinkItem, Stage};
+pub use places::Places;
 pub(crate) use scope::Scope;
 pub use test::{sink_names, source_names};
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
@@ -33,7 +34,6 @@ use dataflow::expr::Path;
 use dataflow::recipe::{Phase, Port, Recipe, Sink};
 
 use crate::job::Settings;
-use crate::spec::Span;
 
 /// A datastream whose names and types are known.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,8 +48,8 @@ pub struct LogicalPlan {
     pub dead_letter: Option<Sink>,
     /// What holds for the whole job.
     pub settings: Settings,
-    /// Where each source, step and sink stands in the text, by its name.
-    pub places: BTreeMap<String, Span>,
+    /// Where it stands in the text, and each source, step and sink.
+    pub places: Places,
 }
 
 /// One operator of a plan.

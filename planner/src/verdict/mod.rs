@@ -5,8 +5,11 @@
 //! true: pure; a step's name is its identity, `renamedFrom` carries it over; where state could be read as something else
 //! than what was meant, the change is refused.
 
+mod blamed;
 mod rows;
 mod step;
+
+pub use blamed::{Blamed, blamed, diagnostics};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,9 +17,7 @@ use std::fmt;
 use dataflow::recipe::{Excess, Node, Phase, Recipe};
 use serde::Serialize;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::job::JobGraph;
-use crate::logical::LogicalPlan;
 use step::step;
 
 /// What becomes of the state of one step.
@@ -80,21 +81,6 @@ pub fn refusals(verdicts: &[Verdict]) -> impl Iterator<Item = (&Verdict, &str)> 
 
 /// What a person does about a step that cannot go on.
 pub const HELP: &str = "undo the change, or give the step another name: then it starts empty, and the old state is dropped where `--allow-dropped-state` says so";
-
-/// The refusals as mistakes of the new document, each at its step.
-#[must_use]
-pub fn diagnostics(verdicts: &[Verdict], plan: &LogicalPlan) -> Diagnostics {
-    let mut diagnostics = Diagnostics::default();
-    for (verdict, why) in refusals(verdicts) {
-        // An operator of a step has the step's name and a suffix; what has no place of its own stands for the document.
-        let step = verdict.step.split('.').next().unwrap_or_default();
-        let place = plan.places.get(&verdict.step).or_else(|| plan.places.get(step));
-        let span = place.copied().unwrap_or_default();
-        let message = format!("`{}` cannot go on with what it has kept: {why}", verdict.step);
-        diagnostics.push(Diagnostic::new(codes::E0701, span, message).help(HELP));
-    }
-    diagnostics
-}
 
 /// Compares the graph that runs with the one that is to run. New steps come in their order, those that are gone last.
 #[must_use]

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
-use dataflow::contract::{Committable, Encoding, Framing, ReaderContext, SinkContext, SinkState, Split, dead};
+use dataflow::contract::{
+    Alignment, Committable, Encoding, Framing, ReaderContext, SinkContext, SinkState, Split, dead,
+};
 use dataflow::element::{Batch, Element};
 use dataflow::id::EdgeId;
 use dataflow::recipe::{self, Node, Port, Recipe, Target};
@@ -76,11 +78,7 @@ impl Seed {
             .stateful()
             .map(|index| (index, self.nodes()[index].name.clone()))
             .collect();
-        let most = self.nodes().iter().find_map(|node| match &node.recipe {
-            Recipe::EventTime(event_time) => event_time.max_drift_ms,
-            _ => None,
-        });
-        let drift = most.map(|most| Drift::new(most, self.plan.parallelism));
+        let drift = self.max_drift_ms().map(|most| Drift::new(most, self.plan.parallelism));
         let identity = &self.plan.identity;
         let prefix = format!(
             "{}/{}/overtaken-{}",
@@ -104,6 +102,14 @@ impl Seed {
             stow,
             drift,
         }
+    }
+
+    /// How far the splits of its source may run ahead, if that is bounded.
+    fn max_drift_ms(&self) -> Option<u64> {
+        self.nodes().iter().find_map(|node| match &node.recipe {
+            Recipe::EventTime(event_time) => event_time.max_drift_ms,
+            _ => None,
+        })
     }
 
     fn nodes(&self) -> &[Node] {
@@ -157,6 +163,10 @@ impl Seed {
             framing,
             buffer_bytes: usize::try_from(self.share.reader).unwrap_or(usize::MAX),
             subtask: (self.plan.identity.subtask.index, self.plan.parallelism),
+            alignment: match self.max_drift_ms() {
+                Some(_) => Alignment::ByDrift,
+                None => Alignment::Free,
+            },
         };
         let reader = source(&site.registry, recipe)?.reader(&recipe.options, context)?;
         let restored: Vec<Vec<Split>> = left(&self.plan.restored, &node.name)?;

@@ -64,6 +64,8 @@ struct Split {
     /// Since when it has given nothing, by [`active`]; none before the first tick.
     quiet_since: Option<Duration>,
     idle: bool,
+    /// It is not read, for it is too far ahead of the others: that is nobody's idleness.
+    held: bool,
 }
 
 /// What is in a snapshot.
@@ -146,7 +148,7 @@ impl EventTime {
             let split = Split {
                 latest,
                 quiet_since,
-                idle: false,
+                ..Split::default()
             };
             self.splits.insert(id.to_owned(), split);
         }
@@ -196,7 +198,7 @@ impl EventTime {
         }
         self.without_since = None;
         let Some(timeout) = self.idle_timeout else { return };
-        for split in self.splits.values_mut().filter(|split| !split.idle) {
+        for split in self.splits.values_mut().filter(|split| !split.idle && !split.held) {
             let since = *split.quiet_since.get_or_insert(now);
             split.idle = now.saturating_sub(since) >= timeout;
         }
@@ -252,7 +254,7 @@ impl Operator for EventTime {
             return None;
         }
         let unsent = (self.reached() > self.sent).then(|| self.sent_at + self.send_every);
-        let waits = self.splits.values().filter(|split| !split.idle);
+        let waits = self.splits.values().filter(|split| !split.idle && !split.held);
         let quiet = waits
             .filter_map(|split| split.quiet_since)
             .chain(self.without_since)
@@ -294,6 +296,15 @@ impl Operator for EventTime {
             SplitChange::Finished(id) => {
                 self.splits.remove(id);
             }
+            SplitChange::Held(ahead) => {
+                let now = Some(active(self.now));
+                for (id, split) in &mut self.splits {
+                    let held = ahead.contains(id);
+                    if std::mem::replace(&mut split.held, held) && !held {
+                        split.quiet_since = now;
+                    }
+                }
+            }
         }
     }
 
@@ -317,6 +328,8 @@ impl Operator for EventTime {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use arrow::array::{DictionaryArray, Int32Array, StringArray, TimestampMillisecondArray};
     use arrow_schema::Schema;
 
@@ -361,7 +374,11 @@ mod tests {
     }
 
     fn row(operator: &mut EventTime, time: i64) {
-        let splits = Arc::new(StringArray::from(vec!["one"]));
+        row_of(operator, "one", time);
+    }
+
+    fn row_of(operator: &mut EventTime, split: &str, time: i64) {
+        let splits = Arc::new(StringArray::from(vec![split]));
         let splits = DictionaryArray::<Int32Type>::new(Int32Array::from(vec![0]), splits);
         let times = TimestampMillisecondArray::from(vec![time]).with_timezone("UTC");
         let columns: Vec<ArrayRef> = vec![Arc::new(splits), Arc::new(times)];
@@ -392,6 +409,32 @@ mod tests {
         operator.tick(at(1_020)).unwrap();
         assert_eq!(watermarks(&mut operator), [19]);
         assert_eq!(operator.wake_at(), None);
+    }
+
+    #[test]
+    fn a_split_that_is_held_is_not_idle_and_its_time_out_begins_when_it_is_read_again() {
+        let mut operator = alive(Duration::ZERO);
+        (operator.idle_timeout, operator.max_drift) = (Some(Duration::from_millis(100)), true);
+        operator.splits(&SplitChange::Assigned(vec!["fast".to_owned(), "slow".to_owned()]));
+        operator.tick(at(1_000)).unwrap();
+        row_of(&mut operator, "fast", 5_000);
+        row_of(&mut operator, "slow", 10);
+        let known = |operator: &EventTime| {
+            let mut reached = BTreeMap::new();
+            Operator::reached(operator, &mut reached);
+            reached.into_keys().collect::<Vec<_>>()
+        };
+        operator.splits(&SplitChange::Held(["fast".to_owned()].into()));
+        for time in [1_050, 1_100, 1_500] {
+            operator.tick(at(time)).unwrap();
+            row_of(&mut operator, "slow", 20);
+            assert_eq!(known(&operator), ["fast", "slow"], "at {time}");
+        }
+        operator.splits(&SplitChange::Held(BTreeSet::new()));
+        operator.tick(at(1_599)).unwrap();
+        assert_eq!(known(&operator), ["fast", "slow"]);
+        operator.tick(at(1_600)).unwrap();
+        assert!(known(&operator).is_empty(), "nobody has given anything for so long");
     }
 
     #[test]

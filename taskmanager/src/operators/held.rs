@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use arrow_schema::SchemaRef;
 use dataflow::Failure;
 use dataflow::element::{Watermark, row_bytes};
@@ -28,13 +29,48 @@ pub(super) const HELD_MAX: usize = 64 << 20;
 /// What a batch costs beside its rows, and beside each of its columns.
 const BATCH_COST: usize = 512;
 
-/// Batches are cut into parts of about so many bytes: by these they go to disk and come back.
+/// Batches are cut, and joined, to parts of about so many bytes: by these they go to disk and come back. Each has a ticket of
+/// less than a hundred bytes that stays in memory, whatever is on the disk: a four-hundredth of what waits.
 const PART_BYTES: usize = 64 << 10;
 
 /// The state of batches.
 const BATCHES: u8 = 1;
 /// A batch's number, and the salt that makes it one of an own key group.
 const KEY_BYTES: usize = 12;
+
+/// When rows that came one after another may wait as one batch, so that many small ones are not a ticket each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Joined {
+    /// When all of them are due at once.
+    Alike,
+    /// Where they are due within so many milliseconds: they go when the first of them is due, and their owner looks at each row.
+    ByFirst(i64),
+    /// The same; they go together, when the last of them is due.
+    ByLast(i64),
+}
+
+/// Rows that are due within this part of a delay of each other wait as one batch, so that a day of small batches is some ten
+/// thousand of them. By the clock they leave so much later; by event time each row leaves when it is due.
+const SLACK_PART: u64 = 10_000;
+
+impl Joined {
+    /// Of rows that wait `by_ms` for event time.
+    pub(super) fn by_first(by_ms: u64) -> Self {
+        Self::ByFirst(i64::try_from(by_ms / SLACK_PART).unwrap_or(i64::MAX))
+    }
+
+    /// Of rows that wait `by_ms` by the clock.
+    pub(super) fn by_last(by_ms: u64) -> Self {
+        Self::ByLast(i64::try_from(by_ms / SLACK_PART).unwrap_or(i64::MAX))
+    }
+
+    fn slack_ms(self) -> i64 {
+        match self {
+            Self::Alike => 0,
+            Self::ByFirst(slack) | Self::ByLast(slack) => slack,
+        }
+    }
+}
 
 /// Rows that wait.
 pub(super) struct Held {
@@ -44,6 +80,7 @@ pub(super) struct Held {
     queue: VecDeque<Ticket>,
     groups: KeyGroups,
     rows: Arc<Rows>,
+    joined: Joined,
     next: u64,
     bytes: usize,
     idle: bool,
@@ -55,6 +92,8 @@ pub(super) struct Ticket {
     key: [u8; KEY_BYTES],
     /// When it may go, as its owner counts: kept with the batch.
     pub(super) due: i64,
+    /// When the first of its rows was due, and the last one.
+    dues: (i64, i64),
     /// The same by the clock of this process, where the owner goes by that; none of what was restored.
     pub(super) at: Option<Instant>,
     /// How many rows it has.
@@ -107,6 +146,7 @@ impl Held {
             queue: VecDeque::new(),
             groups: ground.groups.clone(),
             rows,
+            joined: Joined::Alike,
             next: 0,
             bytes: 0,
             idle: false,
@@ -148,11 +188,18 @@ impl Held {
         Ok(Ticket {
             key: key.ok_or_else(|| Failure::bug("a batch that waits under no number"))?,
             due: waiting.due,
+            dues: (waiting.due, waiting.due),
             at: None,
             rows: waiting.records.num_rows(),
             bytes: cost(&waiting.records),
             then: None,
         })
+    }
+
+    /// Rows that are due at about the same time wait as one.
+    pub(super) fn joining(mut self, joined: Joined) -> Self {
+        self.joined = joined;
+        self
     }
 
     /// Rows come to wait.
@@ -167,10 +214,15 @@ impl Held {
     }
 
     fn push_part(&mut self, records: RecordBatch, due: i64, at: Option<Instant>) -> Result<(), Failure> {
+        self.idle = false;
+        if self.join(&records, due, at)? {
+            return Ok(());
+        }
         let key = self.new_key()?;
         let ticket = Ticket {
             key,
             due,
+            dues: (due, due),
             at,
             rows: records.num_rows(),
             bytes: cost(&records),
@@ -180,8 +232,41 @@ impl Held {
         self.table.values_mut().set(slot, Waiting { due, records });
         self.bytes += ticket.bytes;
         self.queue.push_back(ticket);
-        self.idle = false;
         Ok(())
+    }
+
+    /// Puts rows to the batch that came last, where both are small and due at about the same time. What was said behind that
+    /// one goes out behind these as well: they only come before it, which makes nothing late.
+    fn join(&mut self, records: &RecordBatch, due: i64, at: Option<Instant>) -> Result<bool, Failure> {
+        let Some(last) = self.queue.back() else {
+            return Ok(false);
+        };
+        let dues = (last.dues.0.min(due), last.dues.1.max(due));
+        let fits = last.bytes + cost(records) <= PART_BYTES
+            && dues.1.saturating_sub(dues.0) <= self.joined.slack_ms()
+            && last.at.is_some() == at.is_some();
+        if !fits {
+            return Ok(false);
+        }
+        let slot = self.table.entry(&last.key)?;
+        let before = &self.table.values().at(slot)?.records;
+        let together = concat_batches(self.rows.schema(), [before, records]);
+        let together = together.map_err(|error| Failure::bug("rows that cannot wait together").because(&error))?;
+        let together = compact(&together);
+        let Some(last) = self.queue.back_mut() else {
+            return Ok(false);
+        };
+        self.bytes -= last.bytes;
+        last.dues = dues;
+        (last.rows, last.bytes) = (together.num_rows(), cost(&together));
+        (last.due, last.at) = match self.joined {
+            Joined::Alike | Joined::ByFirst(_) => (dues.0, last.at.min(at)),
+            Joined::ByLast(_) => (dues.1, last.at.max(at)),
+        };
+        self.bytes += last.bytes;
+        let due = last.due;
+        self.table.values_mut().set(slot, Waiting { due, records: together });
+        Ok(true)
     }
 
     /// The next number, with a salt by which its key is of a group that is owned here.
@@ -239,6 +324,7 @@ impl Held {
         let slot = self.table.entry(&ticket.key)?;
         self.bytes -= ticket.bytes;
         (ticket.due, ticket.rows, ticket.bytes) = (due, records.num_rows(), cost(&records));
+        ticket.dues = (due, due);
         self.bytes += ticket.bytes;
         self.table.values_mut().set(slot, Waiting { due, records });
         Ok(())

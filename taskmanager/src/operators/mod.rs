@@ -29,7 +29,7 @@ mod tests;
 pub(crate) use sink::{encoder, rows as sink_rows};
 pub(crate) use source::{Event, Outlook, Source};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -147,6 +147,8 @@ pub(crate) enum SplitChange {
     Assigned(Vec<String>),
     /// It was read to its end.
     Finished(String),
+    /// These are not read, and no others: they are too far ahead.
+    Held(BTreeSet<String>),
 }
 
 /// What leaves an operator.

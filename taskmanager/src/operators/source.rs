@@ -17,6 +17,8 @@ pub(crate) struct Source {
     reader: Box<dyn Reader>,
     gauges: Arc<Gauges>,
     asked: bool,
+    /// It has asked for more beside those it holds, and there were none for it: it asks again when one is at its end.
+    sated: bool,
     outlook: Outlook,
     drained: bool,
     ahead: BTreeSet<String>,
@@ -39,7 +41,7 @@ pub(crate) enum Event {
     Batch(Batch),
     /// A split was read to its end.
     Finished(String),
-    /// It has no split left and wants more; said once.
+    /// It has no split left, or room for more beside those it has, and wants some; said once.
     Wanting,
     /// Nothing until it is woken.
     Wait,
@@ -63,6 +65,7 @@ impl Source {
             reader,
             gauges,
             asked: false,
+            sated: false,
             outlook: Outlook::More,
             drained: false,
             ahead: BTreeSet::new(),
@@ -78,6 +81,7 @@ impl Source {
     /// Takes more splits.
     pub(crate) fn assign(&mut self, splits: Vec<Split>, outlook: Outlook) -> Result<(), Failure> {
         self.asked = false;
+        self.sated = splits.is_empty();
         if !splits.is_empty() {
             self.reader.assign(splits)?;
         }
@@ -98,11 +102,19 @@ impl Source {
         if self.drained {
             return Ok(Event::End);
         }
+        if self.wants_company() {
+            // Nothing is read before the answer: what comes may be older than all that is here.
+            let said = std::mem::replace(&mut self.asked, true);
+            return Ok(if said { Event::Wait } else { Event::Wanting });
+        }
         let polled = self.reader.poll()?;
         self.gauges.source_bytes_read.set(self.reader.progress().bytes_read);
         Ok(match polled {
             Polled::Batch(rows) => Event::Batch(Batch::new(rows)),
-            Polled::Finished(split) => Event::Finished(split),
+            Polled::Finished(split) => {
+                self.sated = false;
+                Event::Finished(split)
+            }
             Polled::Wait if !self.asked && self.outlook == Outlook::More && self.reader.snapshot().is_empty() => {
                 self.asked = true;
                 Event::Wanting
@@ -112,12 +124,19 @@ impl Source {
         })
     }
 
-    /// These splits are too far ahead: the others are to be read.
-    pub(crate) fn hold(&mut self, ahead: BTreeSet<String>) {
-        if ahead != self.ahead {
-            self.reader.hold(&ahead);
-            self.ahead = ahead;
+    /// Whether it would read more splits side by side with those it has, and there may be some for it.
+    fn wants_company(&self) -> bool {
+        self.outlook == Outlook::More && !self.sated && self.reader.room() > 0
+    }
+
+    /// These splits are too far ahead: the others are to be read. Whether they are others than before.
+    pub(crate) fn hold(&mut self, ahead: &BTreeSet<String>) -> bool {
+        let changed = *ahead != self.ahead;
+        if changed {
+            self.reader.hold(ahead);
+            self.ahead.clone_from(ahead);
         }
+        changed
     }
 
     /// Whether it has asked for splits and got none.

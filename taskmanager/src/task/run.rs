@@ -389,8 +389,10 @@ impl Task {
         if let Some(reached) = pace.say {
             self.report(Report::Reached(reached));
         }
-        if let Input::Source(source) = &mut self.parts.input {
-            source.hold(pace.hold);
+        if let Input::Source(source) = &mut self.parts.input
+            && source.hold(&pace.hold)
+        {
+            self.parts.chain.splits(&SplitChange::Held(pace.hold));
         }
         pace.wait
     }

@@ -107,6 +107,11 @@ struct Entry {
     value: String,
 }
 
+/// A key as a person writes it: of a stream without a schema it is the JSON of its values, where strings have quotes.
+fn bare(key: &str) -> String {
+    key.replace('"', "")
+}
+
 async fn get(kept: &Kept, step: &str, key: &str, form: OutputForm) -> Result<Exit, Stop> {
     let checkpoint = Place::of(kept).await?.newest().await?;
     let parts = place::parts(&checkpoint.record)?;
@@ -118,10 +123,10 @@ async fn get(kept: &Kept, step: &str, key: &str, form: OutputForm) -> Result<Exi
     }
     let mut entries = Vec::new();
     for part in parts.into_iter().filter(|part| part.step == step) {
-        let (files, key) = (checkpoint.files.clone(), key.to_owned());
+        let (files, wanted) = (checkpoint.files.clone(), bare(key));
         let scope = Scope::root("state", tokio::runtime::Handle::current());
         let held = scope
-            .blocking(move || part.state.find(&files, |found| found == key))
+            .blocking(move || part.state.find(&files, |found| bare(found) == wanted))
             .await??;
         let entry = |held: Held| Entry {
             subtask: part.subtask.clone(),

@@ -1,6 +1,6 @@
 //! Reads Parquet files: a task decodes the columns that are wanted, the reader hands them on.
 
-use std::ops::ControlFlow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, UInt64Array};
@@ -17,16 +17,17 @@ use super::split::Spec;
 use crate::columnar::{self, Parquet};
 use crate::coordinates::{SplitLabel, columns_of, times};
 use crate::handoff::{Giver, Taken, Taker, handoff};
-use crate::turns::Turns;
+use crate::lanes::{Advance, Gave, Lane, Lanes};
 
-/// Reads Parquet files, one after another.
+/// Reads Parquet files: one after another, or side by side.
 pub(super) struct ColumnReader {
-    context: ReaderContext,
-    turns: Turns<Current>,
+    context: Arc<ReaderContext>,
+    lanes: Lanes<Current>,
     bytes_read: u64,
 }
 
 struct Current {
+    context: Arc<ReaderContext>,
     split: Split,
     size: u64,
     label: SplitLabel,
@@ -44,35 +45,19 @@ enum Decoded {
 impl ColumnReader {
     pub(super) fn new(context: ReaderContext) -> Self {
         Self {
-            context,
-            turns: Turns::default(),
+            lanes: Lanes::new(context.alignment, 1),
+            context: Arc::new(context),
             bytes_read: 0,
         }
-    }
-
-    fn batch(&mut self, decoded: &RecordBatch) -> Result<RecordBatch, Failure> {
-        let Some(current) = self.turns.current_mut() else {
-            return Err(Failure::bug("rows of no file"));
-        };
-        let count = decoded.num_rows();
-        let first = current.next;
-        current.next += count as u64;
-        let arrival = self.context.clock.wall().0;
-        columns_of(&self.context.output, count, |name| match name {
-            SPLIT => Some(current.label.rows(count)),
-            POSITION => Some(Arc::new(UInt64Array::from_iter_values(first..first + count as u64)) as ArrayRef),
-            TIME => Some(times(arrival, count)),
-            name => decoded.column_by_name(name).cloned(),
-        })
     }
 }
 
 impl Current {
-    fn open(split: Split, context: &ReaderContext) -> Result<Self, Failure> {
+    fn open(split: Split, context: &Arc<ReaderContext>, budget: usize) -> Result<Self, Failure> {
         let (spec, position) = Spec::read(&split)?;
         let next = position.unwrap_or(0);
         let size = spec.size;
-        let (giver, batches) = handoff(context.buffer_bytes, context.waker.clone());
+        let (giver, batches) = handoff(budget, context.waker.clone());
         let task = Decoding {
             spec,
             from: next,
@@ -81,6 +66,7 @@ impl Current {
         };
         context.scope.run(task.run(giver));
         Ok(Self {
+            context: Arc::clone(context),
             label: SplitLabel::new(&split.id),
             split,
             size,
@@ -89,6 +75,21 @@ impl Current {
         })
     }
 
+    fn batch(&mut self, decoded: &RecordBatch) -> Result<RecordBatch, Failure> {
+        let count = decoded.num_rows();
+        let first = self.next;
+        self.next += count as u64;
+        let arrival = self.context.clock.wall().0;
+        columns_of(&self.context.output, count, |name| match name {
+            SPLIT => Some(self.label.rows(count)),
+            POSITION => Some(Arc::new(UInt64Array::from_iter_values(first..first + count as u64)) as ArrayRef),
+            TIME => Some(times(arrival, count)),
+            name => decoded.column_by_name(name).cloned(),
+        })
+    }
+}
+
+impl Lane for Current {
     fn snapshot(&self) -> Split {
         let position = if self.next == 0 {
             serde_json::Value::Null
@@ -100,40 +101,52 @@ impl Current {
             ..self.split.clone()
         }
     }
+
+    fn advance(&mut self) -> Result<Advance, Failure> {
+        match self.batches.try_take() {
+            Taken::Item(Decoded::Batch(batch)) => self.batch(&batch).map(Advance::Batch),
+            Taken::Item(Decoded::Failed(failure)) => Err(failure),
+            Taken::Item(Decoded::Complete) => Ok(Advance::Finished),
+            Taken::Nothing => Ok(Advance::Starved),
+            Taken::Ended => Err(Failure::bug("nobody decodes the Parquet file any more")),
+        }
+    }
 }
 
 impl Reader for ColumnReader {
     fn assign(&mut self, splits: Vec<Split>) -> Result<(), Failure> {
         splits.iter().try_for_each(|split| Spec::read(split).map(drop))?;
-        self.turns.assign(splits);
+        self.lanes.assign(splits);
         Ok(())
     }
 
     fn no_more_splits(&mut self) {
-        self.turns.complete();
+        self.lanes.complete();
+    }
+
+    fn room(&self) -> usize {
+        self.lanes.room()
     }
 
     fn poll(&mut self) -> Result<Polled, Failure> {
-        let current = match self.turns.next(|split| Current::open(split, &self.context))? {
-            ControlFlow::Continue(current) => current,
-            ControlFlow::Break(answer) => return Ok(answer),
-        };
-        match current.batches.try_take() {
-            Taken::Item(Decoded::Batch(batch)) => self.batch(&batch).map(Polled::Batch),
-            Taken::Item(Decoded::Failed(failure)) => Err(failure),
-            Taken::Nothing => Ok(Polled::Wait),
-            Taken::Ended => Err(Failure::bug("nobody decodes the Parquet file any more")),
-            Taken::Item(Decoded::Complete) => {
-                self.bytes_read += current.size;
-                let id = current.split.id.clone();
-                self.turns.finish();
-                Ok(Polled::Finished(id))
+        let (context, budget) = (&self.context, self.context.buffer_bytes / self.lanes.most());
+        Ok(match self.lanes.next(|split| Current::open(split, context, budget))? {
+            Gave::Batch(batch) => Polled::Batch(batch),
+            Gave::Nothing => Polled::Wait,
+            Gave::End => Polled::End,
+            Gave::Finished(id, file) => {
+                self.bytes_read += file.size;
+                Polled::Finished(id)
             }
-        }
+        })
+    }
+
+    fn hold(&mut self, ahead: &BTreeSet<String>) {
+        self.lanes.hold(ahead);
     }
 
     fn snapshot(&self) -> Vec<Split> {
-        self.turns.snapshot(Current::snapshot)
+        self.lanes.snapshot()
     }
 
     fn progress(&self) -> Progress {

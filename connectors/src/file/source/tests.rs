@@ -9,7 +9,7 @@ use std::time::Duration;
 use arrow::array::{Int64Array, StringArray, StructArray};
 use arrow::record_batch::RecordBatch;
 use arrow_schema::{DataType, Field, Schema};
-use dataflow::contract::{Framing, Order, Shape, SourceConnector as _};
+use dataflow::contract::{Alignment, Framing, Order, Shape, SourceConnector as _};
 use dataflow::element::columns;
 use dataflow::store::OpenStores;
 use dataflow::store::open::{AllowPaths, S3};
@@ -385,7 +385,10 @@ fn the_contract_of_sources_holds_for_parquet_files() {
     let folder = TempDir::new().unwrap();
     parquet(&folder.path().join("a.parquet"), 40_000);
     parquet(&folder.path().join("b.parquet"), 20_000);
-    check(subject(json!({ "path": path(&folder, "*.parquet") })).output(parquet_output()));
+    let mut subject = subject(json!({ "path": path(&folder, "*.parquet") })).output(parquet_output());
+    check(subject.clone());
+    subject.alignment = Alignment::ByDrift;
+    check(subject);
 }
 
 #[test]
@@ -454,4 +457,52 @@ fn options_that_cannot_work_are_refused_at_their_place() {
             .unwrap(),
         Shape::Bytes
     );
+}
+
+#[test]
+fn the_contract_of_sources_holds_where_files_are_read_side_by_side() {
+    let folder = TempDir::new().unwrap();
+    for number in 0..20 {
+        fs::write(folder.path().join(format!("{number:02}.json")), text(500 * number)).unwrap();
+    }
+    fs::write(folder.path().join("20.json.gz"), gzip(text(20_000).as_bytes())).unwrap();
+    let mut subject = subject(json!({ "path": folder.path() }));
+    (subject.order, subject.alignment) = (Order::Kept, Alignment::ByDrift);
+    check(subject.clone());
+    subject.stores = Arc::new(Afar(Arc::clone(&subject.stores)));
+    subject.buffer_bytes = 300 << 10;
+    check(subject);
+}
+
+#[test]
+fn files_are_read_in_turns_side_by_side_and_what_is_ahead_is_left_out() {
+    let folder = TempDir::new().unwrap();
+    for name in ["a", "b", "c"] {
+        fs::write(folder.path().join(name), text(40_000)).unwrap();
+    }
+    let mut subject = subject(json!({ "path": folder.path() }));
+    subject.alignment = Alignment::ByDrift;
+    let harness = Harness::new(subject);
+    let splits = harness.splits().unwrap();
+    let id = |place: usize| splits[place].id.clone();
+    let mut driven = harness.reader(splits.clone()).unwrap();
+    assert_eq!(driven.reader.room(), 13);
+    for _ in 0..3 {
+        driven.step().unwrap();
+    }
+    assert_eq!(
+        driven.read.keys().cloned().collect::<Vec<_>>(),
+        [id(0), id(1), id(2)],
+        "one batch of each"
+    );
+    let before = driven.read[&id(1)].len();
+    driven.reader.hold(&[id(1)].into());
+    for _ in 0..4 {
+        driven.step().unwrap();
+    }
+    assert_eq!(driven.read[&id(1)].len(), before);
+    driven.reader.hold(&std::collections::BTreeSet::new());
+    driven.reader.no_more_splits();
+    while driven.step().unwrap() != Step::Ended {}
+    assert!(splits.iter().all(|split| driven.read[&split.id].len() == 40_000));
 }

@@ -80,11 +80,12 @@ pub(crate) async fn submit(
 
 /// Says which datastreams of the same text were taken before the one that was not.
 fn after(submitted: &[Submitted], problem: Problem) -> Problem {
-    let names: Vec<_> = submitted.iter().map(|one| one.name.as_str()).collect();
+    let names: Vec<String> = submitted.iter().map(|one| one.name.clone()).collect();
     match names.is_empty() {
         true => problem,
         false => Problem {
             detail: format!("{}; submitted before it: {}", problem.detail, names.join(", ")),
+            submitted: names,
             ..problem
         },
     }

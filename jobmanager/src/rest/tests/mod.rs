@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dataflow::time::{Clock as _, SystemClock};
+use planner::logical::Places;
+use planner::spec::Span;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,17 +17,45 @@ mod live;
 mod security;
 
 use super::types::{Health, Problem, State, Submitted, Summary};
-use crate::jobs::{Plan, Planned, Rejected};
-use crate::testing::{Bench, planned};
+use crate::jobs::{Plan, Planned, Rejected, Written};
+use crate::testing::{Bench, Fake, planned};
 
-/// Knows one document; everything else has a mistake in line 1.
+/// Knows two documents; everything else has a mistake in line 1.
 struct OneDocument;
+
+/// The document with another sink in place of `out`.
+const OTHERWISE: &str = "datastreamName: orders
+sources:
+  - name: events
+sinks:
+  - name: elsewhere
+";
+
+fn otherwise(text: &str) -> Planned {
+    let mut planned = planned(1);
+    planned.graph.vertices[1].chain.nodes[0].name = "elsewhere".to_owned();
+    let place = |word: &str| {
+        let start = text.find(word).unwrap();
+        Span::new(start, start + word.len())
+    };
+    let items = ["events", "elsewhere"].map(|name| (name.to_owned(), place(name)));
+    planned.written = Arc::new(Written {
+        file: "datastream.yaml".to_owned(),
+        text: text.to_owned(),
+        places: Places {
+            name: place("orders"),
+            items: items.into(),
+        },
+    });
+    planned
+}
 
 #[async_trait]
 impl Plan for OneDocument {
     async fn plan(&self, text: &str) -> Result<Vec<Planned>, Rejected> {
         match text {
             "good" => Ok(vec![planned(1)]),
+            OTHERWISE => Ok(vec![otherwise(text)]),
             _ => Err(Rejected {
                 diagnostics: json!([{ "code": "W001" }]),
                 rendered: "error[W001]".to_owned(),
@@ -154,6 +184,37 @@ async fn mistakes_come_back_as_problems_with_code_and_help() {
             .0,
         422
     );
+}
+
+#[tokio::test]
+async fn a_change_that_is_refused_is_shown_in_the_document() {
+    let bench = Bench::start(&Arc::default()).await;
+    let address = serve(&bench).await;
+    post(address, "/v1/datastreams", "good").await;
+    let mut fake = Fake::join(&bench.manager, "tm-1", 1).await;
+    fake.run().await;
+    fake.checkpoint().await;
+    post(address, "/v1/datastreams/orders/cancel", "").await;
+    fake.go().await;
+    bench.until_state(State::Cancelled).await;
+    let (status, body) = post(address, "/v1/datastreams", OTHERWISE).await;
+    let refused = problem(&body);
+    assert_eq!((status, refused.code.as_str()), (409, "incompatible"), "{body}");
+    let findings = refused.diagnostics.unwrap()["findings"].clone();
+    assert_eq!(findings.as_array().map(Vec::len), Some(1), "{findings}");
+    let (code, place) = (&findings[0]["code"], &findings[0]["place"]);
+    assert_eq!(
+        (code, &place["line"], &place["column"]),
+        (&json!("E0702"), &json!(1), &json!(17))
+    );
+    let rendered = refused.rendered.unwrap();
+    assert!(
+        rendered.contains("error[E0702]") && rendered.contains("datastream.yaml:1:17"),
+        "{rendered}"
+    );
+    // What no word of the document is the reason of has no place.
+    let refused = problem(&post(address, "/v1/datastreams?fromSavepoint=none", OTHERWISE).await.1);
+    assert_eq!((refused.code.as_str(), refused.diagnostics), ("savepoint", None));
 }
 
 #[tokio::test]

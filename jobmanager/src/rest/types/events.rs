@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Something that went wrong, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -59,6 +60,12 @@ pub struct Operation {
     pub reason: Option<String>,
     /// What a person can do about it.
     pub help: Option<String>,
+    /// What is wrong in the document, as `weir validate -o json` prints it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnostics: Option<Value>,
+    /// The same for people, with the lines of the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rendered: Option<String>,
 }
 
 /// Whether an operation is over.

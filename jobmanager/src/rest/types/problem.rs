@@ -28,4 +28,7 @@ pub struct Problem {
     /// The same for people, with the lines of the document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rendered: Option<String>,
+    /// The datastreams of the same text that were taken before this one was not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub submitted: Vec<String>,
 }

@@ -20,7 +20,7 @@ use dataflow::element::{Batch, Watermark, columns};
 use dataflow::recipe::{self, Clocked, Node};
 use dataflow::time::Instant;
 
-use super::held::{HELD_MAX, Held};
+use super::held::{HELD_MAX, Held, Joined};
 use super::{Emitted, Ground, Moment, Operator, Outbox, Room};
 use crate::chain::columns::conform;
 use crate::chain::dead::DeadLetters;
@@ -34,7 +34,7 @@ pub(super) fn build(recipe: &recipe::Delay, node: &Node, ground: &Ground<'_>) ->
             Ok(Box::new(ByClock {
                 by: Duration::from_millis(recipe.by_ms),
                 untimed: !held.queue().is_empty(),
-                held,
+                held: held.joining(Joined::by_last(recipe.by_ms)),
                 over: false,
                 output: Arc::clone(&node.output),
                 now: Moment::default(),
@@ -168,7 +168,7 @@ impl ByTime {
         let (held, reached) = Held::restore(&kept, node, ground)?;
         Ok(Self {
             by_ms: i64::try_from(recipe.by_ms).unwrap_or(i64::MAX),
-            held,
+            held: held.joining(Joined::by_first(recipe.by_ms)),
             reached: reached.unwrap_or(i64::MIN),
             seen: usize::MAX,
             owed: None,

@@ -285,3 +285,62 @@ proptest! {
         trial.holds_by_chance(chance);
     }
 }
+
+/// One row a batch, as a slow stream gives them.
+fn one(id: i64) -> RecordBatch {
+    let ids = arrow::array::Int64Array::from(vec![id]);
+    let times = arrow::array::TimestampMillisecondArray::from(vec![id]).with_timezone("UTC");
+    RecordBatch::try_new(schema(true), vec![Arc::new(ids), Arc::new(times)]).unwrap()
+}
+
+#[test]
+fn a_day_of_small_batches_waits_as_few_large_ones_and_leaves_in_order() {
+    let node = node(Clocked::Processing, 24 * 3_600_000);
+    let (footing, restored) = (Footing::of(&node), Restored::default());
+    let ground = footing.ground(KeyGroups::of(0, 1, 64), &restored);
+    let Recipe::Delay(recipe) = &node.recipe else {
+        panic!("it is a delay")
+    };
+    let (held, _) = Held::restore(&schema(true), &node, &ground).unwrap();
+    let mut held = held.joining(Joined::by_last(recipe.by_ms));
+    let start = Instant::from_start(Duration::ZERO);
+    for id in 0..20_000 {
+        let after = Duration::from_millis(u64::try_from(id).unwrap() * 5);
+        held.push(&one(id), id * 5, Some(start + after)).unwrap();
+        held.watermark(Watermark(id), &mut Outbox::default());
+    }
+    // A hundred seconds, of which 8.64 s are one batch, or less where that would be more than 64 KiB.
+    let tickets = held.queue().len();
+    assert!((12..200).contains(&tickets), "{tickets} tickets of 20,000 batches");
+    let mut outbox = Outbox::default();
+    let mut given = Vec::new();
+    while let Some(front) = held.queue().front() {
+        let (rows, due) = (front.rows, front.due);
+        held.take_front(rows, &mut outbox).unwrap();
+        while let Some(emitted) = outbox.take() {
+            if let Emitted::Rows(_, batch) = emitted {
+                let ids = batch.records().column(0).as_primitive::<Int64Type>().values().to_vec();
+                assert!(
+                    ids.iter().all(|id| (0..=8_640).contains(&(due - id * 5))),
+                    "{due} for {ids:?}"
+                );
+                given.extend(ids);
+            }
+        }
+    }
+    assert!(given.iter().copied().eq(0..20_000));
+}
+
+#[test]
+fn by_event_time_rows_that_wait_together_leave_each_in_its_time() {
+    // A hundred seconds: rows within ten milliseconds are one batch.
+    let mut rig = Rig::new(&node(Clocked::Event, 100_000), &Restored::default());
+    for (id, time) in [(1, 1_000), (2, 1_004), (3, 1_010), (4, 1_011)] {
+        assert_eq!(rig.push(&[(id, time)]), NOTHING);
+    }
+    assert_eq!(rig.watermark(100_999), ["watermark 999"]);
+    assert_eq!(rig.watermark(101_003), ["row 1", "watermark 1003"]);
+    assert_eq!(rig.watermark(101_004), ["row 2", "watermark 1004"]);
+    assert_eq!(rig.watermark(101_010), ["row 3", "watermark 1010"]);
+    assert_eq!(rig.watermark(101_011), ["row 4", "watermark 1011"]);
+}
