@@ -1,9 +1,11 @@
 //! Deals the rows of a batch out to targets: one gather for the whole batch, whatever the number of targets.
 
-use arrow::array::UInt32Array;
-use arrow::compute::take_record_batch;
-use arrow::record_batch::RecordBatch;
-use arrow_schema::SchemaRef;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::compute::take;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use arrow_schema::{ArrowError, SchemaRef};
 use dataflow::error::Failure;
 use dataflow::key::{KeyReader, key_group, owner};
 use dataflow::recipe::Partition;
@@ -113,7 +115,7 @@ impl Hash {
             order[*place as usize] = row;
             *place += 1;
         }
-        let gathered = take_record_batch(records, &UInt32Array::from(order)).map_err(|error| unfit(&error))?;
+        let gathered = gather(records, &UInt32Array::from(order)).map_err(|error| unfit(&error))?;
         let part = |target: usize| (starts[target] as usize, (starts[target + 1] - starts[target]) as usize);
         let parts = (0..targets)
             .map(|target| (target, part(target)))
@@ -122,4 +124,19 @@ impl Hash {
             .map(|(target, (start, rows))| (target, gathered.slice(start, rows)))
             .collect())
     }
+}
+
+/// All rows in another order. Columns in which all are NULL, as they are where an aggregate's first half does not fold, stay
+/// as they are: gathering them would take as long as the others.
+fn gather(records: &RecordBatch, order: &UInt32Array) -> Result<RecordBatch, ArrowError> {
+    let column = |column: &ArrayRef| {
+        if column.null_count() == column.len() {
+            Ok(Arc::clone(column))
+        } else {
+            take(column, order, None)
+        }
+    };
+    let columns = records.columns().iter().map(column).collect::<Result<_, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(order.len()));
+    RecordBatch::try_new_with_options(records.schema(), columns, &options)
 }

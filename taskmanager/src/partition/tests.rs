@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, StringViewArray};
+use arrow::array::{Array as _, ArrayRef, AsArray, Int64Array, StringViewArray, new_null_array};
 use arrow::datatypes::Int64Type;
 use arrow::record_batch::RecordBatch;
-use arrow_schema::Schema;
+use arrow_schema::{DataType, Field, Schema};
 use dataflow::contract::Waker;
 use dataflow::element::{BATCH_ROWS_MAX, Barrier, Batch, Element, Roll, Watermark, columns};
 use dataflow::id::{BarrierId, EdgeId, SubtaskId, VertexId};
@@ -140,6 +140,36 @@ fn every_row_goes_to_the_owner_of_its_key_in_order() {
     }
     assert_eq!(seen.len(), 1000);
     assert!(seen.values().collect::<std::collections::BTreeSet<_>>().len() == 5);
+}
+
+#[test]
+fn a_column_of_nothing_is_dealt_out_without_being_gathered() {
+    let rows = many(0..100);
+    let none = new_null_array(&DataType::Binary, rows.num_rows());
+    let schema = Schema::new(vec![
+        rows.schema().field(0).clone(),
+        Field::new("none", DataType::Binary, true),
+        rows.schema().field(1).clone(),
+    ]);
+    let columns = vec![
+        Arc::clone(rows.column(0)),
+        Arc::clone(&none),
+        Arc::clone(rows.column(1)),
+    ];
+    let wide = RecordBatch::try_new(Arc::new(schema), columns).unwrap();
+    let mut partitioner = Partitioner::new(&by_key(), &wide.schema(), 3, 0).unwrap();
+    let mut narrow = Partitioner::new(&by_key(), &rows.schema(), 3, 0).unwrap();
+    let parts = partitioner.split(&wide).unwrap();
+    for ((target, part), (expected_target, expected)) in parts.iter().zip(narrow.split(&rows).unwrap()) {
+        assert_eq!((*target, part.project(&[0, 2]).unwrap()), (expected_target, expected));
+        let empty = part.column(1);
+        assert_eq!((empty.len(), empty.null_count()), (part.num_rows(), part.num_rows()));
+        assert_eq!(
+            empty.to_data().buffers()[1].as_ptr(),
+            none.to_data().buffers()[1].as_ptr()
+        );
+    }
+    assert_eq!(parts.len(), 3);
 }
 
 #[test]

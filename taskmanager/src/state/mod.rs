@@ -37,7 +37,7 @@ pub(crate) use restored::Restored;
 pub(crate) use restored::Source;
 pub(crate) use scratch::Scratch;
 pub(crate) use shelf::Shelf;
-pub(crate) use spill::{Hints, Limits, Spill};
+pub(crate) use spill::{Expiry, Hints, Limits, Spill};
 pub(crate) use table::{NONE, Scan, Table, Values};
 
 use std::ops::Range;

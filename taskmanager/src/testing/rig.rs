@@ -30,6 +30,8 @@ pub(super) enum Room {
     Enough,
     /// All keys go to disk whenever others are asked for.
     None,
+    /// And the disk is compacted behind every step: what may vanish from it does so at once.
+    Compacted,
 }
 
 /// What the subtasks are told.
@@ -83,7 +85,7 @@ struct Start<'a> {
 impl Start<'_> {
     fn subtask(&self, groups: KeyGroups, restored: &Restored) -> Subtask {
         let Self { node, room, now } = *self;
-        let spill = (room == Room::None).then(|| NARROW.with(|(_, spill)| spill.beside(groups.clone())));
+        let spill = (room != Room::Enough).then(|| NARROW.with(|(_, spill)| spill.beside(groups.clone())));
         let footing = Footing::of(node);
         let ground = Ground {
             spill: spill.as_ref(),
@@ -252,6 +254,9 @@ impl<'a> Rig<'a> {
                 Action::Barrier => subtask.freeze(),
             }
             subtask.pull(&self.trial.node, &mut self.shown.segments[segment]);
+        }
+        if self.room == Room::Compacted {
+            NARROW.with(|(_, spill)| spill.compact());
         }
     }
 

@@ -10,7 +10,8 @@
 //!
 //! Out come rows as `@59999 {"k":"a"}` (of changes: `insert`, `before`, `after` in front), `late …`, `dead error: record`.
 //! [`Trial::shows`] also runs the script in other batches, restored at any step, from one cut and from many, and at
-//! another parallelism from any step on, and with no memory for state at all: each must show the same.
+//! another parallelism from any step on, and with no memory for state at all, with and without what is spent leaving the
+//! disk at once: each must show the same.
 
 use std::collections::BTreeMap;
 
@@ -201,6 +202,13 @@ impl Trial {
                 }));
             }
         }
+        let half = self.actions(BATCH_ROWS_MAX).len() / 2;
+        ways.extend([(None, false), (Some((half, 1)), true)].map(|(restore, cuts)| Way {
+            batch: BATCH_ROWS_MAX,
+            cuts,
+            restore,
+            room: Room::Compacted,
+        }));
         ways
     }
 

@@ -43,6 +43,9 @@ const SAMPLE: u64 = 8_192;
 const PASS: u64 = 1 << 20;
 /// Folding has to spare this part at least: half of the rows, and half of the bytes.
 const WORTH: u64 = 2;
+/// Where more than so many of sixteen rows of a sample have a key of their own, it will not have come to that at the most
+/// rows that are held either: eight times the sample, of evenly spread keys, has two rows of three with a key of their own.
+const ALONE_OF_16: u64 = 15;
 
 /// The first half of an aggregate, at work.
 pub(super) struct Partial {
@@ -150,10 +153,17 @@ impl Partial {
             pane.row_bytes += (rows.len() * (1 + self.unfolded.values) * size_of::<u64>()) as u64;
         }
         let bytes: usize = self.held.values().map(Pane::bytes).sum();
-        if self.held_rows >= ROWS_MAX || bytes >= BYTES_MAX {
+        if self.held_rows >= ROWS_MAX || bytes >= BYTES_MAX || self.is_hopeless() {
             self.give_all()?;
         }
         Ok(())
+    }
+
+    /// Whether what is held is enough to see that folding spares nothing: what is folded in vain costs as much as the second
+    /// half does.
+    fn is_hopeless(&self) -> bool {
+        let keys = || self.held.values().map(|pane| pane.table.len() as u64).sum::<u64>();
+        self.held_rows >= SAMPLE && keys() * 16 > self.held_rows * ALONE_OF_16
     }
 
     /// The rows of each pane; most batches are of one or two.

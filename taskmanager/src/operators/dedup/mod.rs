@@ -2,7 +2,8 @@
 //!
 //! A key is remembered by the time of its row that passed, 8 bytes, in the table of that time's bucket. A bucket is as
 //! long as the span, so a row looks into its own bucket and the two beside it, and what is over is forgotten a whole
-//! table at a time. What such tables left in the snapshots' cuts is told by the time that was reached.
+//! table at a time. What such tables left in the snapshots' cuts is told by the time that was reached. Of a bucket that is
+//! over in part, keys on disk vanish one by one when the disk is compacted: a read would have passed over them.
 
 mod passed;
 #[cfg(test)]
@@ -26,7 +27,7 @@ use super::aggregate::{Reached, Span};
 use super::{Emitted, Ground, Moment, Operator, Outbox, column};
 use crate::chain::columns::conform;
 use crate::chain::dead::DeadLetters;
-use crate::state::{Cut, KeyGroups, NONE, Spill, Table};
+use crate::state::{Cut, Expiry, KeyGroups, NONE, Spill, Table};
 use crate::task::gauges::NodeGauges;
 use passed::{NEVER, Passed, passed, remembers};
 
@@ -44,6 +45,7 @@ pub(super) struct Dedup {
     groups: KeyGroups,
     cut: u64,
     spill: Option<Spill>,
+    expiry: Expiry,
     now: i64,
     gauges: Arc<NodeGauges>,
     dead: DeadLetters,
@@ -66,10 +68,10 @@ struct Note {
     reached: Vec<Span>,
 }
 
-fn table(bucket: i64, cut: u64, spill: Option<&Spill>) -> Table<Passed> {
+fn table(bucket: i64, cut: u64, spill: Option<&Spill>, expiry: &Expiry) -> Table<Passed> {
     let table = Table::new(KEYS, bucket, Passed::default(), cut);
     match spill {
-        Some(spill) => table.spilling(spill),
+        Some(spill) => table.spilling(spill).expiring(expiry),
         None => table,
     }
 }
@@ -99,6 +101,7 @@ impl Dedup {
             groups: ground.groups.clone(),
             cut: 1,
             spill: ground.spill.cloned(),
+            expiry: Expiry::default(),
             now: 0,
             gauges: Arc::clone(ground.gauges),
             dead: ground.dead_letters(),
@@ -106,6 +109,7 @@ impl Dedup {
             scratch: Scratch::default(),
         };
         dedup.now = dedup.reached.furthest().max(0);
+        dedup.expire();
         ground.restored.each(&ground.groups, |entry| match entry.value {
             Some(value) if entry.place.state == KEYS => dedup.remember(entry.place.group, entry.key, value),
             _ => Ok(()),
@@ -123,7 +127,7 @@ impl Dedup {
         let table = self
             .buckets
             .entry(bucket)
-            .or_insert_with(|| table(bucket, 0, self.spill.as_ref()));
+            .or_insert_with(|| table(bucket, 0, self.spill.as_ref(), &self.expiry));
         match table.find(key)? {
             Some(slot) if table.values().0[slot as usize] >= passed => Ok(()),
             _ => table.restore(key, Some(value), &self.groups),
@@ -144,8 +148,14 @@ impl Dedup {
         passed.saturating_add(self.within) <= reached
     }
 
+    /// What is forgotten by now needs no place on disk.
+    fn expire(&self) {
+        self.expiry.reach(self.reached.watermark().saturating_sub(self.within));
+    }
+
     fn reach(&mut self, time: i64) {
         self.reached.advance(time);
+        self.expire();
         while let Some(bucket) = self.buckets.first_key_value().map(|(bucket, _)| *bucket)
             && self.is_over(bucket, self.reached.watermark())
         {
@@ -182,7 +192,7 @@ impl Dedup {
         let table = self
             .buckets
             .entry(bucket)
-            .or_insert_with(|| table(bucket, cut, self.spill.as_ref()));
+            .or_insert_with(|| table(bucket, cut, self.spill.as_ref(), &self.expiry));
         table.slots(keys, &run, &mut slots)?;
         let values = &mut table.values_mut().0;
         for (row, slot) in run.iter().zip(&slots) {

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use dataflow::element::columns;
+use dataflow::element::{Batch, Watermark, columns};
 use dataflow::recipe::{self, Clocked, Node, Recipe};
 use proptest::prelude::*;
 
-use crate::testing::{Step, Trial};
+use super::Dedup;
+use crate::operators::{Ground, Operator as _};
+use crate::state::{KeyGroups, Limits, Restored, Scan, Scratch, Spill};
+use crate::testing::{Footing, Step, Trial, typed};
 
 fn input() -> SchemaRef {
     Arc::new(Schema::new(vec![
@@ -131,6 +134,57 @@ fn by_the_clock_the_span_is_counted_from_when_a_row_came() {
 fn a_row_without_event_time_is_a_dead_letter() {
     Trial::new(&dedup(10, Clocked::Event), r#"{"k": "a", "n": 1}"#)
         .shows(r#"dead has no event time, so nobody can say whether it is the first: {"k":"a","n":1}"#);
+}
+
+/// How many keys the first bucket has, in memory and on disk.
+fn remembered(dedup: &mut Dedup) -> usize {
+    let table = dedup.buckets.get_mut(&0).unwrap();
+    let (mut scan, mut part, mut keys) = (Scan::default(), Vec::new(), 0);
+    while table.scan(&mut scan, &mut part).unwrap() {
+        keys += part.len();
+    }
+    keys
+}
+
+#[test]
+fn a_key_that_is_over_leaves_the_disk_though_its_bucket_stays() {
+    let node = dedup(100, Clocked::Event);
+    let Recipe::Dedup(recipe) = &node.recipe else {
+        unreachable!()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (groups, limits) = (
+        KeyGroups::of(0, 1, 8),
+        Limits {
+            tables: 0,
+            cache: 1 << 20,
+        },
+    );
+    let scratch = Arc::new(Scratch::new(folder.path().to_owned(), "dedup"));
+    let spill = Spill::new(scratch, "spill".to_owned(), groups.clone(), limits);
+    let (footing, restored) = (Footing::of(&node), Restored::default());
+    let ground = Ground {
+        spill: Some(&spill),
+        ..footing.ground(groups, &restored)
+    };
+    let mut dedup = Dedup::build(recipe, &node, &ground).unwrap();
+    let push = |dedup: &mut Dedup, lines: &[&str]| {
+        dedup.push(Batch::new(typed(&input(), lines))).unwrap();
+    };
+    push(
+        &mut dedup,
+        &[
+            r#"{"$time": 10, "k": "a", "n": 1}"#,
+            r#"{"$time": 90, "k": "b", "n": 2}"#,
+        ],
+    );
+    dedup.advance(Watermark(115)).unwrap();
+    push(&mut dedup, &[r#"{"$time": 96, "k": "c", "n": 3}"#]);
+    assert_eq!(remembered(&mut dedup), 3, "no compaction has come yet");
+    spill.compact();
+    assert_eq!(remembered(&mut dedup), 2);
+    push(&mut dedup, &[r#"{"$time": 97, "k": "b", "n": 4}"#]);
+    assert_eq!(footing.gauges.dropped.get(), 1, "what is not over is remembered");
 }
 
 /// What passes, remembered in a list.

@@ -1,12 +1,9 @@
 //! RocksDB under the tables of one step.
 
-use std::collections::HashMap;
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use dataflow::Failure;
-use parking_lot::RwLock;
 use rocksdb::compaction_filter::Decision;
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, ColumnFamilyDescriptor, DB, DBCompressionType, DEFAULT_COLUMN_FAMILY_NAME,
@@ -14,6 +11,7 @@ use rocksdb::{
 };
 
 use super::memory::CacheShare;
+use super::spent::{Expiry, Spent};
 
 /// So many keys are looked up at once.
 const LOOKUP: usize = 1024;
@@ -27,19 +25,9 @@ pub(in crate::state) struct Disk {
     options: Options,
     how: ReadOptions,
     folder: PathBuf,
-    dropped: Dropped,
+    spent: Spent,
     /// Given back when it is closed.
     _share: CacheShare,
-}
-
-/// What is of no use any more: of which tables, as keys begin with their numbers, and up to which key of each.
-type Dropped = Arc<RwLock<HashMap<[u8; 4], UpTo>>>;
-
-/// How much of a table was dropped.
-enum UpTo {
-    All,
-    /// What stands before this key.
-    Key(Box<[u8]>),
 }
 
 impl std::fmt::Debug for Disk {
@@ -53,8 +41,8 @@ impl std::fmt::Debug for Disk {
 impl Disk {
     /// An empty one in this folder.
     pub(super) fn open(folder: PathBuf, share: CacheShare) -> Result<Self, Failure> {
-        let dropped = Dropped::default();
-        let options = options(&share, &dropped);
+        let spent = Spent::default();
+        let options = options(&share, &spent);
         let family = ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, options.clone());
         let mut how = ReadOptions::default();
         // What was written by this process a while ago, and goes with it.
@@ -65,7 +53,7 @@ impl Disk {
                 options,
                 how,
                 folder,
-                dropped,
+                spent,
                 _share: share,
             }),
             Err(error) => Err(broken("cannot be opened", &folder, &error)),
@@ -149,7 +137,7 @@ impl Disk {
     /// a while is in nobody's way.
     pub(super) fn drop_table(&self, table: u32) {
         let (from, to) = (table.to_be_bytes(), (table + 1).to_be_bytes());
-        self.dropped.write().insert(from, UpTo::All);
+        self.spent.drop_table(table);
         if let Err(error) = self.db().delete_file_in_range(from, to) {
             tracing::debug!(%error, folder = %self.folder.display(), "a dropped table stays on disk");
         }
@@ -170,8 +158,18 @@ impl Disk {
 
     /// What of a table stands before this key may go, and what stands behind it may not.
     pub(super) fn keep_from(&self, table: u32, key: &[u8]) {
-        let before = UpTo::Key(key.into());
-        self.dropped.write().insert(table.to_be_bytes(), before);
+        self.spent.keep_from(table, key);
+    }
+
+    /// What of a table is over by its time may go when it is compacted.
+    pub(super) fn expire(&self, table: u32, expiry: &Expiry) {
+        self.spent.expire(table, expiry.clone());
+    }
+
+    /// Compacts everything.
+    #[cfg(test)]
+    pub(super) fn compact(&self) {
+        self.db().compact_range(None::<&[u8]>, None::<&[u8]>);
     }
 }
 
@@ -246,7 +244,7 @@ impl Drop for Disk {
     }
 }
 
-fn options(share: &CacheShare, dropped: &Dropped) -> Options {
+fn options(share: &CacheShare, spent: &Spent) -> Options {
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(share.cache());
     // What is looked up is one small entry, anywhere: a block is read for each.
@@ -273,15 +271,12 @@ fn options(share: &CacheShare, dropped: &Dropped) -> Options {
     options.set_max_bytes_for_level_base(8 * FILE_BYTES);
     options.set_max_open_files(256);
     options.set_max_background_jobs(2);
-    let dropped = Arc::clone(dropped);
-    options.set_compaction_filter("dropped tables", move |_, key, _| {
-        let Some((table, key)) = key.split_first_chunk() else {
-            return Decision::Keep;
-        };
-        match dropped.read().get(table) {
-            Some(UpTo::All) => Decision::Remove,
-            Some(UpTo::Key(before)) if *key < **before => Decision::Remove,
-            Some(UpTo::Key(_)) | None => Decision::Keep,
+    let spent = spent.clone();
+    options.set_compaction_filter("spent", move |_, key, value| {
+        if spent.covers(key, value) {
+            Decision::Remove
+        } else {
+            Decision::Keep
         }
     });
     options.set_write_buffer_manager(share.buffers());

@@ -11,11 +11,13 @@ mod early;
 mod filter;
 mod hints;
 mod memory;
+mod spent;
 mod spilled;
 
 pub(crate) use early::Early;
 pub(crate) use hints::Hints;
 pub(in crate::state) use memory::DiskMemory;
+pub(crate) use spent::Expiry;
 pub(in crate::state) use spilled::Spilled;
 
 use std::path::PathBuf;
@@ -90,6 +92,14 @@ impl Spill {
     #[cfg(test)]
     pub(crate) fn beside(&self, groups: KeyGroups) -> Self {
         Self::at(Arc::clone(&self.0.place), groups, self.0.limits)
+    }
+
+    /// Compacts what is on disk, if anything is.
+    #[cfg(test)]
+    pub(crate) fn compact(&self) {
+        if let Some(disk) = &*self.0.place.disk.lock() {
+            disk.compact();
+        }
     }
 
     /// The number of another table.

@@ -9,7 +9,7 @@ use dataflow::Failure;
 use super::super::{Cut, KeyGroups};
 use super::disk::{Disk, Run};
 use super::filter::Filter;
-use super::{Early, Spill};
+use super::{Early, Expiry, Spill};
 
 /// What one table has on disk.
 #[derive(Debug)]
@@ -17,13 +17,15 @@ pub(in crate::state) struct Spilled {
     disk: Option<Arc<Disk>>,
     spill: Spill,
     id: u32,
-    /// Keys that are on disk and not in memory.
+    /// Keys that are on disk and not in memory, or were until they were over.
     count: u64,
     filter: Filter,
     /// Keys that are no more, and that the disk does not know to be so.
     buried: HashSet<Box<[u8]>, ahash::RandomState>,
     buried_bytes: usize,
     early: Vec<Early>,
+    /// When its keys are over, where they are at some time.
+    expiry: Option<Expiry>,
     /// What was said of this table's memory.
     accounted: usize,
     /// How many bytes were left in memory when keys last went to disk.
@@ -43,9 +45,16 @@ impl Spilled {
             buried: HashSet::default(),
             buried_bytes: 0,
             early: Vec::new(),
+            expiry: None,
             accounted: 0,
             left_behind: 0,
         }
+    }
+
+    /// The same, whose values begin with a time by which they are over.
+    pub(in crate::state) fn expiring(mut self, expiry: &Expiry) -> Self {
+        self.expiry = Some(expiry.clone());
+        self
     }
 
     /// Of what step.
@@ -131,7 +140,13 @@ impl Spilled {
     ) -> Result<(), Failure> {
         let disk = match &self.disk {
             Some(disk) => Arc::clone(disk),
-            None => self.spill.disk()?,
+            None => {
+                let disk = self.spill.disk()?;
+                if let Some(expiry) = &self.expiry {
+                    disk.expire(self.id, expiry);
+                }
+                disk
+            }
         };
         let mut buried: Vec<Box<[u8]>> = self.buried.drain().collect();
         self.buried_bytes = 0;

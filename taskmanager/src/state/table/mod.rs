@@ -28,7 +28,7 @@ use dataflow::key;
 use hashbrown::HashTable;
 
 use super::KeyGroups;
-use super::spill::{Spill, Spilled};
+use super::spill::{Expiry, Spill, Spilled};
 use arena::{Bits, KeyList};
 use freeze::Cycle;
 use routed::Routed;
@@ -126,6 +126,15 @@ impl<V: Values> Table<V> {
         }
     }
 
+    /// The same, whose values begin with a time of eight bytes, the smallest first: those that are over by it may vanish from
+    /// disk. Asked of a table that spills; what is in memory stays.
+    pub(crate) fn expiring(self, expiry: &Expiry) -> Self {
+        Self {
+            spilled: self.spilled.map(|spilled| spilled.expiring(expiry)),
+            ..self
+        }
+    }
+
     /// The same, which is in no cut: it is dropped before the next.
     pub(crate) fn unrecorded(self) -> Self {
         Self {
@@ -147,7 +156,7 @@ impl<V: Values> Table<V> {
         self.departed.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// How many keys it has.
+    /// How many keys it has; those on disk that have vanished because they were over may be among them.
     pub(crate) fn len(&self) -> usize {
         let spilled = self.spilled.as_ref().map_or(0, Spilled::len);
         self.index.len() + usize::try_from(spilled).unwrap_or(usize::MAX)

@@ -250,6 +250,23 @@ fn rows_that_folding_does_not_spare_pass_as_they_are_until_it_is_tried_again() {
 }
 
 #[test]
+fn keys_that_do_not_repeat_are_not_held_up_for_more() {
+    let mut fore = alive(&counting(Phase::Partial, None));
+    let rows = |batches: &[RecordBatch]| batches.iter().map(RecordBatch::num_rows).sum::<usize>();
+    fore.push(Batch::new(rows_of(0..8191))).unwrap();
+    assert_eq!(rows(&pulled(fore.as_mut())), 0, "one sample is needed");
+    fore.push(Batch::new(rows_of(8191..8192))).unwrap();
+    assert_eq!(rows(&pulled(fore.as_mut())), 8192);
+    fore.push(Batch::new(rows_of(8192..8292))).unwrap();
+    assert_eq!(rows(&pulled(fore.as_mut())), 100, "they pass now");
+    // A tenth of the rows are of keys that were there: eight times as many rows may be worth it.
+    let mut fore = alive(&counting(Phase::Partial, None));
+    fore.push(Batch::new(rows_of(0..7372))).unwrap();
+    fore.push(Batch::new(rows_of(0..820))).unwrap();
+    assert_eq!(rows(&pulled(fore.as_mut())), 0);
+}
+
+#[test]
 fn nothing_is_held_for_long_though_rows_come_without_a_pause() {
     let mut fore = alive(&counting(Phase::Partial, None));
     let at = |ms| Moment {
