@@ -18,6 +18,7 @@ pub(crate) mod gauges;
 pub mod life;
 pub(crate) mod mailbox;
 pub(crate) mod report;
+mod orders;
 mod overtake;
 mod run;
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use dataflow::contract::Committable;
 use dataflow::element::{Barrier, Batch, Element, Watermark};
-use dataflow::id::Generation;
 use dataflow::time::{Clock, Instant};
 use dataflow::{Failure, crash};
 
@@ -16,7 +15,7 @@ use super::drift::Drift;
 use super::gauges::{Gauges, Wait};
 use super::life::{Happened, Life, Status};
 use super::mailbox::{Control, Mailbox};
-use super::report::{Identity, Report, Reports, Stand, moved};
+use super::report::{Identity, Report, Reports, moved};
 use crate::chain::{Chain, Progress, Signal};
 use crate::checkpoint::{Acknowledgement, Acknowledgements, Snapshot, Triggered};
 use crate::gate::{self, Gate};
@@ -88,7 +87,7 @@ pub(crate) enum Played {
 /// One subtask at work.
 pub(crate) struct Task {
     pub(super) parts: Parts,
-    life: Life,
+    pub(super) life: Life,
     pub(super) barriers: Acknowledgements,
     /// Sinks that still commit what was restored.
     restoring: usize,
@@ -208,7 +207,7 @@ impl Task {
         }
     }
 
-    fn report(&self, report: Report) {
+    pub(super) fn report(&self, report: Report) {
         (self.parts.reports)(&self.parts.identity, report);
     }
 
@@ -449,39 +448,6 @@ impl Task {
             Control::Notice(node, notice) => self.noticed(node, notice)?,
         }
         Ok(())
-    }
-
-    /// Obeys another leader from here on; what it knows of this subtask is in the answer.
-    fn adopt(&mut self, generation: Generation, counter: u64) {
-        self.parts.identity.obeys = generation;
-        let mut stand = Stand {
-            life: self.life,
-            counter: counter.max(self.barriers.latest()),
-            held: Vec::new(),
-            finished: Vec::new(),
-            wants: false,
-        };
-        if let Input::Source(source) = &mut self.parts.input {
-            stand.held = source.snapshot().into_iter().map(|split| split.id).collect();
-            stand.finished = source.finished().splits().map(str::to_owned).collect();
-            stand.wants = source.wants();
-        }
-        self.report(Report::Adopted(stand));
-    }
-
-    fn commit(&mut self, epoch: u64, counter: u64) {
-        if let Input::Source(source) = &mut self.parts.input {
-            source.finished().recorded(counter);
-        }
-        let orders = self.barriers.commit(epoch, counter);
-        if orders.is_empty() {
-            self.report(Report::Committed(epoch));
-        }
-        for (node, committables) in orders {
-            self.parts
-                .chain
-                .commit(node, committables, Occasion::Recorded { epoch });
-        }
     }
 
     fn noticed(&mut self, node: usize, notice: Notice) -> Result<(), Failure> {
