@@ -1,5 +1,4 @@
 //! Lists the files of the page, so that they become part of the binary: no file is forgotten, and no Node is needed.
-#![expect(clippy::print_stdout, reason = "that is how cargo is told")]
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -241,7 +241,7 @@ fn whoever_gives_time_is_seen_to_have_come_to_it() {
         keeper: None,
     };
     let nodes = vec![
-        node(0, Box::new(Giver::default()), vec![Next::Node(1)]),
+        node(0, Box::<Giver>::default(), vec![Next::Node(1)]),
         node(1, many("last", 0, &Log::default()), vec![]),
     ];
     let mut chain = Chain::new(nodes, vec![], Arc::new(Gauges::new(std::iter::empty())));

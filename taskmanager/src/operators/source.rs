@@ -12,6 +12,10 @@ use crate::checkpoint::Finished;
 use crate::task::gauges::Gauges;
 
 /// A reader, and what is known of its splits.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what was said to a reader, and what it said"
+)]
 pub(crate) struct Source {
     step: String,
     reader: Box<dyn Reader>,

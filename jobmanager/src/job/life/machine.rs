@@ -22,6 +22,7 @@ const CANCELLED: &str = "the datastream is cancelled";
 
 /// One job's life.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish, or a question, of its own")]
 pub struct Life {
     phase: Phase,
     policy: RestartPolicy,
@@ -64,7 +65,9 @@ impl Life {
     pub fn reason(&self) -> Option<&Failure> {
         match &self.phase {
             Phase::Scheduling => self.waits.as_ref(),
-            Phase::Down { then, .. } if matches!(then, Then::Restart(_)) => self.waits.as_ref(),
+            Phase::Down {
+                then: Then::Restart(_), ..
+            } => self.waits.as_ref(),
             phase => phase.failure(),
         }
     }

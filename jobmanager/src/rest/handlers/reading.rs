@@ -85,13 +85,16 @@ pub(crate) async fn overview(State(api): State<Api>) -> Json<Overview> {
 
 /// The overview again and again, as it changes.
 pub(crate) async fn stream(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {
-    api.streams.clone().listen(Topic::Overview, api)
+    api.streams.clone().listen(Topic::Overview, api).map_err(|full| *full)
 }
 
 /// A datastream again and again, as it changes.
 pub(crate) async fn follow(State(api): State<Api>, Named(name): Named<String>) -> Result<impl IntoResponse, Problem> {
     api.jobs.summary(&name)?;
-    api.streams.clone().listen(Topic::Datastream(name), api)
+    api.streams
+        .clone()
+        .listen(Topic::Datastream(name), api)
+        .map_err(|full| *full)
 }
 
 pub(crate) async fn health(State(api): State<Api>) -> Json<Health> {

@@ -79,11 +79,11 @@ impl Streams {
         self,
         topic: Topic,
         api: Api,
-    ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + Send + 'static>, Problem> {
+    ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + Send + 'static>, Box<Problem>> {
         let Ok(room) = self.room.clone().try_acquire_owned() else {
             let text = format!("{LISTENERS_MAX} listen already, which is as many as may");
             let full = problem(StatusCode::SERVICE_UNAVAILABLE, "listeners", text);
-            return Err(full.help("close some pages, or ask /v1/summary now and then"));
+            return Err(Box::new(full.help("close some pages, or ask /v1/summary now and then")));
         };
         let listener = Listener {
             views: self.subscribe(topic, api),
