@@ -39,7 +39,7 @@ pub enum Event {
     ChangeAsked,
     /// The record with the other document is made, or it is known that it cannot be.
     Amended,
-    /// The time that [`Life::deadline`] named, or any other.
+    /// The time that [`Life::deadline`](super::Life::deadline) named, or any other.
     Tick,
 }
 
