@@ -64,6 +64,8 @@ pub(super) struct Play {
     pub(super) connection: Connection,
     /// What came and was not asked for yet.
     pub(super) heard: Vec<from::Message>,
+    /// Whose acknowledgements are meant: the newest deployment's; an older one may still have something to say.
+    attempt: String,
     pub(super) lines: Lines,
     pub(super) clock: SystemClock,
     pub(super) scope: Scope,
@@ -141,6 +143,7 @@ impl Play {
             connections,
             connection,
             heard: vec![],
+            attempt: String::new(),
             lines,
             clock,
             scope,
@@ -216,9 +219,11 @@ impl Play {
     }
 
     pub(super) async fn acknowledged(&mut self, vertex: u32, index: u32, counter: u64) -> Snapshot {
-        let subtask = Some(v1::Subtask { vertex, index });
+        let (subtask, attempt) = (Some(v1::Subtask { vertex, index }), self.attempt.clone());
         let bytes = self.next(|message| match message {
-            from::Message::Acknowledge(ack) if ack.subtask == subtask && ack.counter == counter => {
+            from::Message::Acknowledge(ack)
+                if ack.subtask == subtask && ack.counter == counter && ack.attempt == attempt =>
+            {
                 Some(ack.snapshot.clone())
             }
             _ => None,
@@ -228,10 +233,12 @@ impl Play {
 
     /// The same of a subtask whose sink writes one batch with each heartbeat.
     pub(super) async fn acknowledged_slowly(&mut self, vertex: u32, index: u32, counter: u64) -> Snapshot {
-        let subtask = Some(v1::Subtask { vertex, index });
+        let (subtask, attempt) = (Some(v1::Subtask { vertex, index }), self.attempt.clone());
         let toys = self.toys.clone();
         let bytes = self.next(move |message| match message {
-            from::Message::Acknowledge(ack) if ack.subtask == subtask && ack.counter == counter => {
+            from::Message::Acknowledge(ack)
+                if ack.subtask == subtask && ack.counter == counter && ack.attempt == attempt =>
+            {
                 Some(ack.snapshot.clone())
             }
             from::Message::Heartbeat(_) => {
@@ -356,7 +363,8 @@ impl Play {
     }
 
     /// Two sources, each with a split, and a sink behind a filter for even numbers.
-    pub(super) async fn deploy(&self, deployment: u32, restored: &BTreeMap<(u32, u32), Snapshot>) {
+    pub(super) async fn deploy(&mut self, deployment: u32, restored: &BTreeMap<(u32, u32), Snapshot>) {
+        self.attempt = format!("a{deployment}");
         let local = |vertex, index| v1::Peer {
             subtask: Some(v1::Subtask { vertex, index }),
             task_manager: "tm-1".to_owned(),
