@@ -151,6 +151,8 @@ impl Disk {
         let from = table.to_be_bytes();
         let to = [&from[..], key].concat();
         self.keep_from(table, key);
+        // RocksDB takes the end for a part of the range: a file whose last key is this one would go as well.
+        let Some(to) = just_before(to) else { return };
         if let Err(error) = self.db().delete_file_in_range(from.as_slice(), to.as_slice()) {
             tracing::debug!(%error, folder = %self.folder.display(), "what was read of a table stays on disk");
         }
@@ -230,6 +232,15 @@ impl Run<'_> {
         let taken = self.disk.db().ingest_external_file_opts(&how, vec![&self.file]);
         taken.map_err(|error| self.disk.unwritten(&error))
     }
+}
+
+/// A key before this one, with hardly any between them; none before the empty one.
+fn just_before(mut key: Vec<u8>) -> Option<Vec<u8>> {
+    if let Some(last) = key.pop()?.checked_sub(1) {
+        key.push(last);
+        key.extend([u8::MAX; 8]);
+    }
+    Some(key)
 }
 
 impl Drop for Disk {

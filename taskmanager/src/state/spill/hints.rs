@@ -182,6 +182,20 @@ mod tests {
         assert!(hints.is_empty() && hints.take(i64::MAX, 10).unwrap().is_empty());
     }
 
+    #[test]
+    fn one_that_comes_again_is_not_dropped_with_the_file_of_those_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut hints = Hints::new(&spill(folder.path(), "hints", &KeyGroups::of(0, 1, 8), 0));
+        hints.add(vec![(12, key(3))]).unwrap();
+        assert_eq!(numbers(&hints.take(12, 7).unwrap()), [3]);
+        hints.tidy();
+        // A file of its own, of which this is the first key and the last.
+        hints.add(vec![(12, key(3))]).unwrap();
+        hints.tidy();
+        hints.add(vec![(12, key(0)), (28, key(30))]).unwrap();
+        assert_eq!(numbers(&hints.take(52, 7).unwrap()), [0, 3, 30]);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
 
