@@ -4,5 +4,6 @@ pub mod chaos;
 pub mod cluster;
 pub mod flips;
 pub mod oracle;
+pub mod servers;
 pub mod sim;
 pub mod socket;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use integration::cluster::Cluster;
+use integration::servers::installed;
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -21,24 +22,6 @@ fn document(name: &str) -> String {
     )
 }
 
-/// The jars of Flink's client, as `integration/servers.sh` lays them down.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests are told by the environment where servers are"
-)]
-fn jars() -> Result<PathBuf> {
-    let folder = std::env::var("WEIR_SERVERS").map(PathBuf::from);
-    let folder =
-        folder.or_else(|_| std::env::var("HOME").map(|home| PathBuf::from(home).join(".cache/weir-servers")))?;
-    let jars = folder.join("flink-client-2.3.0/lib");
-    ensure!(
-        jars.is_dir(),
-        "no {}: integration/servers.sh installs it",
-        jars.display()
-    );
-    Ok(jars)
-}
-
 /// What Flink's client prints; it must succeed.
 fn client(cluster: &Cluster, action: &str, arguments: &[&str]) -> Result<String> {
     let conf = cluster.folder().join("flink-conf");
@@ -47,7 +30,11 @@ fn client(cluster: &Cluster, action: &str, arguments: &[&str]) -> Result<String>
     let opens = ["java.lang", "java.util", "java.net", "java.nio", "java.time"];
     let output = Command::new("java")
         .args(opens.map(|package| format!("--add-opens=java.base/{package}=ALL-UNNAMED")))
-        .args(["-Xmx256m", "-cp", &format!("{}/*", jars()?.display())])
+        .args([
+            "-Xmx256m",
+            "-cp",
+            &format!("{}/*", installed("flink-client-2.3.0/lib")?.display()),
+        ])
         .args(["org.apache.flink.client.cli.CliFrontend", action, "-m", cluster.rest()])
         .args(arguments)
         .env("FLINK_CONF_DIR", &conf)

@@ -6,8 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use integration::cluster::{Cluster, Deadline, until};
-use serde_json::Value;
+use integration::cluster::{Cluster, Deadline, epoch, until};
 
 use super::judge::judge;
 
@@ -32,14 +31,9 @@ fn cluster(folder: &Path, document: &str) -> Result<Cluster> {
     Ok(cluster)
 }
 
-fn epoch(described: &Value) -> u64 {
-    described["summary"]["epoch"].as_u64().unwrap_or(0)
-}
-
 fn until_past(cluster: &Cluster, before: u64) -> Result<u64> {
-    let past = |described: &Value| described["summary"]["state"] == "running" && epoch(described) > before;
     cluster
-        .until("shuffled", "to commit", LIMIT, past)
+        .until_past("shuffled", before, LIMIT)
         .map(|described| epoch(&described))
 }
 

@@ -4,8 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use integration::cluster::Cluster;
-use serde_json::Value;
+use integration::cluster::{Cluster, epoch};
 
 use super::judge::judge;
 
@@ -45,14 +44,9 @@ fn starts(cluster: &Cluster, task_manager: &str, vertices: &[&str]) -> Result<us
     Ok(starts.filter(of_flow).count())
 }
 
-fn epoch(described: &Value) -> u64 {
-    described["summary"]["epoch"].as_u64().unwrap_or(0)
-}
-
 fn until_past(cluster: &Cluster, before: u64) -> Result<u64> {
-    let past = |described: &Value| described["summary"]["state"] == "running" && epoch(described) > before;
     cluster
-        .until("two", "to commit", LIMIT, past)
+        .until_past("two", before, LIMIT)
         .map(|described| epoch(&described))
 }
 

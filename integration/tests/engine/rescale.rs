@@ -41,9 +41,7 @@ fn said(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
 }
 
 fn until_past(cluster: &Cluster, before: u64) -> Result<Value> {
-    cluster.until("wide", "to commit", LIMIT, |described| {
-        described["summary"]["state"] == "running" && described["summary"]["epoch"].as_u64() > Some(before)
-    })
+    cluster.until_past("wide", before, LIMIT)
 }
 
 fn widths(described: &Value) -> Vec<u64> {

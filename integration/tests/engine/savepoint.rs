@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use integration::cluster::Cluster;
+use integration::cluster::{Cluster, epoch};
 use integration::oracle::{self, Event, compare};
 use serde_json::{Value, json};
 
@@ -41,10 +41,8 @@ impl Bench {
     }
 
     fn until_past(&self, name: &str, before: u64) -> Result<u64> {
-        let described = self.cluster.until(name, "to commit", LIMIT, |described| {
-            described["summary"]["state"] == "running" && described["summary"]["epoch"].as_u64() > Some(before)
-        })?;
-        Ok(described["summary"]["epoch"].as_u64().unwrap_or_default())
+        let described = self.cluster.until_past(name, before, LIMIT)?;
+        Ok(epoch(&described))
     }
 
     fn submit(&self, text: &str, arguments: &[&str]) -> Result<Value> {

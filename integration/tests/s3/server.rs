@@ -1,7 +1,7 @@
 //! A SeaweedFS of our own on loopback, in a folder of its own; killed when it is dropped, or before and begun again.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use dataflow::store::Stores;
 use dataflow::store::open::{AllowPaths, OpenStores, S3};
 use dataflow::time::{Clock as _, SystemClock};
 use integration::cluster::{Deadline, Process};
+use integration::servers::installed;
 use tempfile::TempDir;
 
 /// The bucket that is there from the beginning.
@@ -32,24 +33,6 @@ pub(crate) struct Server {
     folder: TempDir,
 }
 
-/// Where `integration/servers.sh` puts the server.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests find the servers that a script installed below the home folder"
-)]
-fn binary() -> Result<PathBuf> {
-    let folder = std::env::var("WEIR_SERVERS").map(PathBuf::from);
-    let folder =
-        folder.or_else(|_| std::env::var("HOME").map(|home| PathBuf::from(home).join(".cache/weir-servers")))?;
-    let weed = folder.join("bin/weed");
-    ensure!(
-        weed.is_file(),
-        "{} is missing: run integration/servers.sh",
-        weed.display()
-    );
-    Ok(weed)
-}
-
 /// Ports that were free a moment ago, all different.
 fn free_ports<const N: usize>() -> Result<[u16; N]> {
     let listeners = std::array::from_fn::<_, N, _>(|_| TcpListener::bind("127.0.0.1:0"));
@@ -62,7 +45,7 @@ fn free_ports<const N: usize>() -> Result<[u16; N]> {
 
 /// The process of a server with its data in `folder`.
 fn spawn(folder: &Path, ports: [u16; 10]) -> Result<Process> {
-    let mut command = Command::new(binary()?);
+    let mut command = Command::new(installed("bin/weed")?);
     command.arg("mini").arg(format!("-dir={}", folder.display())).args([
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",

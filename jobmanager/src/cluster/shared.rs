@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use proto::v1::ToTaskManager;
 use tokio::sync::{mpsc, watch};
 
-use super::roster::{Roster, Seats};
+use super::roster::{Roster, Seat, Seats};
 use crate::execution::ExecutionGraph;
 use crate::job::Event;
 use crate::recover::{Standing, Survivor};
@@ -132,7 +132,12 @@ impl Cluster {
     }
 
     /// Sends to a task manager, if this incarnation of it is there. One that does not read what it is sent is dropped.
-    pub fn send(&self, task_manager: &str, incarnation: &str, message: ToTaskManager) {
+    pub fn send(&self, seat: &Seat, message: ToTaskManager) {
+        let Seat {
+            task_manager,
+            incarnation,
+            ..
+        } = seat;
         self.shared.roster.lock().send(task_manager, incarnation, message);
     }
 

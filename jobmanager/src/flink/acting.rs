@@ -1,7 +1,7 @@
 //! What Flink's client asks for: cancel, savepoint, stop, and what came of them.
 
 use axum::Json;
-use axum::extract::{Path, Query, State as Extract};
+use axum::extract::{Path, State as Extract};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,7 +10,8 @@ use super::fault::Fault;
 use super::ids;
 use crate::job::When;
 use crate::rest::Api;
-use crate::rest::types::{Outlook, Stop};
+use crate::rest::asked::{Options, Wish};
+use crate::rest::types::{Outlook, Problem, Stop};
 
 type Taken = Result<(StatusCode, Json<Value>), Fault>;
 
@@ -23,8 +24,9 @@ pub(super) struct Mode {
 pub(super) async fn cancel(
     Extract(api): Extract<Api>,
     Path(id): Path<String>,
-    Query(Mode { mode }): Query<Mode>,
+    wanted: Result<Options<Mode>, Problem>,
 ) -> Taken {
+    let Options(Mode { mode }) = wanted?;
     if mode.as_deref().is_some_and(|mode| mode != "cancel") {
         return Err(Fault::refused(
             "the mode `cancel` is the only one; to stop is a POST to `stop`",
@@ -47,11 +49,12 @@ pub(super) struct Savepoint {
 pub(super) async fn savepoint(
     Extract(api): Extract<Api>,
     Path(id): Path<String>,
-    Json(Savepoint {
+    wanted: Result<Wish<Savepoint>, Problem>,
+) -> Taken {
+    let Wish(Savepoint {
         target_directory,
         cancel_job,
-    }): Json<Savepoint>,
-) -> Taken {
+    }) = wanted?;
     let name = ids::summary(&api, &id)?.name;
     if cancel_job {
         return Err(Fault::refused("a cancel with a savepoint is a stop: POST to `stop`"));
@@ -71,11 +74,12 @@ pub(super) struct Stopping {
 pub(super) async fn stop(
     Extract(api): Extract<Api>,
     Path(id): Path<String>,
-    Json(Stopping {
+    wanted: Result<Wish<Stopping>, Problem>,
+) -> Taken {
+    let Wish(Stopping {
         target_directory,
         drain,
-    }): Json<Stopping>,
-) -> Taken {
+    }) = wanted?;
     let name = ids::summary(&api, &id)?.name;
     let begun = begin(&api, &name, label(target_directory)?, When::AtStop).await?;
     api.jobs.stop(&name, Stop { drain, savepoint: None }).await?;

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::fault::Fault;
 use super::ids;
 use crate::rest::Api;
-use crate::rest::types::{Checkpoint, Datastream};
+use crate::rest::asked::Named;
+use crate::rest::types::{Checkpoint, Datastream, Problem};
 
 pub(super) async fn all(Extract(api): Extract<Api>, Path(id): Path<String>) -> Result<Json<Value>, Fault> {
     let datastream = ids::datastream(&api, &id).await?;
@@ -43,8 +44,9 @@ pub(super) async fn all(Extract(api): Extract<Api>, Path(id): Path<String>) -> R
 
 pub(super) async fn one(
     Extract(api): Extract<Api>,
-    Path((job, id)): Path<(String, u64)>,
+    named: Result<Named<(String, u64)>, Problem>,
 ) -> Result<Json<Value>, Fault> {
+    let Named((job, id)) = named?;
     let datastream = ids::datastream(&api, &job).await?;
     let found = datastream.checkpoints.history.iter().find(|one| number(one) == id);
     let found = found.ok_or_else(|| Fault::unknown(format!("Could not find checkpoint {id}")))?;

@@ -35,9 +35,15 @@ impl Fault {
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
+        Problem::from(error).into()
+    }
+}
+
+impl From<Problem> for Fault {
+    fn from(problem: Problem) -> Self {
         let Problem {
             status, detail, help, ..
-        } = error.into();
+        } = problem;
         Self {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             errors: [Some(detail), help].into_iter().flatten().collect(),

@@ -1,14 +1,15 @@
 //! Vertices: what flows through their subtasks, and what they wait for.
 
 use axum::Json;
-use axum::extract::{Path, Query, State as Extract};
+use axum::extract::{Path, State as Extract};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::fault::Fault;
 use super::{ids, status};
 use crate::rest::Api;
-use crate::rest::types::{Datastream, Subtask, Vertex};
+use crate::rest::asked::{Named, Options};
+use crate::rest::types::{Datastream, Problem, Subtask, Vertex};
 
 /// A value of a subtask under Flink's name.
 type Metric = (&'static str, fn(&Subtask) -> f64);
@@ -92,8 +93,9 @@ pub(super) async fn one(
 
 pub(super) async fn subtask(
     Extract(api): Extract<Api>,
-    Path((job, id, index)): Path<(String, String, usize)>,
+    named: Result<Named<(String, String, usize)>, Problem>,
 ) -> Result<Json<Value>, Fault> {
+    let Named((job, id, index)) = named?;
     let datastream = ids::datastream(&api, &job).await?;
     let found = ids::vertex_of(&datastream, &id)?.subtasks.get(index);
     let found = found.ok_or_else(|| Fault::unknown(format!("subtask {index} not found")))?;
@@ -162,8 +164,9 @@ pub(super) struct Wanted {
 pub(super) async fn metrics(
     Extract(api): Extract<Api>,
     Path((job, id)): Path<(String, String)>,
-    Query(Wanted { get }): Query<Wanted>,
+    wanted: Result<Options<Wanted>, Problem>,
 ) -> Result<Json<Value>, Fault> {
+    let Options(Wanted { get }) = wanted?;
     let datastream = ids::datastream(&api, &job).await?;
     let vertex = ids::vertex_of(&datastream, &id)?;
     let named = vertex

@@ -34,11 +34,8 @@ impl Actor {
             return self.step(life::Event::Placed);
         }
         self.dismiss();
-        let kept = match self.survivors() {
-            Some(found) => found.survivors,
-            None => BTreeMap::new(),
-        };
-        let kept = kept.into_iter().map(|(id, one)| (id, one.task_manager)).collect();
+        let kept = self.survivors().into_iter().flat_map(|found| found.survivors);
+        let kept = kept.map(|(id, one)| (id, one.task_manager)).collect();
         match self.context.cluster.reserve(&self.job, &self.execution, &kept) {
             // A task manager of those who run on has just gone; that is about to be heard.
             Ok(seats) if seats.subtasks.len() < self.execution.subtasks.len() => {}
@@ -146,9 +143,7 @@ impl Actor {
         let seats = deployment.seats.subtasks.iter().filter(|(id, _)| who.contains(id));
         let there: BTreeSet<&Seat> = seats.map(|(_, seat)| seat).collect();
         for seat in there {
-            self.context
-                .cluster
-                .send(&seat.task_manager, &seat.incarnation, message.clone());
+            self.context.cluster.send(seat, message.clone());
         }
         deployment.adopted = Some(Adopted {
             from: found.generation,
@@ -181,9 +176,7 @@ impl Actor {
         let messages = dispatch(plan, generation);
         let places = messages.len();
         for (seat, message) in messages {
-            self.context
-                .cluster
-                .send(&seat.task_manager, &seat.incarnation, message);
+            self.context.cluster.send(&seat, message);
         }
         places
     }
@@ -278,9 +271,7 @@ impl Actor {
         let generation = deployment.generation;
         for (seat, some) in there {
             let message = Order::CancelSome(reason.to_owned(), some).message(&self.job, generation);
-            self.context
-                .cluster
-                .send(&seat.task_manager, &seat.incarnation, message);
+            self.context.cluster.send(&seat, message);
         }
     }
 

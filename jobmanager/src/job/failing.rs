@@ -17,8 +17,8 @@ impl Actor {
         if is_told && self.life.is_going_down() {
             return;
         }
-        let with = |region: &BTreeSet<SubtaskId>| region.union(who).copied().collect();
-        let region = self.execution.regions_of(&with(&self.mending));
+        let failed = self.mending.union(who).copied().collect();
+        let region = self.execution.regions_of(&failed);
         let is_over = self.head.as_ref().is_none_or(|head| head.last);
         let others = self
             .deployment

@@ -329,9 +329,7 @@ impl Actor {
                 no_more,
             }
             .message(&self.job, deployment.generation);
-            self.context
-                .cluster
-                .send(&seat.task_manager, &seat.incarnation, message);
+            self.context.cluster.send(seat, message);
         }
     }
 
@@ -359,9 +357,7 @@ impl Actor {
                 bound,
             };
             let message = order.message(&self.job, deployment.generation);
-            self.context
-                .cluster
-                .send(&seat.task_manager, &seat.incarnation, message);
+            self.context.cluster.send(seat, message);
         }
     }
 
@@ -387,9 +383,7 @@ impl Actor {
         let Some(deployment) = &self.deployment else { return };
         let message = order.message(&self.job, deployment.generation);
         for seat in deployment.task_managers() {
-            self.context
-                .cluster
-                .send(&seat.task_manager, &seat.incarnation, message.clone());
+            self.context.cluster.send(&seat, message.clone());
         }
     }
 

@@ -15,7 +15,7 @@ use super::types::Problem;
 pub(super) const LIMIT_MAX: usize = 1_000;
 
 /// The parts of the path that stand for something: a datastream's name.
-pub(super) struct Named<T>(pub(super) T);
+pub(crate) struct Named<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T> {
     type Rejection = Problem;
@@ -29,7 +29,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T
 }
 
 /// The options behind the question mark; a word that is none is refused.
-pub(super) struct Options<T>(pub(super) T);
+pub(crate) struct Options<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Options<T> {
     type Rejection = Problem;
@@ -43,7 +43,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Options
 }
 
 /// A body of JSON; where there is none, what is meant by default.
-pub(super) struct Wish<T>(pub(super) T);
+pub(crate) struct Wish<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Default + Send, S: Send + Sync> FromRequest<S> for Wish<T> {
     type Rejection = Problem;

@@ -7,7 +7,7 @@
 //!
 //! `routes` is the table of all paths; the router and the OpenAPI document (`openapi`) are made from it.
 
-mod asked;
+pub(crate) mod asked;
 mod guard;
 mod handlers;
 mod openapi;

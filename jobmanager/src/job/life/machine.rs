@@ -20,6 +20,13 @@ const STOPPED: &str = "the datastream is stopped";
 const CHANGED: &str = "the datastream goes on with another document";
 const CANCELLED: &str = "the datastream is cancelled";
 
+/// What a failure takes down where the job is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    Whole,
+    Part,
+}
+
 /// One job's life.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a wish, or a question, of its own")]
@@ -107,8 +114,8 @@ impl Life {
             Event::AllRepeated => self.all_repeated(now),
             Event::AllEnded => self.all_ended(),
             Event::Committed(purpose) => self.committed(purpose, now),
-            Event::Failed(failure) => self.failed(failure, now),
-            Event::PartFailed(failure) => self.part_failed(failure, now),
+            Event::Failed(failure) => self.failed(failure, Reach::Whole, now),
+            Event::PartFailed(failure) => self.failed(failure, Reach::Part, now),
             Event::Gone => self.gone(now),
             Event::LastIsMade => self.last_is_made(now),
             Event::CancelAsked => self.cancel_asked(now),
@@ -146,48 +153,24 @@ impl Life {
     }
 
     fn start(&mut self) -> Vec<Action> {
-        match self.phase {
-            Phase::Created => self.schedule(),
-            Phase::Scheduling
-            | Phase::Deploying
-            | Phase::Running
-            | Phase::Finishing
-            | Phase::Stopping
-            | Phase::Changing
-            | Phase::Amending
-            | Phase::Down { .. }
-            | Phase::Over(_) => Vec::new(),
+        if !matches!(self.phase, Phase::Created) {
+            return Vec::new();
         }
+        self.schedule()
     }
 
     fn slots_changed(&self) -> Vec<Action> {
-        match self.phase {
-            Phase::Scheduling => vec![Action::Place],
-            Phase::Created
-            | Phase::Deploying
-            | Phase::Running
-            | Phase::Finishing
-            | Phase::Stopping
-            | Phase::Changing
-            | Phase::Amending
-            | Phase::Down { .. }
-            | Phase::Over(_) => Vec::new(),
+        if !matches!(self.phase, Phase::Scheduling) {
+            return Vec::new();
         }
+        vec![Action::Place]
     }
 
     fn placed(&mut self) -> Vec<Action> {
-        match self.phase {
-            Phase::Scheduling => self.enter(Phase::Deploying, vec![Action::Deploy]),
-            Phase::Created
-            | Phase::Deploying
-            | Phase::Running
-            | Phase::Finishing
-            | Phase::Stopping
-            | Phase::Changing
-            | Phase::Amending
-            | Phase::Down { .. }
-            | Phase::Over(_) => Vec::new(),
+        if !matches!(self.phase, Phase::Scheduling) {
+            return Vec::new();
         }
+        self.enter(Phase::Deploying, vec![Action::Deploy])
     }
 
     fn too_few_slots(&mut self, reason: Failure, now: Instant) -> Vec<Action> {
@@ -221,42 +204,25 @@ impl Life {
     }
 
     fn all_repeated(&mut self, now: Instant) -> Vec<Action> {
-        match self.phase {
-            Phase::Deploying => self.down(Then::Finish, "the job is over", now),
-            Phase::Created
-            | Phase::Scheduling
-            | Phase::Running
-            | Phase::Finishing
-            | Phase::Stopping
-            | Phase::Changing
-            | Phase::Amending
-            | Phase::Down { .. }
-            | Phase::Over(_) => Vec::new(),
+        if !matches!(self.phase, Phase::Deploying) {
+            return Vec::new();
         }
+        self.down(Then::Finish, "the job is over", now)
     }
 
     fn all_ended(&mut self) -> Vec<Action> {
-        match self.phase {
-            Phase::Running | Phase::Stopping | Phase::Changing => self.enter(Phase::Finishing, Vec::new()),
-            Phase::Created
-            | Phase::Scheduling
-            | Phase::Deploying
-            | Phase::Finishing
-            | Phase::Amending
-            | Phase::Down { .. }
-            | Phase::Over(_) => Vec::new(),
+        if !matches!(self.phase, Phase::Running | Phase::Stopping | Phase::Changing) {
+            return Vec::new();
         }
+        self.enter(Phase::Finishing, Vec::new())
     }
 
     fn committed(&mut self, purpose: Purpose, now: Instant) -> Vec<Action> {
-        match self.phase {
-            Phase::Running | Phase::Finishing | Phase::Stopping | Phase::Changing => {}
-            Phase::Created
-            | Phase::Scheduling
-            | Phase::Deploying
-            | Phase::Amending
-            | Phase::Down { .. }
-            | Phase::Over(_) => return Vec::new(),
+        if !matches!(
+            self.phase,
+            Phase::Running | Phase::Finishing | Phase::Stopping | Phase::Changing
+        ) {
+            return Vec::new();
         }
         match purpose {
             Purpose::Final => self.down(Then::Finish, "the job is over", now),
@@ -268,29 +234,19 @@ impl Life {
         }
     }
 
-    fn failed(&mut self, failure: Failure, now: Instant) -> Vec<Action> {
+    fn failed(&mut self, failure: Failure, reach: Reach, now: Instant) -> Vec<Action> {
         if let Some(actions) = self.failed_while_none_runs(&failure) {
             return actions;
         }
         let (then, answer) = self.decide(&failure, now);
         let mut actions = vec![Action::Answered(failure, answer)];
-        actions.extend(self.down(then, "another subtask of the job failed", now));
-        actions
-    }
-
-    fn part_failed(&mut self, failure: Failure, now: Instant) -> Vec<Action> {
-        if let Some(actions) = self.failed_while_none_runs(&failure) {
-            return actions;
-        }
-        let (then, answer) = self.decide(&failure, now);
-        let mut actions = vec![Action::Answered(failure, answer)];
-        actions.extend(match then {
-            Then::Restart(_) => {
+        actions.extend(match (then, reach) {
+            (then @ Then::Restart(_), Reach::Part) => {
                 self.survivors = true;
                 let why = "a subtask that is connected with it failed".to_owned();
                 self.go(then, Action::TakeDownPart(why), now)
             }
-            then => self.down(then, "another subtask of the job failed", now),
+            (then, _) => self.down(then, "another subtask of the job failed", now),
         });
         actions
     }
@@ -425,20 +381,11 @@ impl Life {
 
     fn gone(&mut self, now: Instant) -> Vec<Action> {
         match &mut self.phase {
-            Phase::Down { gone: true, .. } => Vec::new(),
-            Phase::Down { gone, .. } => {
+            Phase::Down { gone, .. } if !*gone => {
                 *gone = true;
                 self.tick(now)
             }
-            Phase::Created
-            | Phase::Scheduling
-            | Phase::Deploying
-            | Phase::Running
-            | Phase::Finishing
-            | Phase::Stopping
-            | Phase::Changing
-            | Phase::Amending
-            | Phase::Over(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
@@ -462,16 +409,7 @@ impl Life {
                 ..
             } if now < *due => Vec::new(),
             Phase::Down { gone: true, .. } => self.leave(),
-            Phase::Down { gone: false, .. }
-            | Phase::Created
-            | Phase::Scheduling
-            | Phase::Deploying
-            | Phase::Running
-            | Phase::Finishing
-            | Phase::Stopping
-            | Phase::Changing
-            | Phase::Amending
-            | Phase::Over(_) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 

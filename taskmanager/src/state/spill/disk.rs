@@ -136,10 +136,19 @@ impl Disk {
     /// Drops a table: whole files at once, the rest when they are compacted. Its number is never used again, so what stays for
     /// a while is in nobody's way.
     pub(super) fn drop_table(&self, table: u32) {
-        let (from, to) = (table.to_be_bytes(), (table + 1).to_be_bytes());
         self.spent.drop_table(table);
-        if let Err(error) = self.db().delete_file_in_range(from, to) {
-            tracing::debug!(%error, folder = %self.folder.display(), "a dropped table stays on disk");
+        self.drop_files(table, (table + 1).to_be_bytes().to_vec());
+    }
+
+    /// Takes away the files that hold nothing but keys from the beginning of a table up to this key, and not this key.
+    fn drop_files(&self, table: u32, to: Vec<u8>) {
+        // RocksDB takes the end for a part of the range: a file whose last key is this one would go as well.
+        let Some(to) = just_before(to) else { return };
+        if let Err(error) = self
+            .db()
+            .delete_file_in_range(table.to_be_bytes().as_slice(), to.as_slice())
+        {
+            tracing::debug!(%error, folder = %self.folder.display(), "what is of no use stays on disk");
         }
     }
 }
@@ -148,14 +157,8 @@ impl Disk {
     /// What of a table stands before this key is not read any more: whole files of it go at once, the rest when they are
     /// compacted.
     pub(super) fn drop_before(&self, table: u32, key: &[u8]) {
-        let from = table.to_be_bytes();
-        let to = [&from[..], key].concat();
         self.keep_from(table, key);
-        // RocksDB takes the end for a part of the range: a file whose last key is this one would go as well.
-        let Some(to) = just_before(to) else { return };
-        if let Err(error) = self.db().delete_file_in_range(from.as_slice(), to.as_slice()) {
-            tracing::debug!(%error, folder = %self.folder.display(), "what was read of a table stays on disk");
-        }
+        self.drop_files(table, [&table.to_be_bytes(), key].concat());
     }
 
     /// What of a table stands before this key may go, and what stands behind it may not.
