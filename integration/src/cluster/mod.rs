@@ -8,7 +8,7 @@ mod process;
 mod wait;
 
 pub use process::Process;
-pub use wait::{Deadline, until};
+pub use wait::{Deadline, epoch, until};
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,12 +60,6 @@ pub fn weir(arguments: &[&str], folder: &Path) -> Result<Output> {
     command(arguments, folder)
         .output()
         .with_context(|| format!("weir {}", arguments.join(" ")))
-}
-
-/// The newest epoch of a datastream that was described.
-#[must_use]
-pub fn epoch(described: &Value) -> u64 {
-    described["summary"]["epoch"].as_u64().unwrap_or(0)
 }
 
 /// A job manager and task managers.
@@ -284,16 +278,6 @@ impl Cluster {
                 bail!("{name} failed: {}", described["summary"]["reason"]);
             }
             Ok(wanted(&described).then_some(described))
-        })
-    }
-
-    /// Waits until a datastream runs and its newest epoch is behind this one; everything that is known of it then.
-    ///
-    /// # Errors
-    /// When it takes longer than `limit`.
-    pub fn until_past(&self, name: &str, before: u64, limit: Duration) -> Result<Value> {
-        self.until(name, "to commit", limit, |described| {
-            described["summary"]["state"] == "running" && epoch(described) > before
         })
     }
 

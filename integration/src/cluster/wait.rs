@@ -8,6 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use serde_json::Value;
+
+use super::Cluster;
 
 /// A condition is looked at this often.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -49,5 +52,23 @@ pub fn until<T>(what: &str, deadline: Deadline, mut look: impl FnMut() -> Result
             bail!("waited {:?} for {what}", deadline.limit);
         }
         thread::sleep(PAUSE);
+    }
+}
+
+/// The newest epoch of a datastream that was described.
+#[must_use]
+pub fn epoch(described: &Value) -> u64 {
+    described["summary"]["epoch"].as_u64().unwrap_or(0)
+}
+
+impl Cluster {
+    /// Waits until a datastream runs and its newest epoch is behind this one; everything that is known of it then.
+    ///
+    /// # Errors
+    /// When it takes longer than `limit`.
+    pub fn until_past(&self, name: &str, before: u64, limit: Duration) -> Result<Value> {
+        self.until(name, "to commit", limit, |described| {
+            described["summary"]["state"] == "running" && epoch(described) > before
+        })
     }
 }
