@@ -4,9 +4,9 @@
 // (Trusted Types) would refuse it.
 
 import { h, render, Fragment } from "./vendor/preact.js";
-import { useEffect, useMemo, useRef, useState } from "./vendor/hooks.js";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/hooks.js";
 import { computed, effect, signal, useSignal } from "./vendor/signals.js";
 import htm from "./vendor/htm.js";
 
 export const html = htm.bind(h);
-export { render, Fragment, useEffect, useMemo, useRef, useState, computed, effect, signal, useSignal };
+export { render, Fragment, useEffect, useLayoutEffect, useMemo, useRef, useState, computed, effect, signal, useSignal };

@@ -1,11 +1,12 @@
 // A question that is asked once: the browser's own dialog, which holds the focus and closes by Escape.
 
-import { html, useEffect, useRef } from "../html.js";
+import { html, useLayoutEffect, useRef } from "../html.js";
 
 /** @param {{ title: string, close: () => void, children?: any }} props */
 export function Dialog({ title, close, children }) {
   const element = useRef(null);
-  useEffect(() => {
+  // With the elements themselves, not a frame later: a key pressed at once after the click is the question's.
+  useLayoutEffect(() => {
     element.current?.showModal();
   }, []);
   const outside = (event) => event.target === element.current && close();
