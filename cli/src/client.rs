@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use jobmanager::rest::types::{
-    Datastream, LogLine, Operation, Problem, Rescale, SavepointRequest, Stop as StopRequest, Submitted, Summary, Swept,
+    Datastream, Lag, LogLine, Operation, Problem, Rescale, SavepointRequest, Stop as StopRequest, Submitted, Summary,
+    Swept,
 };
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
@@ -53,6 +54,11 @@ impl Client {
     /// Everything about one.
     pub(crate) async fn describe(&self, name: &str) -> Result<Datastream, Stop> {
         self.get(&["datastreams", name]).await
+    }
+
+    /// How old its rows were, and what became of them.
+    pub(crate) async fn lag(&self, name: &str) -> Result<Lag, Stop> {
+        self.get(&["datastreams", name, "lag"]).await
     }
 
     /// What was said about one after the line of this number.

@@ -7,7 +7,7 @@
 //!   element   what flows: batches, watermarks, barriers         recipe    what to do with it, inert
 //!   contract  who does it: sources, sinks, formats              registry  the list of those who can
 //!   expr      SQL expressions over Arrow batches                store     the one door to object stores
-//!   key time id error scope crash                               the small words
+//!   tally     what became of rows, minute by minute              key time id error scope crash: the small words
 //! ```
 
 pub mod contract;
@@ -22,6 +22,7 @@ pub mod recipe;
 pub mod registry;
 pub mod scope;
 pub mod store;
+pub mod tally;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod time;

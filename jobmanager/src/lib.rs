@@ -20,6 +20,7 @@ pub mod source;
 pub mod checkpoint;
 pub mod recover;
 pub mod cluster;
+pub(crate) mod lag;
 pub mod leader;
 pub mod store;
 mod flink;

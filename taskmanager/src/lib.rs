@@ -13,6 +13,7 @@ pub(crate) mod service;
 pub(crate) mod deploy;
 pub mod task;
 pub(crate) mod chain;
+pub(crate) mod meter;
 pub(crate) mod operators;
 pub mod partition;
 pub mod channel;

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use dataflow::time::{Clock, SystemClock, WallTime};
 use jobmanager::rest::types::{
-    Checkpoint, Checkpoints, Datastream, DeadLetters, Exception, Finding, Holder, Operation, Outlook, Summary, Vertex,
+    Ages, Checkpoint, Checkpoints, Datastream, DeadLetters, Exception, Finding, Holder, Lag, Loss, Operation, Outlook,
+    Summary, Vertex, Where,
 };
 
 use crate::args::{Named, OutputForm};
@@ -16,9 +17,11 @@ use crate::output::{Table, age, ago, bytes, count, plain, rate, show, stamp};
 const SHOWN: usize = 5;
 
 pub(crate) async fn describe(named: &Named, form: OutputForm) -> Result<(), Stop> {
-    let datastream = Client::new(&named.cluster.cluster)?.describe(&named.name).await?;
+    let client = Client::new(&named.cluster.cluster)?;
+    let datastream = client.describe(&named.name).await?;
+    let ages = client.lag(&named.name).await?;
     let now = SystemClock::start().wall();
-    show(form, &datastream, |datastream| text(datastream, now))
+    show(form, &datastream, |datastream| text(datastream, now) + &lag(&ages))
 }
 
 /// The page for people.
@@ -31,6 +34,7 @@ pub(crate) fn text(datastream: &Datastream, now: WallTime) -> String {
     page.push_str(&findings(&datastream.findings, now));
     page.push_str(&progress(&datastream.summary));
     page.push_str(&watermark(datastream.watermark.as_ref(), now));
+    page.push_str(&losses(&datastream.losses));
     for vertex in &datastream.vertices {
         page.push('\n');
         page.push_str(&vertex_text(vertex));
@@ -74,7 +78,7 @@ fn head(datastream: &Datastream, now: WallTime) -> String {
 
 /// What holds it up, the worst first; what the rest of the page says anyway is left to it.
 fn findings(findings: &[Finding], now: WallTime) -> String {
-    const HOLDING_UP: &[&str] = &["backpressure", "pace", "checkpoint", "checkpoints", "watermark", "held"];
+    const HOLDING_UP: &[&str] = &["backpressure", "pace", "checkpoint", "checkpoints", "watermark", "held", "loss", "surplus"];
     let mut text = String::new();
     for finding in findings.iter().filter(|one| HOLDING_UP.contains(&one.code.as_str())) {
         let since = finding.since_ms.map(|since| format!(", for {}", ago(since, now)));
@@ -245,6 +249,47 @@ fn watermark(holder: Option<&Holder>, now: WallTime) -> String {
             )
         }
     }
+}
+
+/// Rows that are missing, at the cut of the newest checkpoint.
+fn losses(losses: &[Loss]) -> String {
+    let mut text = String::new();
+    for loss in losses {
+        let place = match loss.at {
+            Where::Step => format!("in {}", loss.step),
+            Where::Before => format!("on the way to {}", loss.step),
+        };
+        let (rows, what) = (loss.lost.unsigned_abs(), if loss.lost < 0 { "more than came" } else { "missing" });
+        let _ = writeln!(text, "rows {place}: {} of {} {what}", count(rows), count(loss.rows));
+    }
+    text
+}
+
+/// How old rows were lately, and what became of them, by step; from the newest line that says anything.
+pub(super) fn lag(lag: &Lag) -> String {
+    let mut table = Table::new(&["step", "#lag in p50", "#p95", "#p99", "#lag out p50", "#p95", "#p99", "#missing"]);
+    let mut known = false;
+    for step in &lag.steps {
+        let Some(ages) = &step.ages else { continue };
+        known = true;
+        let missing = lag.loss.points.iter().filter(|point| point.step == step.name);
+        let mut row = vec![step.name.clone()];
+        row.extend([&ages.came, &ages.left].into_iter().flat_map(newest));
+        row.push(missing.map(|point| point.lost).sum::<i64>().to_string());
+        table.row(row);
+    }
+    if !known {
+        return String::new();
+    }
+    format!("\nlag: the clock less the time of rows, by step\n{}", indent(&table.to_string()))
+}
+
+/// The newest percentiles that there are.
+fn newest(ages: &Ages) -> [String; 3] {
+    [&ages.p50_ms, &ages.p95_ms, &ages.p99_ms].map(|column| {
+        let last = column.iter().rev().find_map(|one| *one);
+        last.map_or_else(|| "-".to_owned(), |ms| age(u64::try_from(ms).unwrap_or(0)))
+    })
 }
 
 /// Long work that is under way, and the last that was done.

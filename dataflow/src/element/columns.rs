@@ -63,6 +63,12 @@ pub fn line() -> FieldRef {
     Arc::new(Field::new(LINE, DataType::LargeBinary, false))
 }
 
+/// Whether rows of this schema carry their time.
+#[must_use]
+pub fn is_timed(schema: &Schema) -> bool {
+    schema.index_of(TIME).is_ok()
+}
+
 /// The field of [`TIME`].
 #[must_use]
 pub fn time() -> FieldRef {

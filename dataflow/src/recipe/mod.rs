@@ -76,6 +76,24 @@ pub enum Recipe {
 }
 
 impl Recipe {
+    /// Whether each row that comes in goes on as one row, or is said to be left out, late or dead, before the next batch.
+    #[must_use]
+    pub fn carries_row_by_row(&self) -> bool {
+        match self {
+            Self::Source(_)
+            | Self::Decode(_)
+            | Self::EventTime(_)
+            | Self::Filter(_)
+            | Self::Select(_)
+            | Self::Drop(_)
+            | Self::Sample(_)
+            | Self::Dedup(_)
+            | Self::Sink(_) => true,
+            Self::RateLimit(limit) => limit.excess == Excess::Drop,
+            Self::Unnest(_) | Self::Aggregate(_) | Self::TopN(_) | Self::Delay(_) => false,
+        }
+    }
+
     /// The operator's one name.
     #[must_use]
     pub fn name(&self) -> &'static str {

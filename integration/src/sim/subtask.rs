@@ -444,6 +444,9 @@ impl Subtask {
             alignment_us: 0,
             prepare_us: 0,
             overtook_bytes: None,
+            sync_us: 0,
+            state_bytes: 0,
+            written_bytes: 0,
         })
     }
 

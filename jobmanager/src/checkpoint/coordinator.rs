@@ -320,7 +320,8 @@ impl Coordinator {
         // The first answer stands: a second one of the same barrier is the same message again.
         if let Entry::Vacant(place) = snapshots.entry(answer.subtask) {
             place.insert(answer.snapshot);
-            flight.aligned = flight.aligned.and(answer.aligned);
+            let last_of = Some(answer.subtask);
+            flight.aligned = flight.aligned.and(Aligned { last_of, ..answer.aligned });
         }
         if snapshots.len() < self.members.all.len() {
             return;

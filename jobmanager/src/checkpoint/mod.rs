@@ -16,4 +16,4 @@ pub use commit::{Commits, Heard};
 pub use coordinator::{Coordinator, Seen};
 pub use event::{Acknowledgement, Action, Event, Members};
 pub use purpose::Purpose;
-pub use timing::{Aligned, Config, Timing};
+pub use timing::{Aligned, Config, Parts, Timing};

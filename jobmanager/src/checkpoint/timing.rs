@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dataflow::id::SubtaskId;
 use dataflow::time::Instant;
 
 /// How often, and how long.
@@ -48,10 +49,29 @@ pub struct Aligned {
     pub longest: Duration,
     /// The bytes of rows that it overtook, which are in the snapshot; none where it was aligned.
     pub overtook: Option<u64>,
+    /// Bytes of the state files that the snapshots name.
+    pub state_bytes: u64,
+    /// Of those, what was written for this barrier.
+    pub written_bytes: u64,
+    /// What it took in the subtask that answered last: all others are within that.
+    pub last: Parts,
+    /// Which that is; none as long as nobody has.
+    pub last_of: Option<SubtaskId>,
+}
+
+/// What a barrier took in one subtask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// From its coming by the first channel to its passing.
+    pub alignment: Duration,
+    /// What the subtask's own thread spent on it.
+    pub sync: Duration,
+    /// From there until state and sinks were durable.
+    pub upload: Duration,
 }
 
 impl Aligned {
-    /// Of this one and another.
+    /// Of this one and another, who has answered later.
     pub(super) fn and(self, other: Self) -> Self {
         let overtook = match (self.overtook, other.overtook) {
             (Some(one), Some(other)) => Some(one.saturating_add(other)),
@@ -60,6 +80,10 @@ impl Aligned {
         Self {
             longest: self.longest.max(other.longest),
             overtook,
+            state_bytes: self.state_bytes.saturating_add(other.state_bytes),
+            written_bytes: self.written_bytes.saturating_add(other.written_bytes),
+            last: other.last,
+            last_of: other.last_of,
         }
     }
 }

@@ -19,4 +19,4 @@ mod tests;
 pub use roster::{Refusal, Seat, Seats};
 pub use session::{Control, HEARTBEAT, HEARTBEAT_TIMEOUT};
 pub use shared::{Cluster, Identity};
-pub use wire::{Gauges, Logged, NodeGauges, Report, Reported, Stand, SubtaskState};
+pub use wire::{EdgeGauges, Gauges, Logged, NodeGauges, Report, Reported, Said, Stand, SubtaskState};

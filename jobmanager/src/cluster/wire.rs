@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dataflow::id::{Generation, JobId, SubtaskId, VertexId};
+use dataflow::id::{EdgeId, Generation, JobId, SubtaskId, VertexId};
+use dataflow::tally::{Account, CELLS, Changes, Histogram};
 use dataflow::time::WallTime;
 use dataflow::{Disposition, Failure};
 use proto::v1;
 use proto::v1::from_task_manager::Message;
 
-use crate::checkpoint::Aligned;
+use crate::checkpoint::{Aligned, Parts};
 use crate::recover::{Standing, Works};
 
 /// What a task manager says about one subtask.
@@ -108,6 +109,38 @@ pub struct Gauges {
     pub waits: Duration,
     /// Its steps.
     pub nodes: Vec<NodeGauges>,
+    /// The edges by which it sends.
+    pub edges: Vec<EdgeGauges>,
+}
+
+impl Gauges {
+    /// What is sent by an edge.
+    #[must_use]
+    pub fn edge(&self, edge: EdgeId) -> Option<&EdgeGauges> {
+        self.edges.iter().find(|one| one.edge == edge)
+    }
+}
+
+/// What is sent by one edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EdgeGauges {
+    /// Which.
+    pub edge: EdgeId,
+    /// Rows that were handed to it.
+    pub rows: u64,
+    /// Bytes of rows that wait there now.
+    pub backlog_bytes: u64,
+}
+
+/// What a heartbeat says of the rows of one step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// What became of them, by minute.
+    pub changes: Changes,
+    /// How old they were when they came.
+    pub came: Histogram,
+    /// And when they left.
+    pub left: Histogram,
 }
 
 /// Counts of one step.
@@ -129,6 +162,8 @@ pub struct NodeGauges {
     pub late: u64,
     /// How far event time has come, in milliseconds, if anything was said of it.
     pub watermark_ms: Option<i64>,
+    /// What became of its rows, and how old they were.
+    pub said: Said,
 }
 
 /// What a task manager logged about a job.
@@ -160,6 +195,7 @@ pub(super) enum Routed {
 /// At most this many samples of dead letters are taken of one step, each at most so many bytes.
 const SAMPLES_MAX: usize = 10;
 const SAMPLE_BYTES_MAX: usize = 2 << 10;
+const MINUTES_MAX: usize = 256;
 const TEXT_BYTES_MAX: usize = 16 << 10;
 /// A line of a log, and the words beside it. A thousand lines of a job are kept.
 const LINE_BYTES_MAX: usize = 4 << 10;
@@ -236,6 +272,14 @@ fn acknowledged(done: v1::Acknowledge) -> Routed {
     let aligned = Aligned {
         longest: Duration::from_micros(done.alignment_us),
         overtook: done.overtook_bytes,
+        state_bytes: done.state_bytes,
+        written_bytes: done.written_bytes,
+        last: Parts {
+            alignment: Duration::from_micros(done.alignment_us),
+            sync: Duration::from_micros(done.sync_us),
+            upload: Duration::from_micros(done.prepare_us.saturating_sub(done.sync_us)),
+        },
+        last_of: None,
     };
     let acknowledged = Report::Acknowledged {
         counter: done.counter,
@@ -348,6 +392,34 @@ fn failed(failure: v1::Failure) -> Failure {
     }
 }
 
+fn edge(edge: v1::EdgeGauges) -> EdgeGauges {
+    EdgeGauges {
+        edge: EdgeId(edge.edge),
+        rows: edge.rows,
+        backlog_bytes: edge.backlog_bytes,
+    }
+}
+
+fn dated(minute: v1::Minute) -> (i64, Account) {
+    let account = Account {
+        rows_in: minute.rows_in,
+        rows_out: minute.rows_out,
+        filtered: minute.filtered,
+        late: minute.late,
+        dead: minute.dead,
+    };
+    (minute.minute, account)
+}
+
+fn ages(ages: Option<v1::Ages>) -> Histogram {
+    let mut histogram = Histogram::default();
+    let v1::Ages { cells, rows } = ages.unwrap_or_default();
+    for (cell, rows) in cells.into_iter().zip(rows).take(CELLS) {
+        histogram.put(cell as usize, rows);
+    }
+    histogram
+}
+
 fn gauges(gauges: v1::SubtaskGauges) -> Option<(JobId, SubtaskId, Gauges)> {
     let (job, generation) = fenced(gauges.fence?)?;
     let subtask = named(gauges.subtask?);
@@ -359,6 +431,15 @@ fn gauges(gauges: v1::SubtaskGauges) -> Option<(JobId, SubtaskId, Gauges)> {
         dead: node.dead,
         late: node.late,
         watermark_ms: node.watermark_ms,
+        said: Said {
+            changes: Changes {
+                minutes: node.minutes.into_iter().take(MINUTES_MAX).map(dated).collect(),
+                older: node.older.map(|minute| dated(minute).1).unwrap_or_default(),
+                ahead: node.ahead.map(|minute| dated(minute).1).unwrap_or_default(),
+            },
+            came: ages(node.came),
+            left: ages(node.left),
+        },
         samples: node
             .dead_samples
             .into_iter()
@@ -380,6 +461,7 @@ fn gauges(gauges: v1::SubtaskGauges) -> Option<(JobId, SubtaskId, Gauges)> {
         waits_for: gauges.waits_for,
         waits: Duration::from_micros(gauges.waits_us),
         nodes: gauges.nodes.into_iter().map(node).collect(),
+        edges: gauges.edges.into_iter().map(edge).collect(),
     };
     Some((job, subtask, gauges))
 }

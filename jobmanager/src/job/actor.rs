@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dataflow::id::{Epoch, Generation, JobId, SubtaskId};
 use dataflow::store::{Store, Stores};
+use dataflow::tally::Tallies;
 use dataflow::time::{Clock, Instant, WallTime};
 use dataflow::{Disposition, Failure, Registry, Scope, crash};
 use tokio::sync::{mpsc, watch};
@@ -24,6 +25,7 @@ use crate::checkpoint::{self, Config, Coordinator};
 use crate::cluster::{Cluster, Report, Reported, SubtaskState};
 use crate::execution::attempt::Event as AttemptEvent;
 use crate::execution::{ExecutionGraph, expand};
+use crate::lag::Lines;
 use crate::recover::{Adoption, Found, RestartPolicy};
 use crate::rest::types::{State, Summary};
 use crate::source;
@@ -209,12 +211,15 @@ pub(super) struct Actor {
     pub(super) drain: bool,
     pub(super) concluded: bool,
     pub(super) last_reached: Reached,
+    pub(super) last_tallies: Tallies,
     pub(super) record_bytes: u64,
     pub(super) record_trouble: Option<Failure>,
     pub(super) failed_at: Option<Instant>,
     pub(super) blame: Blame,
     pub(super) history: History,
     pub(super) series: Series,
+    /// How old rows were at each step.
+    pub(super) lags: Lines,
     pub(super) operations: Operations,
     /// The change that is under way.
     pub(super) pending: Option<changing::Pending>,
@@ -241,6 +246,7 @@ impl Actor {
     ) -> Self {
         let (head, document): (Option<Record>, _) = read.unzip();
         let head_reached = head.as_ref().map(|head| head.reached).unwrap_or_default();
+        let last_tallies = head.as_ref().map(|head| head.tallied.tallies.clone()).unwrap_or_default();
         let settings = document
             .as_ref()
             .map(|document| document.graph.settings.clone())
@@ -275,12 +281,14 @@ impl Actor {
             drain: false,
             concluded: false,
             last_reached: head_reached,
+            last_tallies,
             record_bytes: 0,
             record_trouble: None,
             failed_at: None,
             blame: Blame::default(),
             history,
             series: Series::default(),
+            lags: Lines::default(),
             operations: Operations::begin(since),
             pending: None,
             saving: Vec::new(),
@@ -354,10 +362,11 @@ impl Actor {
             Event::Reported { task_manager, reported } => self.reported(task_manager, reported),
             Event::Gauges(gauges) => {
                 let now = self.context.clock.now();
-                if let Some(deployment) = &mut self.deployment {
-                    gauges
-                        .into_iter()
-                        .for_each(|(subtask, gauges)| deployment.observe(subtask, gauges, now));
+                for (subtask, mut gauges) in gauges {
+                    self.hear_of_rows(subtask, &mut gauges);
+                    if let Some(deployment) = &mut self.deployment {
+                        deployment.observe(subtask, gauges, now);
+                    }
                 }
             }
             Event::Logged { task_manager, logged } => self.logged(task_manager, logged),
@@ -397,6 +406,7 @@ impl Actor {
             // Whoever asked may have gone.
             Ask::Plot(reply) => drop(reply.send(self.plot())),
             Ask::Series(reply) => drop(reply.send(self.series.columns())),
+            Ask::Lag(asked, reply) => drop(reply.send(Box::new(self.lag(&asked)))),
             Ask::Describe(reply) => drop(reply.send(Box::new(self.describe()))),
             Ask::Logs(number, reply) => drop(reply.send(self.history.lines_after(number))),
         }
@@ -558,6 +568,7 @@ impl Actor {
                 });
             }
             self.last_reached = self.reached();
+            self.last_tallies = self.tallies();
             self.past = self.deployment.take();
             self.context.cluster.release(&self.job);
             self.step(life::Event::Gone);

@@ -94,6 +94,7 @@ impl Actor {
         let reached = found
             .as_ref()
             .map_or(head.reached, |found| self.reached_before(head, found));
+        let tallies = self.tallies_to_go_on_from(head, found.as_ref());
         let scope = self.context.scope.child(generation.to_string());
         let own = Birth {
             generation,
@@ -111,7 +112,7 @@ impl Actor {
         let anew = Seats {
             subtasks: anew.map(|(id, seat)| (*id, seat.clone())).collect(),
         };
-        let mut deployment = Deployment::new(generation, (seats, births), (sources, reached), scope);
+        let mut deployment = Deployment::new(generation, (seats, births), sources, (reached, tallies), scope);
         deployment.on_all(AttemptEvent::Deployed);
         if let Some(found) = &found {
             self.call_over(&mut deployment, found, epoch);

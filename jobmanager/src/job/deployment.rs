@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dataflow::Scope;
 use dataflow::id::{Generation, SubtaskId, VertexId};
+use dataflow::tally::Tallies;
 use dataflow::time::Instant;
 use tokio::sync::mpsc;
 
@@ -36,6 +37,10 @@ pub(super) struct Deployment {
     pub(super) drifts: BTreeMap<VertexId, Drift>,
     /// What the job had reached at the head that it is restored from.
     pub(super) reached: Reached,
+    /// What had become of its rows by then.
+    pub(super) tallies: Tallies,
+    /// What each subtask has said of its rows since it began.
+    pub(super) heard: BTreeMap<SubtaskId, Tallies>,
     /// Owns the enumerators.
     pub(super) scope: Scope,
     pub(super) reports: mpsc::Receiver<Discovered>,
@@ -75,7 +80,8 @@ impl Deployment {
     pub(super) fn new(
         generation: Generation,
         (seats, births): (Seats, BTreeMap<SubtaskId, Birth>),
-        (sources, reached): (Sources, Reached),
+        sources: Sources,
+        (reached, tallies): (Reached, Tallies),
         scope: Scope,
     ) -> Self {
         let attempts = seats.subtasks.keys().map(|id| (*id, Attempt::default())).collect();
@@ -90,6 +96,8 @@ impl Deployment {
             sources,
             drifts: BTreeMap::new(),
             reached,
+            tallies,
+            heard: BTreeMap::new(),
             scope,
             reports,
             reporter,

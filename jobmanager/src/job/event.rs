@@ -8,7 +8,7 @@ use super::changing::{Change, Reply};
 use super::saving::When;
 use crate::cluster::{Gauges, Logged, Reported};
 use crate::gc::{Garbage, Plot};
-use crate::rest::types::{Datastream, LogLine, Series, Summary};
+use crate::rest::types::{Datastream, Lag, LogLine, Series, Summary};
 use crate::store::{Appended, Error, Record};
 
 /// What a job hears.
@@ -89,6 +89,8 @@ pub enum Ask {
     Describe(oneshot::Sender<Box<Datastream>>),
     /// How it did lately.
     Series(oneshot::Sender<Series>),
+    /// How old its rows were, and what became of them.
+    Lag(super::counting::LagAsked, oneshot::Sender<Box<Lag>>),
     /// The lines of its log after this number.
     Logs(u64, oneshot::Sender<Vec<LogLine>>),
 }

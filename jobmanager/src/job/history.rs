@@ -7,9 +7,9 @@ use dataflow::Failure;
 use dataflow::id::{BarrierId, Epoch};
 use dataflow::time::WallTime;
 
-use crate::checkpoint::Timing;
+use crate::checkpoint::{Aligned, Parts, Timing};
 use crate::cluster::Logged;
-use crate::rest::types::{Checkpoint, Exception, LastCheckpoint, LogLine};
+use crate::rest::types::{Checkpoint, Exception, LastCheckpoint, LogLine, Split};
 
 const CHECKPOINTS_KEPT: usize = 60;
 const EXCEPTIONS_KEPT: usize = 64;
@@ -94,6 +94,9 @@ impl History {
             record_ms: millis(recorded.since(collected)),
             commit_ms: millis(timing.over.since(recorded)),
             alignment_ms: millis(timing.aligned.longest),
+            split: timing.collected.map(|collected| split(&timing.aligned, collected.since(timing.triggered))),
+            state_bytes: timing.aligned.state_bytes,
+            written_bytes: timing.aligned.written_bytes,
             overtook_bytes: timing.aligned.overtook,
             bytes,
             aborted: outcome.err(),
@@ -222,6 +225,26 @@ fn push<T>(list: &mut VecDeque<T>, item: T, kept: usize) {
 /// Whole milliseconds.
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What the acknowledgement that came last took of the time until it came; what is left of that is the way to its subtask.
+fn split(aligned: &Aligned, collected: Duration) -> Split {
+    let Parts {
+        alignment,
+        sync,
+        upload,
+    } = aligned.last;
+    Split {
+        subtask: aligned.last_of.map(|subtask| subtask.to_string()).unwrap_or_default(),
+        start_us: micros(collected.saturating_sub(alignment + sync + upload)),
+        alignment_us: micros(alignment),
+        sync_us: micros(sync),
+        upload_us: micros(upload),
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -24,14 +24,15 @@ mod saving;
 mod sweeping;
 mod view;
 mod times;
-mod flow;
 mod series;
+mod counting;
 mod findings;
 #[cfg(test)]
 mod tests;
 
 pub use actor::{Begin, Context, spawn};
 pub use changing::Change;
+pub use counting::LagAsked;
 pub use event::{Ask, Event, Handle};
 pub use performing::LAST_FAILURE;
 pub use saving::When;

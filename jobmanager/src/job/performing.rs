@@ -275,6 +275,7 @@ impl Actor {
             subtasks: parts.collect::<Result<_, _>>()?,
             sources: deployment.sources.snapshots(),
             reached: self.reached_at(snapshots),
+            tallied: self.tallies_at(snapshots),
             exceptions: self.history.recorded(),
         })
     }

@@ -72,6 +72,7 @@ impl Actor {
             backpressured: pressed.fold(0.0, f64::max),
         };
         self.series.add(line);
+        self.lags.end_line(now_ms);
     }
 }
 

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dataflow::id::SubtaskId;
+use dataflow::id::{EdgeId, SubtaskId};
 use dataflow::recipe::{Recipe, Role};
+use dataflow::tally::Tallies;
 use serde::Deserialize;
 
 use super::actor::Actor;
 use super::deployment::{Deployment, Observed};
 use super::history::{History, millis};
-use super::{findings, flow, times};
+use super::{findings, times};
 use crate::cluster::{Gauges, NodeGauges};
 use crate::execution::partition_name;
 use crate::rest::types::{
@@ -37,6 +38,9 @@ pub(super) struct Counts {
     dead_letters: u64,
     /// Rows in and rows out, by step.
     steps: BTreeMap<String, (u64, u64)>,
+    /// What became of the rows of each step.
+    #[serde(default)]
+    pub(super) tallies: Tallies,
 }
 
 impl Actor {
@@ -258,7 +262,8 @@ impl Actor {
                     from: edge.from.to_string(),
                     to: edge.to.to_string(),
                     partition: partition_name(&edge.partition).to_owned(),
-                    rows_rate: None,
+                    rows_rate: self.edge_rate(edge.id),
+                    backlog_bytes: self.backlog(edge.id),
                 })
                 .collect(),
             checkpoints: self.checkpoints(),
@@ -266,11 +271,27 @@ impl Actor {
             watermark: self.holder(),
             operations: self.operations.all(),
             dead_letters: self.dead_letters(),
+            losses: self.losses(),
             findings: Vec::new(),
         };
-        flow::give_rates(&mut datastream);
         datastream.findings = findings::find(&datastream, self.context.clock.wall());
         datastream
+    }
+
+    /// Rows a second that were handed to an edge; none where its senders say nothing of it.
+    fn edge_rate(&self, edge: EdgeId) -> Option<f64> {
+        let observed = self.deployment.iter().flat_map(|deployment| deployment.observed.values());
+        let mut senders = observed.filter(|one| one.now.1.edge(edge).is_some()).peekable();
+        senders.peek()?;
+        let rates = senders.map(|one| one.rate(|gauges| gauges.edge(edge).map_or(0, |edge| edge.rows)));
+        Some(rates.sum())
+    }
+
+    /// Bytes that wait to be sent by an edge, in all its senders.
+    fn backlog(&self, edge: EdgeId) -> u64 {
+        let observed = self.deployment.iter().flat_map(|deployment| deployment.observed.values());
+        let waiting = observed.filter_map(|one| one.now.1.edge(edge));
+        waiting.map(|edge| edge.backlog_bytes).sum()
     }
 
     fn checkpoints(&self) -> Checkpoints {

@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use super::{Error, Fresh, Planned};
-use crate::job::{Ask, Begin, Context, Event, Handle, When, spawn};
-use crate::rest::types::{Datastream, LogLine, Series, State, Stop, Submitted, Summary};
+use crate::job::{Ask, Begin, Context, Event, Handle, LagAsked, When, spawn};
+use crate::rest::types::{Datastream, Lag, LogLine, Series, State, Stop, Submitted, Summary};
 use crate::restore::Dropping;
 use crate::store::{Entry, Standing};
 
@@ -129,6 +129,21 @@ impl Jobs {
                 self.answer(name, answer).await
             }
             Known::Entry(_) => Ok(Series::default()),
+        }
+    }
+
+    /// Lag and loss of a datastream; nothing of one that was over before this job manager began.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it does not answer.
+    pub async fn lag(&self, name: &str, asked: LagAsked) -> Result<Lag, Error> {
+        match self.known(name)? {
+            Known::Task(handle) => {
+                let (reply, answer) = oneshot::channel();
+                self.ask(&handle, Ask::Lag(asked, reply)).await?;
+                self.answer(name, answer).await.map(|lag| *lag)
+            }
+            Known::Entry(_) => Ok(Lag::default()),
         }
     }
 
@@ -296,6 +311,7 @@ fn from_ledger(summary: Summary) -> Datastream {
         watermark: None,
         operations: Vec::new(),
         dead_letters: Vec::new(),
+        losses: Vec::new(),
         findings: Vec::new(),
     }
 }

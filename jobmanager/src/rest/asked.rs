@@ -91,6 +91,18 @@ pub(super) struct After {
     pub(super) limit: Option<usize>,
 }
 
+/// How much of lag and loss.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LagOf {
+    /// So many minutes of each step, the newest ones; 60 where it is not given, and at most 180.
+    pub(super) minutes: Option<usize>,
+    /// A step; with `to`, what is missing between the input of this one and the output of that one.
+    pub(super) from: Option<String>,
+    /// The other step.
+    pub(super) to: Option<String>,
+}
+
 /// Options of a submission.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

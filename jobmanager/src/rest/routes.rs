@@ -8,9 +8,9 @@ use axum::http::Method;
 use axum::routing::{self, MethodRouter};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::asked::{After, Page, Submission, Sweep};
+use super::asked::{After, LagOf, Page, Submission, Sweep};
 use super::types::{
-    Cluster, Datastream, Health, Live, LogLine, Operation, Overview, Rescale, SavepointRequest, Series, Stop,
+    Cluster, Datastream, Health, Lag, Live, LogLine, Operation, Overview, Rescale, SavepointRequest, Series, Stop,
     Submitted, Summary, Swept,
 };
 use super::{Api, handlers};
@@ -152,6 +152,17 @@ fn reading() -> Vec<Route> {
             ),
             json::<Series>(),
         ),
+        get(
+            "/v1/datastreams/{name}/lag",
+            handlers::lag,
+            (
+                tag,
+                "readLag",
+                "What became of the rows of each step, minute by minute, how old they were, and what is missing.",
+            ),
+            json::<Lag>(),
+        )
+        .query::<LagOf>(),
         get(
             "/v1/datastreams/{name}/logs",
             handlers::logs,

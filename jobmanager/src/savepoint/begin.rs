@@ -12,7 +12,7 @@ use super::copy::{Folder, copy_all};
 use super::make::read;
 use super::{FOLDER, named, renamed, state_folder};
 use crate::restore::{self, Dropping, Refusal, moved_sinks};
-use crate::store::{Chain, Document, Reached, Record};
+use crate::store::{Chain, Document, Reached, Record, Tallied};
 
 /// What somebody wants to begin from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,6 +155,7 @@ pub async fn begin(
         sources: record.sources,
         taken_from: taken_from.map(Box::new),
         reached: Reached::default(),
+        tallied: Tallied::default(),
         ..Record::start(job, generation, document, at)
     })
 }

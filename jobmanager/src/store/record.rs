@@ -6,6 +6,7 @@ use bytes::Bytes;
 use dataflow::Failure;
 use dataflow::contract::Split;
 use dataflow::id::{Epoch, Generation, JobId, SubtaskId, VertexId};
+use dataflow::tally::Tallies;
 use dataflow::time::WallTime;
 use planner::job::JobGraph;
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,9 @@ pub struct Record {
     pub sources: Vec<SourceSnapshot>,
     /// How far the job has come, for people.
     pub reached: Reached,
+    /// What became of the rows of each step, for people.
+    #[serde(default, skip_serializing_if = "Tallied::is_empty")]
+    pub tallied: Tallied,
     /// What failed lately, the newest first, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<Exception>,
@@ -139,6 +143,22 @@ pub struct Reached {
     pub dead_letters: u64,
 }
 
+/// What became of the rows of each step, in this life.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tallied {
+    /// What tells the graph that they are of from one with other steps.
+    pub shape: u32,
+    /// By step.
+    pub tallies: Tallies,
+}
+
+impl Tallied {
+    fn is_empty(&self) -> bool {
+        self.tallies.is_empty()
+    }
+}
+
 impl Record {
     /// Record 0 of a job.
     #[must_use]
@@ -158,6 +178,7 @@ impl Record {
             subtasks: Vec::new(),
             sources: Vec::new(),
             reached: Reached::default(),
+            tallied: Tallied::default(),
             exceptions: Vec::new(),
         }
     }

@@ -114,7 +114,7 @@ function columns(times, lines) {
   return data;
 }
 
-function Chart({ title, tip, times, lines, show, range, marks }) {
+export function Chart({ title, tip, times, lines, show, range, marks }) {
   const place = useRef(null);
   const plot = useRef(null);
   const kept = useRef(marks);

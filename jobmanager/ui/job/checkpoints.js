@@ -7,6 +7,21 @@ const TIP = "One bar for each checkpoint, the newest on the right: its height is
 
 /** Phases of a checkpoint: name, colour, how long, what it is. @param {any} one */
 function phases(one) {
+  const behind = [
+    ["record", "--phase-3", one.recordMs, "Making the record in the store: from then on the epoch is true."],
+    ["commit", "--phase-4", one.commitMs, "From the record to the last sink's commit."],
+  ];
+  if (one.split) {
+    const { subtask, startUs, alignmentUs, syncUs, uploadUs } = one.split;
+    const of = `of ${subtask}, which answered last`;
+    return [
+      ["start", "--phase-1", startUs / 1000, `From the trigger until the barrier came to it, ${of}, and the ways of the messages.`],
+      ["align", "--phase-2", alignmentUs / 1000, `From the barrier's coming by the first channel until it had come by all, ${of}.`],
+      ["sync", "--phase-5", syncUs / 1000, `What its own thread was held up by the snapshot, ${of}.`],
+      ["upload", "--phase-6", uploadUs / 1000, `From there until state and sinks were durable, while rows flowed, ${of}.`],
+      ...behind,
+    ];
+  }
   const aligned = Math.min(one.alignmentMs, one.collectMs);
   return [
     [
@@ -21,8 +36,7 @@ function phases(one) {
       aligned,
       "How long the barrier was aligned where that took longest: a subtask had it on one channel and waited for the others.",
     ],
-    ["record", "--phase-3", one.recordMs, "Making the record in the store: from then on the epoch is true."],
-    ["commit", "--phase-4", one.commitMs, "From the record to the last sink's commit."],
+    ...behind,
   ];
 }
 
@@ -77,7 +91,7 @@ function One({ one, now }) {
     <p class="what"><b>${one.epoch === null ? "given up" : `#${exact(one.epoch)}`}</b> <code>${one.barrier}</code>
       <span class="soft">${clock(one.triggeredMs)}, ${ago(one.triggeredMs, now)}</span><span class="room"></span>
       <span data-tip="From the trigger to the last commit."><b>${digits}</b> <span class="unit">${unit}</span></span>
-      <span class="soft" data-tip="Bytes of the snapshots, as they travel to the record; state files are beside it.">${bytes(one.bytes)}</span></p>
+      <span class="soft" data-tip="Full size: the snapshots in the record, and all state files that they name. Incremental: the record, and what was written for this checkpoint." data-testid="checkpoint-size">${bytes(one.bytes + one.stateBytes)} full · ${bytes(one.bytes + one.writtenBytes)} new</span></p>
     ${
       one.aborted
         ? html`<p class="told" data-tone="bad">${one.aborted}</p>`

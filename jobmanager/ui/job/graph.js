@@ -2,7 +2,7 @@
 
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
 import { Load, shares } from "../parts/load.js";
-import { isTime, percent, rate, spanText } from "../words.js";
+import { bytes, exact, isTime, percent, rate, spanText } from "../words.js";
 import { HEIGHT, kinds, layout, route, title, WIDTH } from "./layout.js";
 
 const SCALE_MIN = 0.62;
@@ -12,7 +12,7 @@ export function Graph({ datastream, chosen, choose, now }) {
   const { vertices, edges } = datastream;
   const shape = vertices.map((vertex) => vertex.id).join() + edges.map((edge) => edge.from + edge.to).join();
   const laid = useMemo(() => layout(vertices, edges), [shape]);
-  const rates = new Map(edges.map((edge) => [`${edge.from} ${edge.to}`, edge.rowsRate]));
+  const flows = together(edges);
   const [room, setRoom] = useState(0);
   const frame = useRef(null);
   useEffect(() => {
@@ -23,7 +23,7 @@ export function Graph({ datastream, chosen, choose, now }) {
   const scale = room ? Math.max(SCALE_MIN, Math.min(1, room / laid.width)) : 1;
   const size = { width: `${laid.width}px`, height: `${laid.height}px`, transform: `scale(${scale})` };
   const outer = { height: `${Math.ceil(laid.height * scale)}px`, width: `${Math.ceil(laid.width * scale)}px` };
-  const most = Math.max(1, ...edges.map((edge) => edge.rowsRate || 0));
+  const most = Math.max(1, ...[...flows.values()].map((flow) => flow.rowsRate || 0));
   return html`<section class="panel graph" aria-label="Graph">
     <div class="filter"><h2>Graph</h2>
       <span class="legend soft" aria-hidden="true"><i class="busy"></i>at work <i class="pressed"></i>held up <i class="rest"></i>nothing to do</span></div>
@@ -31,9 +31,9 @@ export function Graph({ datastream, chosen, choose, now }) {
       <div class="outer" style=${outer}><div class="canvas" style=${size}>
         <svg width=${laid.width} height=${laid.height} aria-hidden="true">
           <defs><marker id="arrow" viewBox="0 0 8 8" refX="1" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path d="M0,0 L8,4 L0,8 z" /></marker></defs>
-          ${laid.lines.map((line) => html`<${Line} key=${line.key} line=${line} places=${laid.places} rowsRate=${rates.get(line.key)} most=${most} />`)}
+          ${laid.lines.map((line) => html`<${Line} key=${line.key} line=${line} places=${laid.places} rowsRate=${flows.get(line.key)?.rowsRate} most=${most} />`)}
         </svg>
-        ${laid.lines.map((line) => html`<${Label} key=${line.key} line=${line} places=${laid.places} rowsRate=${rates.get(line.key)} />`)}
+        ${laid.lines.map((line) => html`<${Label} key=${line.key} line=${line} places=${laid.places} flow=${flows.get(line.key)} />`)}
         ${vertices.map(
           (vertex) => html`<${Box} key=${vertex.id} vertex=${vertex} place=${laid.places.get(vertex.id)}
           chosen=${chosen === vertex.id} choose=${choose} now=${now} />`,
@@ -41,6 +41,20 @@ export function Graph({ datastream, chosen, choose, now }) {
       </div></div>
     </div>
   </section>`;
+}
+
+/** Rate and backlog of what is drawn as one line. @param {any[]} edges */
+function together(edges) {
+  const flows = new Map();
+  for (const { from, to, rowsRate, backlogBytes } of edges) {
+    const key = `${from} ${to}`;
+    const sum = flows.get(key) || { rowsRate: null, backlogBytes: 0 };
+    flows.set(key, {
+      rowsRate: rowsRate === null ? sum.rowsRate : (sum.rowsRate || 0) + rowsRate,
+      backlogBytes: sum.backlogBytes + backlogBytes,
+    });
+  }
+  return flows;
 }
 
 function Line({ line, places, rowsRate, most }) {
@@ -56,16 +70,17 @@ const DEALT = {
   broadcast: "Every subtask gets every row.",
 };
 
-function Label({ line, places, rowsRate }) {
+function Label({ line, places, flow }) {
+  const { rowsRate, backlogBytes } = flow || { rowsRate: null, backlogBytes: 0 };
   const { middle } = route(line, places);
   const partitions = [...line.partitions];
   const counted =
-    rowsRate === null || rowsRate === undefined
-      ? "It is counted together with others, so that there is no rate of its own."
-      : "Rows a second, over the last one to two seconds, as the ends of the edge count them.";
+    rowsRate === null
+      ? "Its senders have not said yet how much they hand to it."
+      : `Rows a second that its senders hand to it, over the last one to two seconds. ${exact(backlogBytes)} bytes wait in them for credit or for company.`;
   const tip = `${partitions.map((one) => `${one}: ${DEALT[one] || ""}`).join(" ")} ${counted}`;
   return html`<span class="rate" style=${{ left: `${middle[0]}px`, top: `${middle[1]}px` }} data-tip=${tip} data-testid="edge">
-    ${rowsRate === null || rowsRate === undefined ? "" : html`<b>${rate(rowsRate)}</b>`}<small>${partitions.join(", ")}</small></span>`;
+    ${rowsRate === null ? "" : html`<b>${rate(rowsRate)}</b>`}<small>${backlogBytes ? html`<span class="waits">${bytes(backlogBytes)} wait</span> · ` : ""}${partitions.join(", ")}</small></span>`;
 }
 
 /** How a vertex is, in one word for its frame. @param {any} vertex @param {any} busy @param {any} pressed */

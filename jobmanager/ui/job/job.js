@@ -9,6 +9,8 @@ import { Tiles } from "./tiles.js";
 import { Graph } from "./graph.js";
 import { Side } from "./side.js";
 import { Charts } from "./charts.js";
+import { Lag } from "../lag/lag.js";
+import { isOver } from "../parts/state.js";
 import { Checkpoints } from "./checkpoints.js";
 import { Tabs } from "./tabs.js";
 import { append } from "./past.js";
@@ -69,6 +71,7 @@ function Body({ live, past, text, chosen, choose }) {
         <${Side} datastream=${datastream} chosen=${chosen} choose=${choose} now=${nowMs} />
       </div>
       <${Charts} past=${past} datastream=${datastream} now=${nowMs} />
+      <${Lag} name=${datastream.summary.name} over=${isOver(datastream.summary.state)} />
       <${Checkpoints} checkpoints=${datastream.checkpoints} now=${nowMs} />`
         : null
     }

@@ -10,10 +10,12 @@ use arrow::compute::{take_arrays, take_record_batch};
 use arrow::datatypes::{Int32Type, UInt64Type};
 use dataflow::contract::{BadRecord, dead};
 use dataflow::element::{Batch, columns};
+use dataflow::tally::Fate;
 use dataflow::time::Clock;
 use dataflow::{Failure, id};
 
 use crate::chain::columns::batch;
+use crate::meter::Which;
 use crate::task::gauges::NodeGauges;
 
 /// So many bytes of a record are shown in a sample.
@@ -44,6 +46,12 @@ impl DeadLetters {
 
     /// The letters of the `failed` rows of `rows`.
     pub(crate) fn write(&self, rows: &RecordBatch, failed: &[BadRecord]) -> Result<Batch, Failure> {
+        self.gauges.book.tell(Fate::Dead, Which::Bad(rows, failed));
+        self.letters(rows, failed)
+    }
+
+    /// The same of rows of which something else was said: they were late.
+    pub(crate) fn letters(&self, rows: &RecordBatch, failed: &[BadRecord]) -> Result<Batch, Failure> {
         let count = failed.len();
         self.gauges.dead.add_size(count);
         let wrong =

@@ -14,9 +14,10 @@ use dataflow::element::{Barrier, Batch, Element, Watermark};
 use dataflow::id::EdgeId;
 use dataflow::recipe::Port;
 use dataflow::time::Instant;
-use dataflow::{Failure, contract::Committable};
+use dataflow::{Failure, contract::Committable, crash};
 
 use crate::operators::{Emitted, Moment, Operator, Room, SplitChange};
+use crate::meter::{Carries, Meter};
 use crate::overtaken::{Passed, Place};
 use crate::partition::Output;
 use crate::state::Keeper;
@@ -28,6 +29,7 @@ pub(crate) struct Chain {
     nodes: Vec<Node>,
     outputs: Vec<Output>,
     gauges: Arc<Gauges>,
+    meter: Meter,
     /// Nodes that may still have output, the one to be pulled next at the end.
     under_way: Vec<UnderWay>,
     /// How many barriers have passed: the number of the next cut, less one.
@@ -77,6 +79,8 @@ pub(crate) struct Node {
     pub(crate) operator: Box<dyn Operator>,
     /// What it counts.
     pub(crate) gauges: Arc<NodeGauges>,
+    /// How what it gives follows from what it takes.
+    pub(crate) carries: Carries,
     /// Where its rows go.
     pub(crate) main: Vec<Next>,
     /// Where its late rows go.
@@ -100,11 +104,12 @@ pub(crate) enum Next {
 
 impl Chain {
     /// A chain of these nodes with these ways out.
-    pub(crate) fn new(nodes: Vec<Node>, outputs: Vec<Output>, gauges: Arc<Gauges>) -> Self {
+    pub(crate) fn new(nodes: Vec<Node>, outputs: Vec<Output>, gauges: Arc<Gauges>, meter: Meter) -> Self {
         Self {
             nodes,
             outputs,
             gauges,
+            meter,
             under_way: Vec::new(),
             cuts: 0,
         }
@@ -201,6 +206,7 @@ impl Chain {
     /// Pulls once.
     pub(crate) fn step(&mut self, now: Instant) -> Result<Progress, Failure> {
         let Some(UnderWay { node: index, then }) = self.under_way.last().copied() else {
+            self.meter.forget();
             return Ok(Progress::Through);
         };
         match self.nodes[index].operator.pull()? {
@@ -226,6 +232,7 @@ impl Chain {
         let node = &mut self.nodes[index];
         if port == Port::Main {
             node.gauges.records_out.add_size(batch.row_count());
+            self.meter.left(&node.gauges, &batch, node.carries);
         }
         let nexts = std::mem::take(node.nexts(port));
         let sent = self.fan_out(&nexts, batch, now);
@@ -276,19 +283,32 @@ impl Chain {
             Next::Node(index) => self.push(index, batch),
             Next::Output(index) => {
                 self.count_out(&batch);
-                self.outputs[index].send(Element::Batch(batch), now)
+                if let Some(edge) = self.gauges.edges.get(index) {
+                    edge.rows.add_size(batch.row_count());
+                    edge.bytes.add_size(batch.bytes());
+                }
+                let sent = self.outputs[index].send(Element::Batch(batch), now);
+                self.note_backlog(index);
+                sent
             }
         }
     }
 
     fn push(&mut self, index: usize, batch: Batch) -> Result<(), Failure> {
         let node = &mut self.nodes[index];
+        if crash::loses(&node.gauges.step) {
+            return Ok(());
+        }
         node.gauges.records_in.add_size(batch.row_count());
+        self.meter.entered(&node.gauges, &batch);
         if node.writer.is_some() {
             self.gauges.records_out.add_size(batch.row_count());
             self.gauges.bytes_out.add_size(batch.bytes());
         }
         node.operator.push(batch)?;
+        if node.writer.is_some() {
+            self.meter.written(&node.gauges);
+        }
         self.under_way.push(UnderWay {
             node: index,
             then: None,
@@ -299,6 +319,13 @@ impl Chain {
     fn count_out(&self, batch: &Batch) {
         self.gauges.records_out.add_size(batch.row_count());
         self.gauges.bytes_out.add_size(batch.bytes());
+    }
+
+    /// Says how many bytes wait in an output.
+    fn note_backlog(&self, index: usize) {
+        if let (Some(edge), Some(output)) = (self.gauges.edges.get(index), self.outputs.get(index)) {
+            edge.backlog_bytes.set(output.waiting_bytes());
+        }
     }
 
     /// What stands in the way of the next step, after everything that can leave has left.
@@ -321,10 +348,13 @@ impl Chain {
 
     /// Sends on what waits for credit; what is still waited for, if anything.
     pub(crate) fn pump(&mut self) -> Result<Option<Wait>, Failure> {
-        for output in &mut self.outputs {
+        for index in 0..self.outputs.len() {
+            let output = &mut self.outputs[index];
             if !output.is_clear() {
                 output.pump()?;
+                self.note_backlog(index);
             }
+            let output = &self.outputs[index];
             if !output.is_clear() {
                 return Ok(Some(Wait::Credit(
                     output.waits_for().unwrap_or_else(|| "credit".to_owned()),
@@ -402,7 +432,9 @@ impl Chain {
 
     /// Sends the small batches that wait for company.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
-        self.outputs.iter_mut().try_for_each(Output::flush)
+        self.outputs.iter_mut().try_for_each(Output::flush)?;
+        (0..self.outputs.len()).for_each(|index| self.note_backlog(index));
+        Ok(())
     }
 
     /// Has every sink prepare.

@@ -10,10 +10,11 @@ use arrow_schema::{DataType, Field, Schema};
 use dataflow::Failure;
 use dataflow::element::{Batch, Watermark};
 use dataflow::recipe::Port;
-use dataflow::time::{Instant, WallTime};
+use dataflow::time::{Instant, ManualClock, WallTime};
 use parking_lot::Mutex;
 
 use super::{Chain, Next, Node, Progress, Signal};
+use crate::meter::{Carries, Meter};
 use crate::operators::{Emitted, Moment, Operator, Room};
 use crate::task::gauges::{Gauges, NodeGauges, Wait};
 
@@ -131,10 +132,15 @@ fn many(name: &'static str, count: i64, log: &Log) -> Box<dyn Operator> {
     })
 }
 
+fn meter() -> Meter {
+    Meter::new(Arc::new(ManualClock::new()))
+}
+
 fn chain(nodes: Vec<(Box<dyn Operator>, Vec<usize>)>) -> Chain {
     let node = |(operator, nexts): (Box<dyn Operator>, Vec<usize>)| Node {
         operator,
         gauges: Arc::new(NodeGauges::new("step".to_owned())),
+        carries: Carries::Otherwise,
         main: nexts.into_iter().map(Next::Node).collect(),
         late: vec![],
         dead: vec![],
@@ -142,7 +148,7 @@ fn chain(nodes: Vec<(Box<dyn Operator>, Vec<usize>)>) -> Chain {
         keeper: None,
     };
     let gauges = Arc::new(Gauges::new(std::iter::empty()));
-    Chain::new(nodes.into_iter().map(node).collect(), vec![], gauges)
+    Chain::new(nodes.into_iter().map(node).collect(), vec![], gauges, meter())
 }
 
 fn settle(chain: &mut Chain) -> Progress {
@@ -234,6 +240,7 @@ fn whoever_gives_time_is_seen_to_have_come_to_it() {
     let node = |index: usize, operator: Box<dyn Operator>, main| Node {
         operator,
         gauges: Arc::clone(&gauges[index]),
+        carries: Carries::Otherwise,
         main,
         late: vec![],
         dead: vec![],
@@ -244,7 +251,7 @@ fn whoever_gives_time_is_seen_to_have_come_to_it() {
         node(0, Box::<Giver>::default(), vec![Next::Node(1)]),
         node(1, many("last", 0, &Log::default()), vec![]),
     ];
-    let mut chain = Chain::new(nodes, vec![], Arc::new(Gauges::new(std::iter::empty())));
+    let mut chain = Chain::new(nodes, vec![], Arc::new(Gauges::new(std::iter::empty())), meter());
     assert_eq!(gauges[0].watermark.get(), None);
     chain.enter(row(7)).unwrap();
     settle(&mut chain);

@@ -21,8 +21,14 @@ pub struct Acknowledgement {
     pub alignment: Duration,
     /// From there until all sinks were ready.
     pub prepare: Duration,
+    /// Of that, what the subtask's own thread spent on it.
+    pub sync: Duration,
     /// The bytes of the rows that the barrier overtook; none where it was aligned.
     pub overtook: Option<u64>,
+    /// The bytes of the state files that the snapshot names.
+    pub state_bytes: u64,
+    /// Of those, what was written for this barrier.
+    pub written_bytes: u64,
 }
 
 /// The barriers that are under way in one subtask, and what its sinks have prepared.
@@ -48,6 +54,9 @@ struct Pending {
     waits_for: BTreeSet<usize>,
     alignment: Duration,
     since: Instant,
+    sync: Duration,
+    state_bytes: u64,
+    written_bytes: u64,
     overtook: Option<u64>,
     /// What was overtaken is being written.
     stowing: bool,
@@ -116,6 +125,9 @@ impl Acknowledgements {
                 waits_for,
                 alignment,
                 since: now,
+                sync: Duration::ZERO,
+                state_bytes: 0,
+                written_bytes: 0,
                 overtook: None,
                 stowing: false,
             },
@@ -184,6 +196,8 @@ impl Acknowledgements {
     pub(crate) fn kept(&mut self, node: usize, counter: u64, kept: Kept, now: Instant) -> Option<Acknowledgement> {
         let step = self.stateful.get(&node)?.clone();
         let pending = self.under_way.get_mut(&counter)?;
+        pending.state_bytes += kept.file_bytes();
+        pending.written_bytes += kept.written;
         if kept != Kept::default() {
             let value = serde_json::to_value(kept).expect("strings and JSON values are JSON");
             pending.snapshot.nodes.insert(step, value);
@@ -192,20 +206,37 @@ impl Acknowledgements {
         self.complete(counter, now)
     }
 
+    /// The subtask's thread has spent so much time on a barrier, before anything else could go on.
+    pub fn spent(&mut self, counter: u64, sync: Duration) {
+        if let Some(pending) = self.under_way.get_mut(&counter) {
+            pending.sync = sync;
+        }
+    }
+
     fn complete(&mut self, counter: u64, now: Instant) -> Option<Acknowledgement> {
         let pending = self
             .under_way
             .get(&counter)
             .filter(|pending| pending.waits_for.is_empty() && !pending.stowing)?;
-        let (alignment, prepare) = (pending.alignment, now.since(pending.since));
-        let overtook = pending.overtook;
-        let Pending { snapshot, .. } = self.under_way.remove(&counter)?;
+        let prepare = now.since(pending.since);
+        let Pending {
+            snapshot,
+            alignment,
+            sync,
+            overtook,
+            state_bytes,
+            written_bytes,
+            ..
+        } = self.under_way.remove(&counter)?;
         Some(Acknowledgement {
             counter,
             snapshot,
             alignment,
             prepare,
+            sync,
             overtook,
+            state_bytes,
+            written_bytes,
         })
     }
 

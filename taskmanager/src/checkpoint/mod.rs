@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use dataflow::Failure;
 use dataflow::contract::{Committable, SinkState};
+use dataflow::tally::Tallies;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -46,6 +47,9 @@ pub struct Counts {
     pub dead_letters: u64,
     /// Rows in and rows out of each step.
     pub steps: BTreeMap<String, (u64, u64)>,
+    /// What became of the rows of each step, by the minute of their time.
+    #[serde(default, skip_serializing_if = "Tallies::is_empty")]
+    pub tallies: Tallies,
 }
 
 impl Counts {

@@ -19,6 +19,7 @@ use crate::chain::{self, Chain, Next};
 use crate::checkpoint::{SinkSnapshot, left};
 use crate::gate::Gate;
 use crate::memory::Share;
+use crate::meter::Meter;
 use crate::operators::{self, Ground, Source, SplitChange};
 use crate::overtaken::{self, Passed, Place, Stow};
 use crate::partition::Output;
@@ -192,6 +193,7 @@ impl Seed {
             nodes.collect::<Result<_, _>>()?,
             outputs,
             Arc::clone(&self.gauges),
+            Meter::new(Arc::clone(&self.site.clock)),
         ))
     }
 
@@ -271,6 +273,7 @@ impl Seed {
         Ok(chain::Node {
             operator,
             gauges,
+            carries: operators::carries(&node.recipe),
             main,
             late,
             dead,

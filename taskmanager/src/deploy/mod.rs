@@ -124,7 +124,8 @@ fn doors(deployment: &Deployment) -> (Vec<Handle>, BTreeMap<SubtaskId, Mailbox>)
     for plan in &deployment.subtasks {
         let (mail, mailbox) = mailbox();
         let steps = plan.chain.nodes.iter().map(|node| node.name.clone());
-        let gauges = Arc::new(Gauges::new(steps));
+        let edges = plan.outputs.iter().map(|output| output.edge);
+        let gauges = Arc::new(Gauges::new(steps).sending_by(edges));
         handles.push(Handle {
             identity: plan.identity.clone(),
             name: plan.name.clone(),

@@ -52,9 +52,7 @@ impl Operator for Filter {
         let input = batch.records();
         let filtered = self.predicate.filter(input);
         let (kept, failed) = (filtered.kept, bad(filtered.failed));
-        self.gauges
-            .dropped
-            .add_size(input.num_rows() - kept.num_rows() - failed.len());
+        self.gauges.leave_out(input, &kept, &failed);
         self.outbox.dead(&self.dead, input, &failed)?;
         let narrower = kept.schema().fields() != self.output.fields();
         self.outbox.main(if narrower {

@@ -8,9 +8,11 @@ use dataflow::Failure;
 use dataflow::contract::BadRecord;
 use dataflow::element::Batch;
 use dataflow::recipe::{Node, Port};
+use dataflow::tally::Fate;
 
 use super::{Emitted, Ground, Outbox};
 use crate::chain::dead::DeadLetters;
+use crate::meter::Which;
 use crate::task::gauges::NodeGauges;
 
 /// Where the late rows of a node go.
@@ -41,6 +43,7 @@ impl LateRows {
     /// Counts so many late rows that nobody can be given.
     pub(super) fn count(&self, rows: u64) {
         self.gauges.late.add(rows);
+        self.gauges.book.tell_of(Fate::Late, rows);
     }
 
     /// Sends the late ones of `rows`, in the order of the batch.
@@ -50,12 +53,15 @@ impl LateRows {
         }
         self.gauges.late.add_size(late.len());
         late.sort_unstable_by_key(|late| late.row);
+        let letters = late.iter().map(|late| BadRecord {
+            row: late.row as usize,
+            error: format!("came {} ms after its window had closed", late.by_ms),
+        });
+        let letters: Vec<_> = letters.collect();
+        self.gauges.book.tell(Fate::Late, Which::Bad(rows, &letters));
         if !self.wanted {
-            let letters = late.iter().map(|late| BadRecord {
-                row: late.row as usize,
-                error: format!("came {} ms after its window had closed", late.by_ms),
-            });
-            return outbox.dead(&self.dead, rows, &letters.collect::<Vec<_>>());
+            outbox.emit(Emitted::Rows(Port::Dead, self.dead.letters(rows, &letters)?));
+            return Ok(());
         }
         let picked = UInt32Array::from_iter_values(late.iter().map(|late| late.row));
         let rows = take_record_batch(rows, &picked)

@@ -42,6 +42,7 @@ use dataflow::time::{Instant, WallTime};
 use dataflow::{Failure, Registry};
 
 use crate::chain::dead::{DeadLetters, Origin};
+use crate::meter::Carries;
 use crate::state::{Cut, KeyGroups, Restored, Spill};
 use crate::task::gauges::NodeGauges;
 use crate::writer::Writer;
@@ -217,6 +218,14 @@ pub(crate) fn has_state(recipe: &Recipe) -> bool {
         | Recipe::Unnest(_)
         | Recipe::Sample(_)
         | Recipe::Sink(_) => false,
+    }
+}
+
+/// Whether each of its rows goes on, or is said to be left out.
+pub(crate) fn carries(recipe: &Recipe) -> Carries {
+    match recipe.carries_row_by_row() {
+        true => Carries::RowByRow,
+        false => Carries::Otherwise,
     }
 }
 

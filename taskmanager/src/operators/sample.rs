@@ -79,7 +79,7 @@ impl Operator for Sample {
         self.hashes = hashes;
         let kept = filter_record_batch(input, &mask)
             .map_err(|error| Failure::bug("rows that cannot be picked").because(&error))?;
-        self.gauges.dropped.add_size(input.num_rows() - kept.num_rows());
+        self.gauges.leave_out(input, &kept, &[]);
         self.outbox.main(conform(&kept, &self.output, None)?);
         Ok(())
     }

@@ -3,12 +3,14 @@
 use dataflow::Failure;
 use dataflow::error::Disposition;
 use dataflow::id::SubtaskId;
+use dataflow::tally::{Account, Histogram};
 use dataflow::time::Instant;
 use proto::v1::{self, FromTaskManager, State, from_task_manager::Message};
 
 use super::lines::{Line, Taken};
 use super::{Options, Running, Tasks};
-use crate::task::gauges::NodeGauges;
+use crate::meter::Ages;
+use crate::task::gauges::{EdgeGauges, NodeGauges};
 use crate::task::life::{Life, Status};
 use crate::task::{Identity, Report};
 
@@ -59,6 +61,9 @@ pub(super) fn report(identity: &Identity, report: Report) -> Option<Message> {
             alignment_us: micros(done.alignment),
             prepare_us: micros(done.prepare),
             overtook_bytes: done.overtook,
+            sync_us: micros(done.sync),
+            state_bytes: done.state_bytes,
+            written_bytes: done.written_bytes,
         }),
         Report::Committed(epoch) => Message::Committed(v1::Committed {
             fence,
@@ -225,6 +230,7 @@ fn gauges(running: &Running, now: Instant) -> v1::SubtaskGauges {
     let (identity, gauges) = (&running.handle.identity, &running.handle.gauges);
     let (waits_for, waited) = gauges.waiting(now).unwrap_or_default();
     let [busy_us, backpressured_us, idle_us] = gauges.spent(now);
+    let everything = gauges.tells_everything(identity.obeys);
     v1::SubtaskGauges {
         fence: fence(identity),
         subtask: subtask(identity.subtask),
@@ -239,12 +245,45 @@ fn gauges(running: &Running, now: Instant) -> v1::SubtaskGauges {
         idle_us,
         waits_for,
         waits_us: micros(waited),
-        nodes: gauges.nodes.iter().map(|node| node_gauges(node)).collect(),
+        nodes: gauges.nodes.iter().map(|node| node_gauges(node, everything)).collect(),
+        edges: gauges.edges.iter().map(|edge| edge_gauges(edge)).collect(),
     }
 }
 
-fn node_gauges(node: &NodeGauges) -> v1::NodeGauges {
+fn edge_gauges(edge: &EdgeGauges) -> v1::EdgeGauges {
+    v1::EdgeGauges {
+        edge: edge.edge.0,
+        rows: edge.rows.get(),
+        bytes: edge.bytes.get(),
+        backlog_bytes: edge.backlog_bytes.get(),
+    }
+}
+
+fn minute((minute, account): (i64, Account)) -> v1::Minute {
+    v1::Minute {
+        minute,
+        rows_in: account.rows_in,
+        rows_out: account.rows_out,
+        filtered: account.filtered,
+        late: account.late,
+        dead: account.dead,
+    }
+}
+
+fn ages(ages: &Histogram) -> Option<v1::Ages> {
+    let filled = ages.filled().map(|(cell, rows)| (u32::try_from(cell).unwrap_or(u32::MAX), rows));
+    let (cells, rows): (Vec<_>, Vec<_>) = filled.unzip();
+    (!cells.is_empty()).then_some(v1::Ages { cells, rows })
+}
+
+fn node_gauges(node: &NodeGauges, everything: bool) -> v1::NodeGauges {
+    let (changes, Ages { came, left }) = node.book.say(everything);
     v1::NodeGauges {
+        minutes: changes.minutes.into_iter().map(minute).collect(),
+        older: Some(minute((0, changes.older))),
+        ahead: Some(minute((0, changes.ahead))),
+        came: ages(&came),
+        left: ages(&left),
         step: node.step.clone(),
         records_in: node.records_in.get(),
         records_out: node.records_out.get(),

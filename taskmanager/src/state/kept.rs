@@ -30,6 +30,9 @@ pub(crate) struct Kept {
     /// The newest note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<Value>,
+    /// Bytes of files that were written for it. Not for the snapshot.
+    #[serde(skip)]
+    pub(crate) written: u64,
 }
 
 /// Where a cut's bytes are.
@@ -110,6 +113,15 @@ impl KeptCut {
 }
 
 impl Kept {
+    /// The bytes of all files that it names.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        let files = self.cuts.iter().map(|cut| match cut {
+            KeptCut::File(file) => file.bytes,
+            KeptCut::Inline(_) => 0,
+        });
+        files.sum()
+    }
+
     /// What a subtask with these key groups goes on from, where this is what several subtasks kept of one node: the entries,
     /// and the cuts that its own snapshots will name.
     ///

@@ -354,6 +354,7 @@ fn a_file_with_a_key_group_twice_over_names_it_for_each_part_that_took_a_part_of
     let again = Kept {
         cuts,
         note: Some(json!({"cut": stage.cuts})),
+        written: 0,
     };
     // Though a subtask with all groups reads it now, what the other half held is not this part's to say.
     let read = stage.read(&again, &all()).unwrap();

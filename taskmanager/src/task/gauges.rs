@@ -4,11 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
+use dataflow::contract::BadRecord;
 use dataflow::element::Watermark;
+use dataflow::id::{EdgeId, Generation};
+use dataflow::tally::Tallies;
 use dataflow::time::Instant;
 use parking_lot::Mutex;
 
 use crate::checkpoint::Counts;
+use crate::meter::Book;
 
 /// So many dead letters of a node are kept as text, for a person to look at.
 const SAMPLES_MAX: usize = 5;
@@ -134,7 +139,15 @@ pub(crate) struct Gauges {
     waiting: Mutex<Option<(Wait, Instant)>>,
     /// One for each node of the chain.
     pub(crate) nodes: Vec<Arc<NodeGauges>>,
+    /// One for each edge by which it sends.
+    pub(crate) edges: Vec<Arc<EdgeGauges>>,
+    /// Who was told all tallies last, and how often others were told since what had changed.
+    told: Mutex<(Generation, u32)>,
 }
+
+/// So often a heartbeat says of tallies only what has changed, before one says everything: who was too busy to hear one of
+/// them is not wrong for long.
+const CHANGES_TOLD: u32 = 15;
 
 impl Gauges {
     /// What was counted so far, for a snapshot.
@@ -144,7 +157,14 @@ impl Gauges {
             bytes_read: self.source_bytes_read.get(),
             dead_letters: self.dead(),
             steps: self.nodes.iter().map(step).collect(),
+            tallies: self.tallies(),
         }
+    }
+
+    /// What became of the rows of each step, where any came.
+    fn tallies(&self) -> Tallies {
+        let tallies = self.nodes.iter().map(|node| (node.step.clone(), node.book.tally()));
+        tallies.filter(|(_, tally)| !tally.is_empty()).collect()
     }
 
     /// Gauges of a chain with these steps.
@@ -154,6 +174,21 @@ impl Gauges {
             nodes,
             ..Self::default()
         }
+    }
+
+    /// The same with these edges.
+    pub(crate) fn sending_by(self, edges: impl Iterator<Item = EdgeId>) -> Self {
+        let edges = edges.map(|edge| Arc::new(EdgeGauges::new(edge))).collect();
+        Self { edges, ..self }
+    }
+
+    /// Whether whoever leads now is to be told all tallies, and not what has changed alone.
+    pub(crate) fn tells_everything(&self, leader: Generation) -> bool {
+        let mut told = self.told.lock();
+        let (to, since) = *told;
+        let everything = to != leader || since >= CHANGES_TOLD;
+        *told = (leader, if everything { 0 } else { since + 1 });
+        everything
     }
 
     /// Notes what the thread waits for from `now` on. The same wait as before goes on.
@@ -209,6 +244,30 @@ impl Gauges {
     }
 }
 
+/// What is sent by one edge.
+#[derive(Debug)]
+pub(crate) struct EdgeGauges {
+    /// Which.
+    pub(crate) edge: EdgeId,
+    /// Rows that were handed to it.
+    pub(crate) rows: Count,
+    /// Their bytes.
+    pub(crate) bytes: Count,
+    /// Bytes of rows that wait for company or for credit.
+    pub(crate) backlog_bytes: Count,
+}
+
+impl EdgeGauges {
+    fn new(edge: EdgeId) -> Self {
+        Self {
+            edge,
+            rows: Count::default(),
+            bytes: Count::default(),
+            backlog_bytes: Count::default(),
+        }
+    }
+}
+
 /// The counts of one node.
 #[derive(Debug, Default)]
 pub(crate) struct NodeGauges {
@@ -228,6 +287,8 @@ pub(crate) struct NodeGauges {
     pub(crate) dead: Count,
     /// How far event time has come here.
     pub(crate) watermark: Reached,
+    /// What became of its rows, by the minute of their time, and how old they were.
+    pub(crate) book: Book,
     samples: Mutex<Vec<String>>,
 }
 
@@ -237,6 +298,15 @@ impl NodeGauges {
         Self {
             step,
             ..Self::default()
+        }
+    }
+
+    /// The rows of `input` that are neither kept nor failed are left out on purpose.
+    pub(crate) fn leave_out(&self, input: &RecordBatch, kept: &RecordBatch, failed: &[BadRecord]) {
+        let rows = input.num_rows() - kept.num_rows() - failed.len();
+        if rows > 0 {
+            self.dropped.add_size(rows);
+            self.book.leave_out(rows as u64, input, kept, failed);
         }
     }
 

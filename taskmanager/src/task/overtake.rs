@@ -121,6 +121,7 @@ impl Task {
         self.parts.chain.prepare(barrier);
         passed.extend(self.parts.chain.overtake_writers(counter));
         let bytes = self.stow(counter, passed);
+        self.barriers.spent(counter, self.parts.clock.now().since(now));
         if let Some(acknowledgement) = self.barriers.overtook_at_once(counter, bytes, now) {
             self.acknowledge(acknowledgement);
         }

@@ -534,6 +534,7 @@ impl Task {
         crash::point("snapshot.before");
         self.parts.chain.freeze(counter)?;
         self.parts.chain.prepare(barrier);
+        self.barriers.spent(counter, self.parts.clock.now().since(now));
         crash::point("snapshot.after");
         if let Some(acknowledgement) = done {
             self.acknowledge(acknowledgement);

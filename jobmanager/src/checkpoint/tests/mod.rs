@@ -338,6 +338,8 @@ fn a_barrier_that_is_not_aligned_in_time_overtakes_once_and_is_given_up_no_earli
             aligned: Aligned {
                 longest: Duration::from_millis(longest),
                 overtook,
+                written_bytes: 5,
+                ..Aligned::default()
             },
         })
     };
@@ -361,6 +363,9 @@ fn a_barrier_that_is_not_aligned_in_time_overtakes_once_and_is_given_up_no_earli
     let aligned = Aligned {
         longest: Duration::from_secs(2),
         overtook: Some(70),
+        written_bytes: 10,
+        last_of: Some(sub(1)),
+        ..Aligned::default()
     };
     assert_eq!(timing.aligned, aligned);
 }

@@ -2,6 +2,7 @@
 //!
 //! Pure: the view of a datastream and the time in, findings out. Nothing is decided from them.
 
+mod loss;
 mod pressure;
 
 use dataflow::time::WallTime;
@@ -38,6 +39,7 @@ pub(super) fn find(datastream: &Datastream, now: WallTime) -> Vec<Finding> {
         findings.extend(checkpoint(datastream));
         findings.extend(given_up(datastream));
     }
+    findings.extend(loss::missing(datastream));
     findings.extend(dead_letters(datastream));
     findings.extend(late(datastream));
     findings.sort_by_key(|finding| finding.severity);

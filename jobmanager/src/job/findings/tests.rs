@@ -50,6 +50,7 @@ pub(in crate::job) fn datastream(widths: &[u32]) -> Datastream {
         to: format!("vtx-{to}"),
         partition: "hash".to_owned(),
         rows_rate: None,
+        backlog_bytes: 0,
     };
     Datastream {
         summary: Summary::begin("orders", "orders@1".to_owned(), (State::Running, 0)),
@@ -63,6 +64,7 @@ pub(in crate::job) fn datastream(widths: &[u32]) -> Datastream {
         watermark: None,
         operations: Vec::new(),
         dead_letters: Vec::new(),
+        losses: Vec::new(),
         findings: Vec::new(),
     }
 }

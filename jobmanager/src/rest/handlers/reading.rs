@@ -5,11 +5,17 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 
+use crate::job::LagAsked;
 use crate::rest::Api;
-use crate::rest::asked::{After, LIMIT_MAX, Named, Options, Page};
+use crate::rest::asked::{After, LIMIT_MAX, LagOf, Named, Options, Page};
 use crate::rest::problem::problem;
 use crate::rest::stream::Topic;
-use crate::rest::types::{Cluster, Datastream, Health, LogLine, Operation, Overview, Problem, Series, Summary};
+use crate::rest::types::{Cluster, Datastream, Health, Lag, LogLine, Operation, Overview, Problem, Series, Summary};
+
+/// So many minutes are shown to whoever does not say how many.
+const MINUTES_SHOWN: usize = 60;
+/// There are no more.
+const MINUTES_MAX: usize = 180;
 
 type Answer<T> = Result<Json<T>, Problem>;
 
@@ -48,6 +54,18 @@ pub(crate) async fn document(State(api): State<Api>, Named(name): Named<String>)
 
 pub(crate) async fn series(State(api): State<Api>, Named(name): Named<String>) -> Answer<Series> {
     Ok(Json(api.jobs.series(&name).await?))
+}
+
+pub(crate) async fn lag(
+    State(api): State<Api>,
+    Named(name): Named<String>,
+    Options(asked): Options<LagOf>,
+) -> Answer<Lag> {
+    let asked = LagAsked {
+        minutes: asked.minutes.unwrap_or(MINUTES_SHOWN).min(MINUTES_MAX),
+        between: asked.from.zip(asked.to),
+    };
+    Ok(Json(api.jobs.lag(&name, asked).await?))
 }
 
 pub(crate) async fn logs(

@@ -55,8 +55,33 @@ pub struct Checkpoint {
     /// The bytes of rows in flight that the barrier overtook, which are in the snapshot; none where it was aligned.
     #[serde(default)]
     pub overtook_bytes: Option<u64>,
+    /// What of `collectMs` went where, in the subtask that answered last; none where not all have answered.
+    #[serde(default)]
+    pub split: Option<Split>,
     /// Bytes of the snapshots.
     pub bytes: u64,
+    /// Bytes of all state files that the snapshots name: with `bytes`, the full size.
+    #[serde(default)]
+    pub state_bytes: u64,
+    /// Of those, what was written for this checkpoint: with `bytes`, the incremental size.
+    #[serde(default)]
+    pub written_bytes: u64,
     /// Why it was aborted.
     pub aborted: Option<String>,
+}
+
+/// Where the time went in the subtask that answered last, in microseconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Split {
+    /// `sub-<vertex>.<index>`.
+    pub subtask: String,
+    /// From the trigger until the barrier came by its first channel, and the ways of the messages.
+    pub start_us: u64,
+    /// From there until the barrier had come by all channels and passed.
+    pub alignment_us: u64,
+    /// What its own thread was held up by the snapshot.
+    pub sync_us: u64,
+    /// From there until state and what the sinks prepared were durable, while rows flowed.
+    pub upload_us: u64,
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Checkpoints, Exception, Operation, Summary};
+use super::{Checkpoints, Exception, Loss, Operation, Summary};
 
 /// One datastream with everything known of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +33,9 @@ pub struct Datastream {
     pub operations: Vec<Operation>,
     /// Dead letters by step, with a few of them.
     pub dead_letters: Vec<DeadLetters>,
+    /// Points where rows are missing, at the cut of the newest checkpoint; empty while none are.
+    #[serde(default)]
+    pub losses: Vec<Loss>,
     /// What holds it up or needs somebody, the worst first; empty while all is well.
     #[serde(default)]
     pub findings: Vec<Finding>,
@@ -45,7 +48,7 @@ pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
     /// A word for programs: `failed`, `restarting`, `waiting`, `trouble`, `backpressure`, `pace`, `checkpoint`,
-    /// `checkpoints`, `watermark`, `held`, `deadLetters`, `late`, `recovered`, `ended`.
+    /// `checkpoints`, `watermark`, `held`, `loss`, `surplus`, `deadLetters`, `late`, `recovered`, `ended`.
     pub code: String,
     /// What is wrong; one sentence.
     pub text: String,
@@ -97,9 +100,12 @@ pub struct Edge {
     pub to: String,
     /// How rows are dealt out: `forward`, `rebalance`, `hash`, `broadcast`.
     pub partition: String,
-    /// Rows a second over it, lately; none where it is one of several that are counted together.
+    /// Rows a second that its senders hand to it, lately; none before they have said anything.
     #[serde(default)]
     pub rows_rate: Option<f64>,
+    /// Bytes of rows that wait in the senders, for credit or for company.
+    #[serde(default)]
+    pub backlog_bytes: u64,
 }
 
 /// One parallel instance of a chain.

@@ -7,15 +7,17 @@ mod datastream;
 mod checkpoint;
 mod events;
 mod live;
+mod lag;
 mod cluster;
 mod wish;
 mod problem;
 
-pub use checkpoint::{Checkpoint, Checkpoints, CurrentCheckpoint};
+pub use checkpoint::{Checkpoint, Checkpoints, CurrentCheckpoint, Split};
 pub use cluster::{Cluster, Health, TaskManager};
 pub use datastream::{Datastream, DeadLetters, Edge, Finding, Holder, Severity, Step, Subtask, Vertex};
 pub use events::{Exception, LogLine, Operation, Outlook, Swept};
 pub use list::{LastCheckpoint, Outcome, Progress, State, Submitted, Summary};
+pub use lag::{Ages, Between, Fates, Lag, Loss, LossMinute, LossView, MinuteFates, StepAges, StepLag, Where};
 pub use live::{Live, Overview, Series};
 pub use problem::Problem;
 pub use wish::{Rescale, SavepointRequest, Stop};

@@ -238,11 +238,12 @@ impl Operator for Dedup {
             .encode(&input)
             .map_err(|error| Failure::bug("rows without their key").because(&error))?;
         let kept = self.first_ones(&keys, &times)?;
-        self.gauges.dropped.add_size(input.num_rows() - kept.len());
         let rows = if kept.len() == input.num_rows() {
             input
         } else {
-            picked(&input, kept.into())?
+            let rows = picked(&input, kept.into())?;
+            self.gauges.leave_out(&input, &rows, &[]);
+            rows
         };
         self.outbox.main(conform(&rows, &self.output, None)?);
         Ok(())

@@ -206,7 +206,7 @@ impl Drops {
 impl Operator for Drops {
     fn push(&mut self, batch: Batch) -> Result<(), Failure> {
         let kept = self.kept(batch.records())?;
-        self.gauges.dropped.add_size(batch.row_count() - kept.num_rows());
+        self.gauges.leave_out(batch.records(), &kept, &[]);
         self.outbox.main(conform(&kept, &self.output, None)?);
         Ok(())
     }

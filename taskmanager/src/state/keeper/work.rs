@@ -25,6 +25,8 @@ pub(in crate::state) struct Work {
     list: List,
     /// How many files were written or tried.
     files: u64,
+    /// Bytes of files that were written since the last snapshot.
+    written: u64,
 }
 
 impl Work {
@@ -34,6 +36,7 @@ impl Work {
             home,
             list: List::new(restored),
             files: 0,
+            written: 0,
         }
     }
 
@@ -79,6 +82,7 @@ impl Work {
         Ok(Kept {
             cuts: self.list.all(),
             note,
+            written: std::mem::take(&mut self.written),
         })
     }
 
@@ -118,6 +122,7 @@ impl Work {
         let file = reference(self.name(), &head, &encoded, groups);
         let parts: Vec<Bytes> = [Bytes::from(encoded)].into_iter().chain(blocks).collect();
         self.shelf()?.write(&file.object, Content::Parts(&parts)).await?;
+        self.written += file.bytes;
         Ok(KeptCut::File(file))
     }
 
@@ -127,6 +132,7 @@ impl Work {
         let file = reference(self.name(), head, encoded, pair(&self.home.groups.owned));
         let content = Content::File(early.path(), file.bytes);
         self.shelf()?.write(&file.object, content).await?;
+        self.written += file.bytes;
         Ok(KeptCut::File(file))
     }
 

@@ -1,0 +1,264 @@
+//! The book of one node: its tally, and the ages of its rows. Written by its thread, read by heartbeats.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use dataflow::contract::BadRecord;
+use dataflow::tally::{Changes, Fate, Histogram, Tally, minute_of};
+use parking_lot::Mutex;
+
+use super::spread::{Spread, values};
+use super::times;
+
+/// So many rows of a batch, evenly spread over it, say how old its rows are.
+const SAMPLES: usize = 8;
+
+/// What is counted of one node.
+#[derive(Debug, Default)]
+pub(crate) struct Book(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    tally: Tally,
+    /// What the job manager knows of it.
+    told: Tally,
+    ages: Ages,
+    /// The minute of the clock.
+    now: i64,
+    /// The minute of all rows of the batch that was pushed last.
+    whole: Option<i64>,
+    /// Its rows that nothing was said of yet, by minute, where they are of several.
+    rest: Vec<(i64, u64)>,
+    /// The times of some of its rows, each of which stands for so many.
+    samples: Vec<i64>,
+    weight: u64,
+}
+
+/// How old rows were, in milliseconds, when they came to a node and when they left it.
+#[derive(Debug, Default)]
+pub(crate) struct Ages {
+    /// When they came.
+    pub(crate) came: Histogram,
+    /// When they left.
+    pub(crate) left: Histogram,
+}
+
+/// Which rows of a batch.
+#[derive(Clone, Copy)]
+pub(crate) enum Which<'a> {
+    /// All of these, in a batch of their own.
+    All(&'a RecordBatch),
+    /// Those that are named.
+    Bad(&'a RecordBatch, &'a [BadRecord]),
+}
+
+impl Book {
+    /// What was counted so far.
+    pub(crate) fn tally(&self) -> Tally {
+        self.0.lock().tally.clone()
+    }
+
+    /// What was counted since this was asked last, or everything; and the ages of the rows since then.
+    pub(crate) fn say(&self, everything: bool) -> (Changes, Ages) {
+        let mut state = self.0.lock();
+        if everything {
+            state.told = Tally::default();
+        }
+        let changes = state.tally.said(&state.told);
+        state.told = state.tally.clone();
+        (changes, std::mem::take(&mut state.ages))
+    }
+
+    /// Rows with times come in.
+    pub(super) fn entered(&self, spread: &Spread, times: &ArrayRef, wall: i64) {
+        let mut state = self.0.lock();
+        state.begin(wall);
+        state.whole = spread.whole();
+        for (minute, rows) in spread.minutes() {
+            state.count(*minute, Fate::In, *rows);
+        }
+        if state.whole.is_none() {
+            state.rest.extend_from_slice(spread.minutes());
+        }
+        state.sample(times);
+        state.age_in(wall);
+    }
+
+    /// Rows without times come in.
+    pub(super) fn arrived(&self, rows: u64, wall: i64) {
+        let mut state = self.0.lock();
+        state.begin(wall);
+        let now = state.now;
+        state.whole = Some(now);
+        state.count(now, Fate::In, rows);
+    }
+
+    /// Rows with times go on.
+    pub(super) fn left(&self, spread: &Spread, times: &ArrayRef, wall: i64) {
+        let mut state = self.0.lock();
+        state.now = minute_of(wall);
+        for (minute, rows) in spread.minutes() {
+            state.count(*minute, Fate::Out, *rows);
+        }
+        state.sample(times);
+        state.age_out(wall);
+    }
+
+    /// So many rows of the batch that was pushed last go on, without their times.
+    pub(crate) fn passed(&self, rows: u64, wall: Option<i64>) {
+        let mut state = self.0.lock();
+        state.pass(rows);
+        if let Some(wall) = wall {
+            state.age_out(wall);
+        }
+    }
+
+    /// Rows that no row of the input became go on, without times.
+    pub(super) fn gave(&self, rows: u64, wall: i64) {
+        let mut state = self.0.lock();
+        state.now = minute_of(wall);
+        let now = state.now;
+        state.count(now, Fate::Out, rows);
+    }
+
+    /// The rows that were pushed last have gone on by now.
+    pub(super) fn aged(&self, wall: i64) {
+        self.0.lock().age_out(wall);
+    }
+
+    /// Rows of the batch that was pushed last are left out.
+    pub(crate) fn tell(&self, fate: Fate, rows: Which<'_>) {
+        let mut state = self.0.lock();
+        match state.whole {
+            Some(minute) => state.count(minute, fate, rows.count()),
+            None => {
+                for (minute, rows) in rows.minutes(state.now) {
+                    state.settle(minute, fate, rows);
+                }
+            }
+        }
+    }
+
+    /// So many rows that nobody can name are left out.
+    pub(crate) fn tell_of(&self, fate: Fate, rows: u64) {
+        let mut state = self.0.lock();
+        let minute = state.whole.unwrap_or(state.now);
+        state.count(minute, fate, rows);
+    }
+
+    /// Of the rows of `input`, those that are neither kept nor failed were left out on purpose: so many.
+    pub(crate) fn leave_out(&self, rows: u64, input: &RecordBatch, kept: &RecordBatch, failed: &[BadRecord]) {
+        let mut state = self.0.lock();
+        if let Some(minute) = state.whole {
+            return state.count(minute, Fate::Filtered, rows);
+        }
+        let now = state.now;
+        let mut left_out = Which::All(input).minutes(now);
+        for others in [Which::All(kept), Which::Bad(input, failed)] {
+            for (minute, rows) in others.minutes(now) {
+                let count = left_out.entry(minute).or_default();
+                *count = count.saturating_sub(rows);
+            }
+        }
+        for (minute, rows) in left_out {
+            state.settle(minute, Fate::Filtered, rows);
+        }
+    }
+}
+
+impl Which<'_> {
+    fn count(&self) -> u64 {
+        match self {
+            Self::All(rows) => rows.num_rows() as u64,
+            Self::Bad(_, bad) => bad.len() as u64,
+        }
+    }
+
+    fn minutes(&self, now: i64) -> BTreeMap<i64, u64> {
+        let (Self::All(rows) | Self::Bad(rows, _)) = self;
+        let Some(column) = times(rows) else {
+            return BTreeMap::from([(now, self.count())]);
+        };
+        match self {
+            Self::All(_) => {
+                let mut spread = Spread::default();
+                spread.fill(column, now);
+                spread.minutes().iter().copied().collect()
+            }
+            Self::Bad(_, bad) => {
+                let mut minutes: BTreeMap<i64, u64> = BTreeMap::new();
+                for bad in *bad {
+                    *minutes.entry(minute_at(column, bad.row).unwrap_or(now)).or_default() += 1;
+                }
+                minutes
+            }
+        }
+    }
+}
+
+fn minute_at(times: &ArrayRef, row: usize) -> Option<i64> {
+    let times = values(times).filter(|times| row < times.len() && times.is_valid(row))?;
+    Some(minute_of(times.value(row)))
+}
+
+impl State {
+    fn begin(&mut self, wall: i64) {
+        self.now = minute_of(wall);
+        self.rest.clear();
+        self.samples.clear();
+    }
+
+    fn count(&mut self, minute: i64, fate: Fate, rows: u64) {
+        self.tally.add(minute, self.now, fate, rows);
+    }
+
+    /// Counts rows of a batch of several minutes that are left out.
+    fn settle(&mut self, minute: i64, fate: Fate, rows: u64) {
+        self.count(minute, fate, rows);
+        if let Some((_, left)) = self.rest.iter_mut().find(|(other, _)| *other == minute) {
+            *left = left.saturating_sub(rows);
+        }
+    }
+
+    /// Counts rows that go on without their times. Of a batch of several minutes those go on of which nothing else was
+    /// said; where they are fewer than that, the sum is right and the minute is one of the batch's.
+    fn pass(&mut self, rows: u64) {
+        if let Some(minute) = self.whole {
+            return self.count(minute, Fate::Out, rows);
+        }
+        let mut left = rows;
+        for index in 0..self.rest.len() {
+            let (minute, there) = self.rest[index];
+            let some = there.min(left);
+            self.rest[index].1 -= some;
+            left -= some;
+            self.count(minute, Fate::Out, some);
+        }
+        self.count(self.now, Fate::Out, left);
+    }
+
+    fn sample(&mut self, times: &ArrayRef) {
+        self.samples.clear();
+        let Some(times) = values(times).filter(|times| !times.is_empty()) else {
+            return;
+        };
+        let count = times.len().min(SAMPLES);
+        let last = times.len() - 1;
+        let rows = (0..count).map(|index| index * last / (count - 1).max(1));
+        let there = rows.filter(|row| times.is_valid(*row)).map(|row| times.value(row));
+        self.samples.extend(there);
+        self.weight = (times.len() / count) as u64;
+    }
+
+    fn age_in(&mut self, wall: i64) {
+        for time in &self.samples {
+            self.ages.came.add(wall.saturating_sub(*time), self.weight);
+        }
+    }
+
+    fn age_out(&mut self, wall: i64) {
+        for time in &self.samples {
+            self.ages.left.add(wall.saturating_sub(*time), self.weight);
+        }
+    }
+}
