@@ -48,12 +48,48 @@ export async function running(page, base, shots) {
   const steps = before.vertices.flatMap((one) => one.steps);
   same((await page.$$("[data-testid=step]")).length, steps.length, "steps");
   expect((await text(page, "holder")).includes("furthest back is sub-0."), "who holds the watermark");
+  await lagAndLoss(page, base);
   await accessible(page, "a datastream");
   await look(page, "job-light-1440", shots);
   await page.setViewportSize({ width: 800, height: 900 });
   await look(page, "job-light-800", shots);
   await page.setViewportSize({ width: 1440, height: 900 });
   await tabs(page, base);
+}
+
+/** Lag and loss of each step, as REST has them. @param {any} page @param {string} base */
+async function lagAndLoss(page, base) {
+  await until(page, "lag and loss", () => document.querySelectorAll("[data-testid=lag-step]").length > 0);
+  const known = await rest(`${of(base, "shop")}/lag?minutes=60`);
+  const steps = await page.$$eval("[data-testid=lag-step]", (all) => all.map((one) => one.dataset.step));
+  same(
+    steps,
+    known.steps.map((step) => step.name),
+    "steps of lag and loss",
+  );
+  const missing = await page.$$eval("[data-testid=missing]", (all) => all.map((one) => one.title));
+  expect(
+    missing.every((one) => one === "0"),
+    `rows are missing: ${missing}`,
+  );
+  expect((await text(page, "loss-words")).includes("nothing is missing"), "that nothing is missing");
+  // A minute that is over has on the page what it has by REST: a cell of a step that comes with its event time.
+  const step = known.steps.find((one) => one.kind === "filter");
+  const old = step.minutes[0];
+  const cell = `[data-step="${step.name}"] [data-minute="${old.minuteMs}"]`;
+  await until(page, "a cell of the strip", (wanted) => document.querySelector(wanted), cell);
+  const after = (await rest(`${of(base, "shop")}/lag?minutes=60`)).steps.find((one) => one.name === step.name);
+  const shown = Number(await page.getAttribute(cell, "data-in"));
+  const now = after.minutes.find((one) => one.minuteMs === old.minuteMs);
+  expect(old.rowsIn <= shown && shown <= now.rowsIn, `${shown} rows on the page, ${old.rowsIn} to ${now.rowsIn} by REST`);
+  // Another step's charts.
+  await page.click(`[data-step="${step.name}"] button`);
+  await until(
+    page,
+    "the charts of a step",
+    (wanted) => document.querySelector(`[aria-label="Lag in · ${wanted}"] canvas`),
+    step.name,
+  );
 }
 
 async function tabs(page, base) {

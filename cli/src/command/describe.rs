@@ -78,7 +78,16 @@ fn head(datastream: &Datastream, now: WallTime) -> String {
 
 /// What holds it up, the worst first; what the rest of the page says anyway is left to it.
 fn findings(findings: &[Finding], now: WallTime) -> String {
-    const HOLDING_UP: &[&str] = &["backpressure", "pace", "checkpoint", "checkpoints", "watermark", "held", "loss", "surplus"];
+    const HOLDING_UP: &[&str] = &[
+        "backpressure",
+        "pace",
+        "checkpoint",
+        "checkpoints",
+        "watermark",
+        "held",
+        "loss",
+        "surplus",
+    ];
     let mut text = String::new();
     for finding in findings.iter().filter(|one| HOLDING_UP.contains(&one.code.as_str())) {
         let since = finding.since_ms.map(|since| format!(", for {}", ago(since, now)));
@@ -259,7 +268,10 @@ fn losses(losses: &[Loss]) -> String {
             Where::Step => format!("in {}", loss.step),
             Where::Before => format!("on the way to {}", loss.step),
         };
-        let (rows, what) = (loss.lost.unsigned_abs(), if loss.lost < 0 { "more than came" } else { "missing" });
+        let (rows, what) = (
+            loss.lost.unsigned_abs(),
+            if loss.lost < 0 { "more than came" } else { "missing" },
+        );
         let _ = writeln!(text, "rows {place}: {} of {} {what}", count(rows), count(loss.rows));
     }
     text
@@ -267,7 +279,16 @@ fn losses(losses: &[Loss]) -> String {
 
 /// How old rows were lately, and what became of them, by step; from the newest line that says anything.
 pub(super) fn lag(lag: &Lag) -> String {
-    let mut table = Table::new(&["step", "#lag in p50", "#p95", "#p99", "#lag out p50", "#p95", "#p99", "#missing"]);
+    let mut table = Table::new(&[
+        "step",
+        "#lag in p50",
+        "#p95",
+        "#p99",
+        "#lag out p50",
+        "#p95",
+        "#p99",
+        "#missing",
+    ]);
     let mut known = false;
     for step in &lag.steps {
         let Some(ages) = &step.ages else { continue };
@@ -281,7 +302,10 @@ pub(super) fn lag(lag: &Lag) -> String {
     if !known {
         return String::new();
     }
-    format!("\nlag: the clock less the time of rows, by step\n{}", indent(&table.to_string()))
+    format!(
+        "\nlag: the clock less the time of rows, by step\n{}",
+        indent(&table.to_string())
+    )
 }
 
 /// The newest percentiles that there are.

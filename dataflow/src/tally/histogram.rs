@@ -1,10 +1,10 @@
 //! How old rows were: so many of each age, in cells that grow with it. Two of them are added cell by cell.
 
-/// Cells: one for each millisecond below eight, then eight for each doubling, up to 99 days.
+/// Cells: one for each millisecond below eight, then eight for each doubling, up to 139 years.
 pub const CELLS: usize = 8 + 8 * (MAX_BITS - 3);
 
 /// Ages of more bits than this are in the last cell.
-const MAX_BITS: usize = 33;
+const MAX_BITS: usize = 42;
 
 /// Ages in milliseconds. What it says of one is at most a sixteenth off.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn an_age_is_told_to_within_a_sixteenth() {
-        for bits in 0..33 {
+        for bits in 0..42 {
             for age in [1_i64 << bits, (1 << bits) + (1 << bits) / 3, (2 << bits) - 1] {
                 let mut one = Histogram::default();
                 one.add(age, 1);
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn cells_are_in_the_order_of_ages_and_every_age_has_one() {
         let mut last = 0;
-        for age in (0..100_000).chain((100_000..9_000_000_000).step_by(1_000_003)) {
+        for age in (0..100_000).chain((100_000..5_000_000_000_000).step_by(1_000_000_007)) {
             let here = cell(age);
             assert!(here >= last && here < CELLS, "{age}");
             last = here;

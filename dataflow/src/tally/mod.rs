@@ -148,7 +148,9 @@ impl Tally {
     /// What is to be said of it to somebody who knows `told`.
     #[must_use]
     pub fn said(&self, told: &Self) -> Changes {
-        let changed = self.minutes().filter(|(minute, account)| told.minute(*minute) != *account);
+        let changed = self
+            .minutes()
+            .filter(|(minute, account)| told.minute(*minute) != *account);
         Changes {
             minutes: changed.collect(),
             older: self.older,

@@ -133,7 +133,13 @@ fn a_text_is_short_where_all_went_on() {
     tally.add(101, 101, Fate::Late, 3);
     tally.add(-80, 101, Fate::In, 7);
     assert_eq!(tally.to_string(), "o 7,0;100 50;1 53,50,0,3");
-    for unreadable in ["x", "1", "1 x", "1 1,2,3,4,5,6", "9223372036854775807 1;9223372036854775807 1"] {
+    for unreadable in [
+        "x",
+        "1",
+        "1 x",
+        "1 1,2,3,4,5,6",
+        "9223372036854775807 1;9223372036854775807 1",
+    ] {
         assert_eq!(unreadable.parse::<Tally>(), Err(Unreadable), "{unreadable}");
     }
 }

@@ -5,6 +5,7 @@ mod examples;
 mod flink;
 mod flips;
 mod judge;
+mod lag;
 mod letters;
 mod logs;
 mod overtake;

@@ -321,7 +321,10 @@ impl Coordinator {
         if let Entry::Vacant(place) = snapshots.entry(answer.subtask) {
             place.insert(answer.snapshot);
             let last_of = Some(answer.subtask);
-            flight.aligned = flight.aligned.and(Aligned { last_of, ..answer.aligned });
+            flight.aligned = flight.aligned.and(Aligned {
+                last_of,
+                ..answer.aligned
+            });
         }
         if snapshots.len() < self.members.all.len() {
             return;

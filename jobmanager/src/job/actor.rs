@@ -246,7 +246,10 @@ impl Actor {
     ) -> Self {
         let (head, document): (Option<Record>, _) = read.unzip();
         let head_reached = head.as_ref().map(|head| head.reached).unwrap_or_default();
-        let last_tallies = head.as_ref().map(|head| head.tallied.tallies.clone()).unwrap_or_default();
+        let last_tallies = head
+            .as_ref()
+            .map(|head| head.tallied.tallies.clone())
+            .unwrap_or_default();
         let settings = document
             .as_ref()
             .map(|document| document.graph.settings.clone())

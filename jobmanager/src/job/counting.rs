@@ -35,7 +35,11 @@ pub struct LagAsked {
 impl Actor {
     /// Takes what a heartbeat says of lag and loss out of it.
     pub(super) fn hear_of_rows(&mut self, subtask: SubtaskId, gauges: &mut Gauges) {
-        let Some(deployment) = self.deployment.as_mut().filter(|one| one.generation == gauges.generation) else {
+        let Some(deployment) = self
+            .deployment
+            .as_mut()
+            .filter(|one| one.generation == gauges.generation)
+        else {
             return;
         };
         let heard = deployment.heard.entry(subtask).or_default();

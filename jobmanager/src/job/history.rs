@@ -94,7 +94,9 @@ impl History {
             record_ms: millis(recorded.since(collected)),
             commit_ms: millis(timing.over.since(recorded)),
             alignment_ms: millis(timing.aligned.longest),
-            split: timing.collected.map(|collected| split(&timing.aligned, collected.since(timing.triggered))),
+            split: timing
+                .collected
+                .map(|collected| split(&timing.aligned, collected.since(timing.triggered))),
             state_bytes: timing.aligned.state_bytes,
             written_bytes: timing.aligned.written_bytes,
             overtook_bytes: timing.aligned.overtook,

@@ -280,7 +280,10 @@ impl Actor {
 
     /// Rows a second that were handed to an edge; none where its senders say nothing of it.
     fn edge_rate(&self, edge: EdgeId) -> Option<f64> {
-        let observed = self.deployment.iter().flat_map(|deployment| deployment.observed.values());
+        let observed = self
+            .deployment
+            .iter()
+            .flat_map(|deployment| deployment.observed.values());
         let mut senders = observed.filter(|one| one.now.1.edge(edge).is_some()).peekable();
         senders.peek()?;
         let rates = senders.map(|one| one.rate(|gauges| gauges.edge(edge).map_or(0, |edge| edge.rows)));
@@ -289,7 +292,10 @@ impl Actor {
 
     /// Bytes that wait to be sent by an edge, in all its senders.
     fn backlog(&self, edge: EdgeId) -> u64 {
-        let observed = self.deployment.iter().flat_map(|deployment| deployment.observed.values());
+        let observed = self
+            .deployment
+            .iter()
+            .flat_map(|deployment| deployment.observed.values());
         let waiting = observed.filter_map(|one| one.now.1.edge(edge));
         waiting.map(|edge| edge.backlog_bytes).sum()
     }

@@ -86,7 +86,7 @@ fn before(points: &Points<'_>, point: &Point<'_>, tallies: &Tallies) -> Option<L
         return None;
     }
     let (mut given, mut came) = (Side::default(), Side::default());
-    let mut same_time = is_timed(&point.node.input);
+    let mut same_time = point.takes_time();
     for Feeder { step, port } in &point.fed {
         let feeder = &points.steps[*step];
         same_time &= match port {
@@ -118,7 +118,7 @@ fn inside(point: &Point<'_>, tallies: &Tallies) -> Option<Loss> {
     let (mut came, mut accounted) = (Side::default(), Side::default());
     came.add(tally, |account| account.rows_in);
     accounted.add(tally, Account::accounted);
-    difference(&point.node.name, Where::Step, (&came, &accounted), point.keeps_time())
+    difference(&point.node.name, Where::Step, (&came, &accounted), true)
 }
 
 fn difference(step: &str, at: Where, (before, behind): (&Side, &Side), same_time: bool) -> Option<Loss> {
@@ -132,7 +132,11 @@ fn difference(step: &str, at: Where, (before, behind): (&Side, &Side), same_time
                 lost,
             });
         }
-        for (minute, rows) in behind.minutes.iter().filter(|(minute, _)| !before.minutes.contains_key(minute)) {
+        for (minute, rows) in behind
+            .minutes
+            .iter()
+            .filter(|(minute, _)| !before.minutes.contains_key(minute))
+        {
             minutes.push(LossMinute {
                 minute_ms: minute.saturating_mul(MINUTE_MS),
                 rows: 0,

@@ -67,7 +67,10 @@ impl<'a> Points<'a> {
         for point in &self.steps {
             hash.update(point.node.name.as_bytes());
             hash.update(point.node.recipe.name().as_bytes());
-            hash.update(&[u8::from(columns::is_timed(&point.node.input)), u8::from(columns::is_timed(&point.node.output))]);
+            hash.update(&[
+                u8::from(columns::is_timed(&point.node.input)),
+                u8::from(columns::is_timed(&point.node.output)),
+            ]);
             for feeder in &point.fed {
                 hash.update(format!(" {} {:?}", feeder.step, feeder.port).as_bytes());
             }
@@ -99,14 +102,16 @@ impl<'a> Points<'a> {
             let fed = |point: &Point<'_>| point.fed.iter().any(|feeder| feeder.step == step);
             open.extend((0..self.steps.len()).filter(|other| fed(&self.steps[*other])));
         }
-        (0..self.steps.len()).filter(|step| before[*step] && behind[*step]).collect()
+        (0..self.steps.len())
+            .filter(|step| before[*step] && behind[*step])
+            .collect()
     }
 }
 
 impl Point<'_> {
-    /// Whether what came in and what became of it are counted by the same time.
-    pub(super) fn keeps_time(&self) -> bool {
-        !matches!(self.node.recipe, Recipe::EventTime(_))
+    /// Whether its rows count by the time that they come with: what gives them theirs counts them by that.
+    pub(super) fn takes_time(&self) -> bool {
+        columns::is_timed(&self.node.input) && !matches!(self.node.recipe, Recipe::EventTime(_))
     }
 
     /// Whether late rows become dead letters, for nobody else wants them.

@@ -71,7 +71,9 @@ fn tally(counts: &[(i64, Fate, u64)]) -> Tally {
 /// A hundred rows in each of two minutes, of which five of the first are late at `second`.
 fn all_is_well() -> Tallies {
     let both = |rows: u64| {
-        [MINUTE, MINUTE + 1].map(|minute| [(minute, Fate::In, rows), (minute, Fate::Out, rows)]).concat()
+        [MINUTE, MINUTE + 1]
+            .map(|minute| [(minute, Fate::In, rows), (minute, Fate::Out, rows)])
+            .concat()
     };
     let late = [
         (MINUTE, Fate::In, 100),
@@ -104,7 +106,10 @@ fn judged(graph: &JobGraph, tallies: &Tallies) -> Verdict {
 #[test]
 fn where_every_row_is_accounted_for_nothing_is_missing() {
     for timed in [true, false] {
-        assert_eq!(judged(&graph(timed, Partition::Rebalance), &all_is_well()), Verdict::default());
+        assert_eq!(
+            judged(&graph(timed, Partition::Rebalance), &all_is_well()),
+            Verdict::default()
+        );
     }
 }
 
@@ -112,24 +117,56 @@ fn where_every_row_is_accounted_for_nothing_is_missing() {
 fn rows_that_do_not_come_are_missing_on_the_way_in_their_minute() {
     let graph = graph(true, Partition::Rebalance);
     let mut tallies = all_is_well();
-    tallies.insert("third".to_owned(), tally(&[(MINUTE, Fate::In, 95), (MINUTE, Fate::Out, 95), (MINUTE + 1, Fate::In, 90), (MINUTE + 1, Fate::Out, 90)]));
+    tallies.insert(
+        "third".to_owned(),
+        tally(&[
+            (MINUTE, Fate::In, 95),
+            (MINUTE, Fate::Out, 95),
+            (MINUTE + 1, Fate::In, 90),
+            (MINUTE + 1, Fate::Out, 90),
+        ]),
+    );
     let verdict = judged(&graph, &tallies);
     let [loss] = verdict.losses.as_slice() else {
         panic!("one point, and not {verdict:?}")
     };
-    assert_eq!((loss.step.as_str(), loss.at, loss.rows, loss.lost), ("third", Where::Before, 195, 10));
-    let minutes: Vec<_> = loss.minutes.iter().map(|one| (one.minute_ms, one.rows, one.lost)).collect();
+    assert_eq!(
+        (loss.step.as_str(), loss.at, loss.rows, loss.lost),
+        ("third", Where::Before, 195, 10)
+    );
+    let minutes: Vec<_> = loss
+        .minutes
+        .iter()
+        .map(|one| (one.minute_ms, one.rows, one.lost))
+        .collect();
     assert_eq!(minutes, [((MINUTE + 1) * MINUTE_MS, 100, 10)]);
     assert!(loss.alarm);
     let points = Points::of(&graph);
-    let way = |from, to| between(&points, &verdict, (points.named(from).unwrap(), points.named(to).unwrap()));
-    assert_eq!([way("first", "third"), way("first", "second"), way("third", "third"), way("first", "rest")], [10, 0, 0, 0]);
+    let way = |from, to| {
+        between(
+            &points,
+            &verdict,
+            (points.named(from).unwrap(), points.named(to).unwrap()),
+        )
+    };
+    assert_eq!(
+        [
+            way("first", "third"),
+            way("first", "second"),
+            way("third", "third"),
+            way("first", "rest")
+        ],
+        [10, 0, 0, 0]
+    );
 }
 
 #[test]
 fn rows_of_which_a_step_says_nothing_are_missing_in_it() {
     let mut tallies = all_is_well();
-    tallies.insert("rest".to_owned(), tally(&[(MINUTE, Fate::In, 5), (MINUTE, Fate::Out, 2)]));
+    tallies.insert(
+        "rest".to_owned(),
+        tally(&[(MINUTE, Fate::In, 5), (MINUTE, Fate::Out, 2)]),
+    );
     let verdict = judged(&graph(true, Partition::Rebalance), &tallies);
     let [loss] = verdict.losses.as_slice() else {
         panic!("one point, and not {verdict:?}")
@@ -141,13 +178,24 @@ fn rows_of_which_a_step_says_nothing_are_missing_in_it() {
 fn a_minute_must_be_over_for_a_while_and_a_trace_is_no_alarm() {
     let graph = graph(true, Partition::Rebalance);
     let mut tallies = all_is_well();
-    tallies.insert("third".to_owned(), tally(&[(MINUTE, Fate::In, 95), (MINUTE, Fate::Out, 95), (MINUTE + 1, Fate::In, 99), (MINUTE + 1, Fate::Out, 99)]));
+    tallies.insert(
+        "third".to_owned(),
+        tally(&[
+            (MINUTE, Fate::In, 95),
+            (MINUTE, Fate::Out, 95),
+            (MINUTE + 1, Fate::In, 99),
+            (MINUTE + 1, Fate::Out, 99),
+        ]),
+    );
     let alarm = |limits: Limits, now_ms: i64| find(&Points::of(&graph), &tallies, limits, now_ms).losses[0].alarm;
     let limits = Limits {
         share: 0.009,
         settle_ms: 60_000,
     };
-    assert!(!alarm(Limits::default(), NOW_MS), "one of a hundred is not above one of a hundred");
+    assert!(
+        !alarm(Limits::default(), NOW_MS),
+        "one of a hundred is not above one of a hundred"
+    );
     assert!(alarm(limits, (MINUTE + 3) * MINUTE_MS));
     assert!(!alarm(limits, (MINUTE + 3) * MINUTE_MS - 1));
 }
@@ -156,12 +204,25 @@ fn a_minute_must_be_over_for_a_while_and_a_trace_is_no_alarm() {
 fn without_time_only_sums_are_compared_and_what_is_multiplied_is_not() {
     let mut tallies = all_is_well();
     // The same rows, by other minutes: they arrived a little later.
-    tallies.insert("third".to_owned(), tally(&[(MINUTE + 2, Fate::In, 195), (MINUTE + 2, Fate::Out, 195)]));
-    assert_eq!(judged(&graph(false, Partition::Rebalance), &tallies), Verdict::default());
-    tallies.insert("third".to_owned(), tally(&[(MINUTE, Fate::In, 390), (MINUTE, Fate::Out, 390)]));
+    tallies.insert(
+        "third".to_owned(),
+        tally(&[(MINUTE + 2, Fate::In, 195), (MINUTE + 2, Fate::Out, 195)]),
+    );
+    assert_eq!(
+        judged(&graph(false, Partition::Rebalance), &tallies),
+        Verdict::default()
+    );
+    tallies.insert(
+        "third".to_owned(),
+        tally(&[(MINUTE, Fate::In, 390), (MINUTE, Fate::Out, 390)]),
+    );
     assert_eq!(judged(&graph(true, Partition::Broadcast), &tallies), Verdict::default());
     let doubled = judged(&graph(false, Partition::Rebalance), &tallies);
-    assert_eq!((doubled.losses[0].lost, doubled.losses[0].alarm), (-195, true), "nobody gave those");
+    assert_eq!(
+        (doubled.losses[0].lost, doubled.losses[0].alarm),
+        (-195, true),
+        "nobody gave those"
+    );
 }
 
 #[test]

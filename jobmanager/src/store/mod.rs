@@ -23,5 +23,7 @@ pub use chain::{Appended, Chain};
 pub use error::Error;
 pub use ledger::{Entry, Ledger, Standing};
 pub use numbered::{Created, Numbered, search};
-pub use record::{Amendment, Document, Kind, Origin, Reached, Record, SourceSnapshot, SubtaskSnapshot, Tallied, splits_held};
+pub use record::{
+    Amendment, Document, Kind, Origin, Reached, Record, SourceSnapshot, SubtaskSnapshot, Tallied, splits_held,
+};
 pub use seal::{open, seal};

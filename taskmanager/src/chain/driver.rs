@@ -16,8 +16,8 @@ use dataflow::recipe::Port;
 use dataflow::time::Instant;
 use dataflow::{Failure, contract::Committable, crash};
 
-use crate::operators::{Emitted, Moment, Operator, Room, SplitChange};
 use crate::meter::{Carries, Meter};
+use crate::operators::{Emitted, Moment, Operator, Room, SplitChange};
 use crate::overtaken::{Passed, Place};
 use crate::partition::Output;
 use crate::state::Keeper;
@@ -300,7 +300,7 @@ impl Chain {
             return Ok(());
         }
         node.gauges.records_in.add_size(batch.row_count());
-        self.meter.entered(&node.gauges, &batch);
+        self.meter.entered(&node.gauges, &batch, node.carries);
         if node.writer.is_some() {
             self.gauges.records_out.add_size(batch.row_count());
             self.gauges.bytes_out.add_size(batch.bytes());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use dataflow::contract::BadRecord;
+use dataflow::element::Watermark;
 use dataflow::tally::{Changes, Fate, Histogram, Tally, minute_of};
 use parking_lot::Mutex;
 
@@ -29,6 +30,8 @@ struct State {
     whole: Option<i64>,
     /// Its rows that nothing was said of yet, by minute, where they are of several.
     rest: Vec<(i64, u64)>,
+    /// Rows that have come in and whose time is not known before they leave.
+    untimed: u64,
     /// The times of some of its rows, each of which stands for so many.
     samples: Vec<i64>,
     weight: u64,
@@ -55,7 +58,11 @@ pub(crate) enum Which<'a> {
 impl Book {
     /// What was counted so far.
     pub(crate) fn tally(&self) -> Tally {
-        self.0.lock().tally.clone()
+        let mut state = self.0.lock();
+        // Nothing is under way when a snapshot asks: what has not left by now is missing.
+        let (now, untimed) = (state.latest(), std::mem::take(&mut state.untimed));
+        state.count(now, Fate::In, untimed);
+        state.tally.clone()
     }
 
     /// What was counted since this was asked last, or everything; and the ages of the rows since then.
@@ -84,6 +91,18 @@ impl Book {
         state.age_in(wall);
     }
 
+    /// Rows come in that are given another time here.
+    pub(super) fn to_be_retimed(&self, rows: u64, times: Option<&ArrayRef>, wall: i64) {
+        let mut state = self.0.lock();
+        state.begin(wall);
+        state.whole = None;
+        state.untimed += rows;
+        if let Some(times) = times {
+            state.sample(times);
+            state.age_in(wall);
+        }
+    }
+
     /// Rows without times come in.
     pub(super) fn arrived(&self, rows: u64, wall: i64) {
         let mut state = self.0.lock();
@@ -98,6 +117,9 @@ impl Book {
         let mut state = self.0.lock();
         state.now = minute_of(wall);
         for (minute, rows) in spread.minutes() {
+            let came = state.untimed.min(*rows);
+            state.untimed -= came;
+            state.count(*minute, Fate::In, came);
             state.count(*minute, Fate::Out, *rows);
         }
         state.sample(times);
@@ -113,12 +135,13 @@ impl Book {
         }
     }
 
-    /// Rows that no row of the input became go on, without times.
-    pub(super) fn gave(&self, rows: u64, wall: i64) {
+    /// Rows that no row of the input became go on, without times: of the minute to which time has come in what came in.
+    pub(super) fn gave(&self, rows: u64, reached: Option<Watermark>, wall: i64) {
         let mut state = self.0.lock();
         state.now = minute_of(wall);
-        let now = state.now;
-        state.count(now, Fate::Out, rows);
+        let latest = state.latest();
+        let minute = reached.map_or(latest, |reached| minute_of(reached.0).min(latest));
+        state.count(minute, Fate::Out, rows);
     }
 
     /// The rows that were pushed last have gone on by now.
@@ -206,6 +229,11 @@ impl State {
         self.now = minute_of(wall);
         self.rest.clear();
         self.samples.clear();
+    }
+
+    /// The newest minute of what came in; that of the clock before anything did.
+    fn latest(&self) -> i64 {
+        self.tally.newest().unwrap_or(self.now)
     }
 
     fn count(&mut self, minute: i64, fate: Fate, rows: u64) {

@@ -6,7 +6,8 @@
 //! but one comparison; a column that goes on as it was is looked at once. Not here: what is missing (job manager).
 //!
 //! Rows count by their `$time` where the plan carries it, else by their arrival: a column that nobody reads is not kept
-//! for being counted (`docs/decisions/017-rows-are-counted-by-the-time-they-carry.md`).
+//! for being counted. All that is counted of one node counts by the same time, or the minutes of one would push out those
+//! of the other (`docs/decisions/017-rows-are-counted-by-the-time-they-carry.md`).
 
 mod spread;
 mod book;
@@ -45,14 +46,15 @@ impl Meter {
     }
 
     /// A batch is about to be pushed into a node.
-    pub(crate) fn entered(&mut self, gauges: &NodeGauges, batch: &Batch) {
+    pub(crate) fn entered(&mut self, gauges: &NodeGauges, batch: &Batch, carries: Carries) {
         let wall = self.clock.wall().0;
-        match times(batch.records()) {
-            Some(times) => {
+        match (times(batch.records()), carries) {
+            (times, Carries::Retimed) => gauges.book.to_be_retimed(batch.row_count() as u64, times, wall),
+            (Some(times), _) => {
                 self.look_at(times, wall);
                 gauges.book.entered(&self.spread, times, wall);
             }
-            None => gauges.book.arrived(batch.row_count() as u64, wall),
+            (None, _) => gauges.book.arrived(batch.row_count() as u64, wall),
         }
     }
 
@@ -64,8 +66,8 @@ impl Meter {
                 self.look_at(times, wall);
                 gauges.book.left(&self.spread, times, wall);
             }
-            (None, Carries::RowByRow) => gauges.book.passed(batch.row_count() as u64, Some(wall)),
-            (None, Carries::Otherwise) => gauges.book.gave(batch.row_count() as u64, wall),
+            (None, Carries::RowByRow | Carries::Retimed) => gauges.book.passed(batch.row_count() as u64, Some(wall)),
+            (None, Carries::Otherwise) => gauges.book.gave(batch.row_count() as u64, gauges.watermark.get(), wall),
         }
     }
 
@@ -93,6 +95,8 @@ impl Meter {
 pub(crate) enum Carries {
     /// Each row goes on, or is said to be left out.
     RowByRow,
+    /// Each row goes on with another time, by which it counts here.
+    Retimed,
     /// Rows are folded, unfolded or held back.
     Otherwise,
 }

@@ -45,7 +45,9 @@ impl Spread {
         if times.null_count() > 0 {
             return self.one_by_one(times.iter().map(|time| time.map_or(now, minute_of)));
         }
-        let Some((first, rest)) = times.values().split_first() else { return };
+        let Some((first, rest)) = times.values().split_first() else {
+            return;
+        };
         let minute = minute_of(*first);
         let start = minute.saturating_mul(MINUTE_MS);
         // One comparison a row, without a branch.
@@ -58,9 +60,9 @@ impl Spread {
     }
 
     fn apart(&mut self, times: &[i64]) {
-        let (lowest, highest) = times
-            .iter()
-            .fold((i64::MAX, i64::MIN), |(low, high), time| (low.min(*time), high.max(*time)));
+        let (lowest, highest) = times.iter().fold((i64::MAX, i64::MIN), |(low, high), time| {
+            (low.min(*time), high.max(*time))
+        });
         let (first, last) = (minute_of(lowest), minute_of(highest));
         let range = last.saturating_sub(first);
         if range >= RANGE_MAX {

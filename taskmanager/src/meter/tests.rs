@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, TimestampMil
 use arrow::compute::filter_record_batch;
 use arrow_schema::{DataType, Field, Schema};
 use dataflow::contract::BadRecord;
-use dataflow::element::{Batch, columns};
+use dataflow::element::{Batch, Watermark, columns};
 use dataflow::tally::{Account, Fate, MINUTE_MS, Tally};
 use dataflow::time::{ManualClock, WallTime};
 use proptest::prelude::*;
@@ -30,7 +30,10 @@ enum Then {
 }
 
 fn rows(rows: &[(Option<i64>, Then)]) -> RecordBatch {
-    let times = rows.iter().map(|(time, _)| *time).collect::<TimestampMillisecondArray>();
+    let times = rows
+        .iter()
+        .map(|(time, _)| *time)
+        .collect::<TimestampMillisecondArray>();
     let numbers = Int64Array::from_iter_values(0..rows.len() as i64);
     let schema = Schema::new(vec![
         Field::new("n", DataType::Int64, false),
@@ -53,7 +56,7 @@ fn pass(all: &[(Option<i64>, Then)], cuts: &[usize], timed: bool) -> Tally {
         let (batch, rest) = left.split_at((*cuts.next().unwrap()).min(left.len()));
         left = rest;
         let input = rows(batch);
-        meter.entered(&gauges, &Batch::new(input.clone()));
+        meter.entered(&gauges, &Batch::new(input.clone()), Carries::RowByRow);
         let failed = batch.iter().enumerate().filter(|(_, (_, then))| *then == Then::Dead);
         let failed: Vec<BadRecord> = failed
             .map(|(row, _)| BadRecord {
@@ -114,7 +117,7 @@ fn a_column_that_goes_on_as_it_was_is_looked_at_once() {
     let mut meter = meter();
     let gauges = NodeGauges::new("pass".to_owned());
     let batch = Batch::new(rows(&[(Some(NOW), Then::Kept), (Some(NOW - MINUTE_MS), Then::Kept)]));
-    meter.entered(&gauges, &batch);
+    meter.entered(&gauges, &batch, Carries::RowByRow);
     let known = meter.known.clone().unwrap();
     meter.left(&gauges, &batch, Carries::RowByRow);
     assert!(Arc::ptr_eq(&known, meter.known.as_ref().unwrap()));
@@ -128,7 +131,7 @@ fn rows_without_a_time_count_by_their_arrival() {
     let mut meter = meter();
     let gauges = NodeGauges::new("pass".to_owned());
     let batch = Batch::new(rows(&[(Some(0), Then::Kept); 3]).project(&[0]).unwrap());
-    meter.entered(&gauges, &batch);
+    meter.entered(&gauges, &batch, Carries::RowByRow);
     meter.left(&gauges, &batch, Carries::RowByRow);
     let minutes: Vec<_> = gauges.book.tally().minutes().collect();
     let account = Account {
@@ -145,8 +148,12 @@ fn a_row_that_is_lost_inside_a_node_is_missing_of_the_sum() {
     let gauges = NodeGauges::new("leaky".to_owned());
     let minutes = [5, 6, 7].map(|minute| (Some((9_000 + minute) * MINUTE_MS), Then::Kept));
     let batch = rows(&minutes);
-    meter.entered(&gauges, &Batch::new(batch.clone()));
-    meter.left(&gauges, &Batch::new(batch.project(&[0]).unwrap().slice(0, 2)), Carries::RowByRow);
+    meter.entered(&gauges, &Batch::new(batch.clone()), Carries::RowByRow);
+    meter.left(
+        &gauges,
+        &Batch::new(batch.project(&[0]).unwrap().slice(0, 2)),
+        Carries::RowByRow,
+    );
     let total = gauges.book.tally().total();
     assert_eq!((total.rows_in, total.accounted()), (3, 2));
 }
@@ -155,11 +162,59 @@ fn a_row_that_is_lost_inside_a_node_is_missing_of_the_sum() {
 fn heartbeats_say_what_has_changed_and_ages_once() {
     let mut meter = meter();
     let gauges = NodeGauges::new("pass".to_owned());
-    meter.entered(&gauges, &Batch::new(rows(&[(Some(NOW - 40), Then::Kept); 16])));
+    meter.entered(
+        &gauges,
+        &Batch::new(rows(&[(Some(NOW - 40), Then::Kept); 16])),
+        Carries::RowByRow,
+    );
     let (changes, ages) = gauges.book.say(false);
-    assert_eq!((changes.minutes.len(), ages.came.count(), ages.left.count()), (1, 16, 0));
+    assert_eq!(
+        (changes.minutes.len(), ages.came.count(), ages.left.count()),
+        (1, 16, 0)
+    );
     assert!((ages.came.percentile(50).unwrap() - 40).abs() <= 2);
     let (changes, ages) = gauges.book.say(false);
     assert_eq!((changes.minutes.len(), ages.came.count()), (0, 0));
-    assert_eq!(gauges.book.say(true).0.minutes.len(), 1, "to whoever has heard nothing yet");
+    assert_eq!(
+        gauges.book.say(true).0.minutes.len(),
+        1,
+        "to whoever has heard nothing yet"
+    );
+}
+
+#[test]
+fn rows_that_are_given_their_time_count_by_that_and_who_does_not_come_out_is_missing() {
+    let mut meter = meter();
+    let gauges = NodeGauges::new("eventTime".to_owned());
+    let arrived = rows(&[(Some(NOW), Then::Kept); 3]);
+    meter.entered(&gauges, &Batch::new(arrived), Carries::Retimed);
+    let minute = 1_000;
+    let timed = rows(&[(Some(minute * MINUTE_MS), Then::Kept); 2]);
+    meter.left(&gauges, &Batch::new(timed), Carries::Retimed);
+    let account = Account {
+        rows_in: 3,
+        rows_out: 2,
+        ..Account::default()
+    };
+    assert_eq!(gauges.book.tally().minutes().collect::<Vec<_>>(), [(minute, account)]);
+}
+
+#[test]
+fn what_windows_give_counts_where_time_has_come_to() {
+    let mut meter = meter();
+    let gauges = NodeGauges::new("perMinute".to_owned());
+    let came = [1_000, 1_005].map(|minute| (Some(minute * MINUTE_MS), Then::Kept));
+    meter.entered(&gauges, &Batch::new(rows(&came)), Carries::Otherwise);
+    let fired = || Batch::new(rows(&[(None, Then::Kept); 2]).project(&[0]).unwrap());
+    gauges.watermark.set(Watermark(1_003 * MINUTE_MS));
+    meter.left(&gauges, &fired(), Carries::Otherwise);
+    gauges.watermark.set(Watermark::MAX);
+    meter.left(&gauges, &fired(), Carries::Otherwise);
+    let out: Vec<_> = gauges
+        .book
+        .tally()
+        .minutes()
+        .map(|(minute, account)| (minute, account.rows_out))
+        .collect();
+    assert_eq!(out, [(1_000, 0), (1_003, 2), (1_005, 2)]);
 }

@@ -223,9 +223,10 @@ pub(crate) fn has_state(recipe: &Recipe) -> bool {
 
 /// Whether each of its rows goes on, or is said to be left out.
 pub(crate) fn carries(recipe: &Recipe) -> Carries {
-    match recipe.carries_row_by_row() {
-        true => Carries::RowByRow,
-        false => Carries::Otherwise,
+    match recipe {
+        Recipe::EventTime(_) => Carries::Retimed,
+        _ if recipe.carries_row_by_row() => Carries::RowByRow,
+        _ => Carries::Otherwise,
     }
 }
 

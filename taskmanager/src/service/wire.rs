@@ -271,7 +271,9 @@ fn minute((minute, account): (i64, Account)) -> v1::Minute {
 }
 
 fn ages(ages: &Histogram) -> Option<v1::Ages> {
-    let filled = ages.filled().map(|(cell, rows)| (u32::try_from(cell).unwrap_or(u32::MAX), rows));
+    let filled = ages
+        .filled()
+        .map(|(cell, rows)| (u32::try_from(cell).unwrap_or(u32::MAX), rows));
     let (cells, rows): (Vec<_>, Vec<_>) = filled.unzip();
     (!cells.is_empty()).then_some(v1::Ages { cells, rows })
 }

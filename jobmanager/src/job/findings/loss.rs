@@ -8,16 +8,18 @@ pub(super) fn missing(datastream: &Datastream) -> Vec<Finding> {
     let alarms = || datastream.losses.iter().filter(|loss| loss.alarm);
     let lost = alarms().filter(|loss| amount(loss) > 0).max_by_key(|loss| amount(loss));
     let surplus = alarms().filter(|loss| amount(loss) < 0).min_by_key(|loss| amount(loss));
-    lost.map(told)
-        .into_iter()
-        .chain(surplus.map(told))
-        .collect()
+    lost.map(told).into_iter().chain(surplus.map(told)).collect()
 }
 
 /// What is missing at a point. Where minutes differ and the sum does not, rows have changed their minutes.
 fn amount(loss: &Loss) -> i64 {
     match loss.lost {
-        0 => loss.minutes.iter().map(|minute| minute.lost).filter(|lost| *lost > 0).sum(),
+        0 => loss
+            .minutes
+            .iter()
+            .map(|minute| minute.lost)
+            .filter(|lost| *lost > 0)
+            .sum(),
         lost => lost,
     }
 }
@@ -36,7 +38,9 @@ fn told(loss: &Loss) -> Finding {
     };
     let minutes = when(&loss.minutes);
     Finding {
-        help: Some("nothing that Weir does on purpose explains it: please report it, with what `weir logs` says".to_owned()),
+        help: Some(
+            "nothing that Weir does on purpose explains it: please report it, with what `weir logs` says".to_owned(),
+        ),
         since_ms: loss.minutes.first().map(|minute| minute.minute_ms),
         ..finding(
             Severity::Bad,
@@ -55,7 +59,11 @@ fn when(minutes: &[LossMinute]) -> String {
     match (minutes.first(), minutes.last()) {
         (Some(first), Some(last)) if first == last => format!(", in the minute {} UTC", clock(first.minute_ms)),
         (Some(first), Some(last)) => {
-            format!(", in the minutes {} to {} UTC", clock(first.minute_ms), clock(last.minute_ms))
+            format!(
+                ", in the minutes {} to {} UTC",
+                clock(first.minute_ms),
+                clock(last.minute_ms)
+            )
         }
         _ => String::new(),
     }
