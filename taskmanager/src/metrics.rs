@@ -72,7 +72,7 @@ const OF_SUBTASKS: [OfSubtask; 9] = [
 ];
 
 /// Counters by job, vertex and step.
-const OF_NODES: [OfNode; 6] = [
+const OF_NODES: [OfNode; 7] = [
     OfNode("weir_step_records_in", "Rows that reached a step", |node| {
         node.records_in.get()
     }),
@@ -93,6 +93,11 @@ const OF_NODES: [OfNode; 6] = [
     OfNode("weir_step_dead_letters", "Rows that a step could not take", |node| {
         node.dead.get()
     }),
+    OfNode(
+        "weir_step_strangers",
+        "Changes of keys that another subtask has; must be 0",
+        |node| node.strangers.get(),
+    ),
 ];
 
 type Vertex = (String, String);

@@ -16,7 +16,9 @@ const MINUTE_MS: i64 = 60_000;
 
 /// Ten minutes of shop events with bad records and late ones.
 fn generator(throughput: &str) -> String {
-    format!("generator: {{ events: shop, count: {EVENTS}, splits: 2, seed: 7, rate: 400, malformed: 0.01, late: 0.01{throughput} }}")
+    format!(
+        "generator: {{ events: shop, count: {EVENTS}, splits: 2, seed: 7, rate: 400, malformed: 0.01, late: 0.01{throughput} }}"
+    )
 }
 
 /// Generator -> filter -> shuffle between two task managers -> windows -> a sink.
@@ -116,7 +118,10 @@ fn by_minute(lag: &Value, step: &str, fate: &str) -> Result<BTreeMap<i64, u64>> 
 
 fn step<'a>(lag: &'a Value, name: &str) -> Result<&'a Value> {
     let steps = lag["steps"].as_array().context("steps")?;
-    steps.iter().find(|step| step["name"] == name).with_context(|| format!("{name} in {lag:#}"))
+    steps
+        .iter()
+        .find(|step| step["name"] == name)
+        .with_context(|| format!("{name} in {lag:#}"))
 }
 
 fn total(lag: &Value, name: &str, fate: &str) -> Result<u64> {
@@ -137,7 +142,10 @@ fn every_row_is_accounted_for_in_its_minute_though_a_task_manager_was_killed() -
     cluster.start_taskmanager("tm-3", &[])?;
     cluster.until_past("counted", before + 1, LIMIT)?;
     let described = cluster.until_finished("counted", LIMIT)?;
-    ensure!(described["summary"]["restarts"].as_u64() >= Some(1), "it was noticed: {described}");
+    ensure!(
+        described["summary"]["restarts"].as_u64() >= Some(1),
+        "it was noticed: {described}"
+    );
     let lag = cluster.ask("/v1/datastreams/counted/lag?minutes=180")?;
 
     // The source and the decoder, whose rows have no event time yet.
@@ -145,7 +153,11 @@ fn every_row_is_accounted_for_in_its_minute_though_a_task_manager_was_killed() -
     ensure!(total(&lag, "events.decode", "dead")? == expected.bad, "{lag:#}");
     // The filter: each minute.
     let filter = "events.eventTypeFilters";
-    let good: BTreeMap<i64, u64> = expected.minutes.iter().map(|(minute, (good, _))| (*minute, *good)).collect();
+    let good: BTreeMap<i64, u64> = expected
+        .minutes
+        .iter()
+        .map(|(minute, (good, _))| (*minute, *good))
+        .collect();
     let wanted = expected.minutes.iter().filter(|(_, (_, wanted))| *wanted > 0);
     let wanted: BTreeMap<i64, u64> = wanted.map(|(minute, (_, wanted))| (*minute, *wanted)).collect();
     let left = expected.minutes.iter().filter(|(_, (good, wanted))| good > wanted);
@@ -164,7 +176,11 @@ fn every_row_is_accounted_for_in_its_minute_though_a_task_manager_was_killed() -
     ensure!(!late.is_empty() && found == late, "late: {found:?}, and not {late:?}");
     // And so nothing is missing, anywhere.
     ensure!(lag["loss"]["points"] == serde_json::json!([]), "{:#}", lag["loss"]);
-    ensure!(described["losses"] == serde_json::json!([]), "{:#}", described["losses"]);
+    ensure!(
+        described["losses"] == serde_json::json!([]),
+        "{:#}",
+        described["losses"]
+    );
     Ok(())
 }
 
@@ -184,7 +200,9 @@ fn a_loss_raises_an_alarm_that_names_the_step_and_the_minutes() -> Result<()> {
     let finding = findings.iter().find(|one| one["code"] == "loss").context("a loss")?;
     let text = finding["text"].as_str().context("a sentence")?;
     ensure!(
-        finding["severity"] == "bad" && text.contains("on the way to `events.eventTypeFilters`") && text.contains("minute"),
+        finding["severity"] == "bad"
+            && text.contains("on the way to `events.eventTypeFilters`")
+            && text.contains("minute"),
         "{finding:#}"
     );
     cluster.until_finished("counted", LIMIT)?;
@@ -196,8 +214,15 @@ fn a_loss_raises_an_alarm_that_names_the_step_and_the_minutes() -> Result<()> {
     let [point] = points.as_slice() else {
         anyhow::bail!("one point, and not {points:#?}")
     };
-    ensure!(point["alarm"] == true && point["lost"].as_u64() == Some(given - came), "{point:#}");
-    ensure!(lag["between"]["lost"].as_u64() == Some(given - came), "{:#}", lag["between"]);
+    ensure!(
+        point["alarm"] == true && point["lost"].as_u64() == Some(given - came),
+        "{point:#}"
+    );
+    ensure!(
+        lag["between"]["lost"].as_u64() == Some(given - came),
+        "{:#}",
+        lag["between"]
+    );
     let minutes = point["minutes"].as_array().context("minutes")?;
     let lost: i64 = minutes.iter().filter_map(|minute| minute["lost"].as_i64()).sum();
     ensure!(u64::try_from(lost)? == given - came, "by minute: {lost}");

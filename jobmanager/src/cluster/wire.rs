@@ -162,6 +162,8 @@ pub struct NodeGauges {
     pub late: u64,
     /// How far event time has come, in milliseconds, if anything was said of it.
     pub watermark_ms: Option<i64>,
+    /// Changes of keys that are another subtask's.
+    pub strangers: u64,
     /// What became of its rows, and how old they were.
     pub said: Said,
 }
@@ -431,6 +433,7 @@ fn gauges(gauges: v1::SubtaskGauges) -> Option<(JobId, SubtaskId, Gauges)> {
         dead: node.dead,
         late: node.late,
         watermark_ms: node.watermark_ms,
+        strangers: node.strangers,
         said: Said {
             changes: Changes {
                 minutes: node.minutes.into_iter().take(MINUTES_MAX).map(dated).collect(),

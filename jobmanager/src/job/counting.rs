@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use dataflow::element::columns::is_timed;
 use dataflow::id::SubtaskId;
-use dataflow::recipe::Node;
+use dataflow::recipe::{Node, Recipe};
 use dataflow::tally::{self, Account, MINUTE_MS, Tallies, Tally};
 use planner::job::Vertex;
 
@@ -135,7 +135,7 @@ impl Actor {
             name: node.name.clone(),
             kind: node.recipe.name().to_owned(),
             vertex: vertex.id.to_string(),
-            timed: is_timed(&node.input),
+            timed: is_in_event_time(vertex, node),
             total: fates(tally.total()),
             older: fates(tally.older()),
             ahead: fates(tally.ahead()),
@@ -150,7 +150,7 @@ impl Actor {
             return (LossView::default(), None);
         };
         let points = Points::of(&document.graph);
-        let limits = Limits::default();
+        let limits = Limits::of(document.graph.settings.loss_alarm);
         let verdict = match head.tallied.shape == points.shape() {
             true => find(&points, &head.tallied.tallies, limits, self.context.clock.wall().0),
             false => Verdict::default(),
@@ -184,6 +184,13 @@ impl Actor {
     pub(super) fn losses(&self) -> Vec<Loss> {
         self.missing(None).0.points
     }
+}
+
+/// Whether a step counts by event time: before the step that gives it, the time of a row is that of its arrival.
+fn is_in_event_time(vertex: &Vertex, node: &Node) -> bool {
+    let mut behind = vertex.chain.nodes.iter().skip_while(|other| other.name != node.name);
+    let gives = |node: &Node| matches!(node.recipe, Recipe::EventTime(_));
+    gives(node) || (is_timed(&node.input) && !behind.any(gives))
 }
 
 fn fates(account: Account) -> Fates {

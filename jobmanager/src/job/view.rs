@@ -348,6 +348,7 @@ impl Actor {
                 step.dropped += counted.dropped;
                 step.dead += counted.dead;
                 step.late += counted.late;
+                step.strangers += counted.strangers;
             }
         }
         for step in &mut steps {

@@ -11,6 +11,8 @@ use dataflow::element::columns::is_timed;
 use dataflow::recipe::Port;
 use dataflow::tally::{Account, MINUTE_MS, Tallies, Tally};
 
+use planner::job::LossAlarm;
+
 use super::points::{Feeder, Point, Points};
 use crate::rest::types::{Loss, LossMinute, Where};
 
@@ -23,11 +25,12 @@ pub(crate) struct Limits {
     pub(crate) settle_ms: i64,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
+impl Limits {
+    /// Those of a document.
+    pub(crate) fn of(alarm: LossAlarm) -> Self {
         Self {
-            share: 0.01,
-            settle_ms: 60_000,
+            share: alarm.above,
+            settle_ms: i64::try_from(alarm.settle.as_millis()).unwrap_or(i64::MAX),
         }
     }
 }
@@ -169,7 +172,13 @@ fn judge(loss: &mut Loss, limits: Limits, now_ms: i64) {
     loss.alarm = if loss.minutes.is_empty() {
         much(loss.rows, loss.lost)
     } else {
-        let settled = |minute: &&LossMinute| minute.minute_ms + MINUTE_MS + limits.settle_ms <= now_ms;
+        let settled = |minute: &&LossMinute| {
+            minute
+                .minute_ms
+                .saturating_add(MINUTE_MS)
+                .saturating_add(limits.settle_ms)
+                <= now_ms
+        };
         let mut minutes = loss.minutes.iter().filter(settled);
         minutes.any(|minute| much(minute.rows, minute.lost))
     };

@@ -85,7 +85,8 @@ function Head({ lag }) {
 }
 
 function Table({ lag, open, choose }) {
-  const minutes = minutesOf(lag.steps);
+  // Steps before the event time is known count by arrival: of a replay those are other years.
+  const minutes = { true: minutesOf(lag.steps.filter((one) => one.timed)), false: minutesOf(lag.steps.filter((one) => !one.timed)) };
   return html`<div class="scroll"><table class="list lags">
     <thead><tr><th class="first" scope="col">Step</th>
       <th class="number" scope="col" data-tip=${TIPS.came}>Lag in p50 · p95 · p99</th>
@@ -94,7 +95,7 @@ function Table({ lag, open, choose }) {
       <th class="number" scope="col" data-tip=${TIPS.missing}>Missing</th>
       <th scope="col" data-tip=${TIPS.strip}>Last ${MINUTES} minutes</th></tr></thead>
     <tbody>${lag.steps.slice(0, STEPS_MAX).map(
-      (step) => html`<${Row} key=${step.name} step=${step} points=${lag.loss.points.filter((point) => point.step === step.name)} minutes=${minutes}
+      (step) => html`<${Row} key=${step.name} step=${step} points=${lag.loss.points.filter((point) => point.step === step.name)} minutes=${minutes[String(step.timed)]}
       open=${open === step.name} choose=${choose} />`,
     )}</tbody>
   </table></div>`;

@@ -6,7 +6,7 @@ import { exact, stamp } from "../words.js";
 const MINUTE_MS = 60_000;
 const CELLS = 60;
 
-/** The minutes that all strips show, so that one stands above the other. @param {any[]} steps */
+/** The minutes that these strips show, so that one stands above the other. @param {any[]} steps */
 export function minutesOf(steps) {
   const newest = Math.max(...steps.flatMap((step) => step.minutes.slice(-1).map((minute) => minute.minuteMs)));
   if (!Number.isFinite(newest)) return [];

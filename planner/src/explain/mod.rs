@@ -11,7 +11,7 @@ use dataflow::recipe::{Partition, Port, Target};
 pub(crate) use recipe::{measure, spans};
 use recipe::{recipe, sink};
 
-use crate::job::{JobGraph, Restart, Settings};
+use crate::job::{JobGraph, LossAlarm, Restart, Settings};
 use crate::logical::LogicalPlan;
 
 /// The text of a logical plan.
@@ -118,11 +118,15 @@ fn head(name: &str, contact: Option<&str>, settings: &Settings) -> String {
         None => " always aligned".to_owned(),
         Some(timeout) => format!(" aligned within {timeout:?}"),
     };
+    let alarm = match settings.loss_alarm {
+        alarm if alarm == LossAlarm::default() => String::new(),
+        LossAlarm { above, settle } => format!(", alarm above {above} lost, {settle:?} after a minute"),
+    };
     line(
         &mut out,
         1,
         &format!(
-            "{} key groups, checkpoint every {:?}{aligned}, buffers wait {:?}{memory}, restart {restart}",
+            "{} key groups, checkpoint every {:?}{aligned}, buffers wait {:?}{memory}, restart {restart}{alarm}",
             settings.max_parallelism, settings.checkpoint_interval, settings.buffer_timeout
         ),
     );

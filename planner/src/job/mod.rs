@@ -73,9 +73,37 @@ pub struct Settings {
     pub buffer_timeout: Duration,
     /// What happens after a failure.
     pub restart: Restart,
+    /// When somebody is told that rows are missing.
+    #[serde(default, skip_serializing_if = "LossAlarm::is_default")]
+    pub loss_alarm: LossAlarm,
     /// What steps were called before, by their names now: `renamedFrom`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub renamed: BTreeMap<String, String>,
+}
+
+/// When missing rows are worth an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LossAlarm {
+    /// The share of a minute's rows, from 0 to 1, above which they are.
+    pub above: f64,
+    /// How long a minute must be over before.
+    pub settle: Duration,
+}
+
+impl Default for LossAlarm {
+    fn default() -> Self {
+        Self {
+            above: 0.01,
+            settle: Duration::from_secs(60),
+        }
+    }
+}
+
+impl LossAlarm {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What happens after a failure that may pass.
@@ -117,6 +145,7 @@ impl Default for Settings {
             aligned_timeout: aligned_timeout(),
             buffer_timeout: Duration::from_millis(5),
             restart: Restart::default(),
+            loss_alarm: LossAlarm::default(),
             renamed: BTreeMap::new(),
         }
     }

@@ -15,7 +15,7 @@ use super::scope::Scope;
 use super::{Checked, LogicalPlan, Node, Outlet, Places, Reads};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes};
-use crate::job::Settings;
+use crate::job::{LossAlarm, Settings};
 use crate::operators;
 use crate::spec::{Span, Spanned, Spec};
 
@@ -110,6 +110,12 @@ fn settings(spec: &Spec) -> Settings {
         buffer_timeout: written
             .buffer_timeout
             .map_or(default.buffer_timeout, |duration| duration.value),
+        loss_alarm: LossAlarm {
+            above: written.loss_above.map_or(default.loss_alarm.above, |share| share.value),
+            settle: written
+                .loss_settle
+                .map_or(default.loss_alarm.settle, |duration| duration.value),
+        },
         restart: written.restart.clone().map_or(default.restart, |restart| restart.value),
         renamed: renamed(spec),
     }

@@ -4,6 +4,7 @@
 //! after a mistake. Their doc comments are what an editor shows; a test holds their keys and the parser's together.
 
 mod checkpoint;
+mod loss_alarm;
 mod definitions;
 mod restart;
 mod steps;
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 
 use checkpoint::Checkpoint;
 use definitions::Definitions;
+use loss_alarm::LossAlarm;
 use restart::Restart;
 use test::Test;
 
@@ -53,6 +55,8 @@ struct Datastream {
     restart: Option<Restart>,
     /// How long a batch may wait for company before it is sent; `5ms` unless given.
     buffer_timeout: Option<Span>,
+    /// When somebody is told that rows are missing: rows that nobody left out on purpose, called late or could not take.
+    loss_alarm: Option<LossAlarm>,
     /// Where it comes from.
     #[schemars(length(min = 1))]
     sources: Vec<Source>,

@@ -28,6 +28,7 @@ pub const KEYS: &[&str] = &[
     "checkpoint",
     "restart",
     "bufferTimeout",
+    "lossAlarm",
     "sources",
     "eventTypeFilters",
     "eventTypeField",
@@ -321,6 +322,10 @@ impl Reader<'_> {
                 .is_some()
         });
         let inside = |key: &str| checkpoint.and_then(|node| node.get(key));
+        let alarm = node
+            .get("lossAlarm")
+            .filter(|node| self.map(node, "`lossAlarm`", &["above", "settle"]).is_some());
+        let of_alarm = |key: &str| alarm.and_then(|node| node.get(key));
         let mut settings = Settings {
             parallelism: node.get("parallelism").and_then(|node| self.parallelism(node)),
             max_parallelism: node
@@ -331,6 +336,8 @@ impl Reader<'_> {
             aligned_timeout: inside("alignedTimeout").and_then(|node| self.duration_or_off(node)),
             restart: node.get("restart").and_then(|node| self.restart(node)),
             buffer_timeout: node.get("bufferTimeout").and_then(|node| self.duration(node)),
+            loss_above: of_alarm("above").and_then(|node| self.share(node)),
+            loss_settle: of_alarm("settle").and_then(|node| self.duration(node)),
         };
         if let (Some(parallelism), Some(most)) = (settings.parallelism, settings.max_parallelism)
             && parallelism.value > most.value

@@ -232,4 +232,8 @@ pub struct Settings {
     pub restart: Option<Spanned<Restart>>,
     /// `bufferTimeout`.
     pub buffer_timeout: Option<Spanned<Duration>>,
+    /// `lossAlarm.above`.
+    pub loss_above: Option<Spanned<f64>>,
+    /// `lossAlarm.settle`.
+    pub loss_settle: Option<Spanned<Duration>>,
 }

@@ -396,7 +396,7 @@ impl Reader<'_> {
         })
     }
 
-    fn share(&mut self, node: &Node) -> Option<Spanned<f64>> {
+    pub(super) fn share(&mut self, node: &Node) -> Option<Spanned<f64>> {
         let share = match node.to_json() {
             Json::Number(number) => number.as_f64().filter(|share| (0.0..=1.0).contains(share)),
             _ => None,

@@ -454,6 +454,7 @@ impl Chain {
                 if let Some(failure) = cut.take_failure() {
                     return Err(failure);
                 }
+                node.gauges.strangers.add(cut.strangers());
                 keeper.keep(counter, cut);
             }
         }

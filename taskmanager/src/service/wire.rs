@@ -286,6 +286,7 @@ fn node_gauges(node: &NodeGauges, everything: bool) -> v1::NodeGauges {
         ahead: Some(minute((0, changes.ahead))),
         came: ages(&came),
         left: ages(&left),
+        strangers: node.strangers.get(),
         step: node.step.clone(),
         records_in: node.records_in.get(),
         records_out: node.records_out.get(),

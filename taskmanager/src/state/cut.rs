@@ -1,5 +1,7 @@
 //! What one node's state has changed up to a barrier, as blocks of entries, ready to become a file.
 
+use std::ops::Range;
+
 use dataflow::Failure;
 use serde_json::Value;
 
@@ -19,6 +21,9 @@ pub(crate) struct Cut {
     early: Vec<Early>,
     failure: Option<Failure>,
     pressure: Pressure,
+    /// The key groups that are this subtask's; all, where nobody says.
+    owned: Option<Range<u32>>,
+    strangers: u64,
 }
 
 /// Whole entries of one bucket, as they will lie in a block.
@@ -55,6 +60,17 @@ impl Cut {
         Self { pressure, ..self }
     }
 
+    /// The same of a subtask that has these key groups.
+    pub(super) fn of(self, groups: Range<u32>) -> Self {
+        let owned = Some(groups);
+        Self { owned, ..self }
+    }
+
+    /// How many of its entries are of keys that another subtask has: rows of one key were at two places.
+    pub(crate) fn strangers(&self) -> u64 {
+        self.strangers
+    }
+
     /// Its number.
     pub(crate) fn number(&self) -> u64 {
         self.number
@@ -76,6 +92,13 @@ impl Cut {
     }
 
     fn write(&mut self, place: Place, kind: Kind, key: &[u8], value: impl FnOnce(&mut Vec<u8>)) {
+        if self
+            .owned
+            .as_ref()
+            .is_some_and(|owned| !owned.contains(&u32::from(place.group)))
+        {
+            self.strangers += 1;
+        }
         let bucket = bucket(place.group) as usize;
         if bucket >= self.buckets.len() {
             self.buckets.resize_with(bucket + 1, Vec::new);

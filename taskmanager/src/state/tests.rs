@@ -9,6 +9,7 @@ use dataflow::{Disposition, Failure};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
+use super::format::Place;
 use super::keeper::{Home, Work};
 use super::testing::{Objects, Texts, keys, runtime, shelf};
 use super::{Cut, Kept, KeyGroups, Table, objects};
@@ -361,4 +362,19 @@ fn a_file_with_a_key_group_twice_over_names_it_for_each_part_that_took_a_part_of
     assert!(!read.is_empty() && read.len() < stage.held().len());
     let owned = |key: &Vec<u8>| groups.owns(groups.group(dataflow::key::hash(key)));
     assert!(read.keys().all(owned));
+}
+
+#[test]
+fn keys_of_another_subtask_are_counted_where_they_are_kept() {
+    let mut cut = Cut::new(1).of(2..5);
+    for group in [1, 2, 4, 5] {
+        let place = Place {
+            state: 1,
+            namespace: 0,
+            group,
+        };
+        cut.put(place, b"key", |_| ());
+        cut.remove(place, b"other");
+    }
+    assert_eq!(cut.strangers(), 4);
 }

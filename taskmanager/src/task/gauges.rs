@@ -285,6 +285,8 @@ pub(crate) struct NodeGauges {
     pub(crate) unfolded: Count,
     /// Rows it could not take.
     pub(crate) dead: Count,
+    /// Changes of keys that are another subtask's: rows of one key were at two places.
+    pub(crate) strangers: Count,
     /// How far event time has come here.
     pub(crate) watermark: Reached,
     /// What became of its rows, by the minute of their time, and how old they were.

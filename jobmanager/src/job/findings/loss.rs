@@ -11,6 +11,22 @@ pub(super) fn missing(datastream: &Datastream) -> Vec<Finding> {
     lost.map(told).into_iter().chain(surplus.map(told)).collect()
 }
 
+/// A subtask that keeps keys of another one: their rows were at two places, and what was computed of them is wrong.
+pub(super) fn strangers(datastream: &Datastream) -> Option<Finding> {
+    let steps = datastream.vertices.iter().flat_map(|vertex| &vertex.steps);
+    let worst = steps
+        .filter(|step| step.strangers > 0)
+        .max_by_key(|step| step.strangers)?;
+    let text = format!(
+        "{} changes at `{}` were of keys that another subtask has: rows of one key were at two places",
+        worst.strangers, worst.name
+    );
+    Some(Finding {
+        help: Some("what it has written since its last start may be wrong: please report it".to_owned()),
+        ..finding(Severity::Bad, "strangers", text)
+    })
+}
+
 /// What is missing at a point. Where minutes differ and the sum does not, rows have changed their minutes.
 fn amount(loss: &Loss) -> i64 {
     match loss.lost {

@@ -40,6 +40,7 @@ pub(super) fn find(datastream: &Datastream, now: WallTime) -> Vec<Finding> {
         findings.extend(given_up(datastream));
     }
     findings.extend(loss::missing(datastream));
+    findings.extend(loss::strangers(datastream));
     findings.extend(dead_letters(datastream));
     findings.extend(late(datastream));
     findings.sort_by_key(|finding| finding.severity);

@@ -4,8 +4,8 @@ use dataflow::time::WallTime;
 
 use super::find;
 use crate::rest::types::{
-    Checkpoint, Checkpoints, CurrentCheckpoint, Datastream, DeadLetters, Edge, Exception, Holder, Severity, State,
-    Step, Subtask, Summary, Vertex,
+    Checkpoint, Checkpoints, CurrentCheckpoint, Datastream, DeadLetters, Edge, Exception, Holder, Loss, LossMinute,
+    Severity, State, Step, Subtask, Summary, Vertex, Where,
 };
 
 const NOW: WallTime = WallTime(1_000_000);
@@ -174,7 +174,10 @@ fn checkpoints_that_wait_or_are_given_up_are_told() {
         commit_ms: 0,
         alignment_ms: 0,
         overtook_bytes: None,
+        split: None,
         bytes: 0,
+        state_bytes: 0,
+        written_bytes: 0,
         aborted: Some("tm-1 is gone".to_owned()),
     };
     stuck.checkpoints.history = vec![aborted.clone(), aborted.clone()];
@@ -218,5 +221,58 @@ fn time_that_is_held_back_rows_that_are_late_and_a_recovery_are_told() {
     assert!(
         told(&one).iter().all(|(code, ..)| code != "recovered"),
         "that was long ago"
+    );
+}
+
+fn lost(at: Where, rows: u64, lost: i64) -> Loss {
+    let minute = |minute: i64| LossMinute {
+        minute_ms: minute * 60_000,
+        rows,
+        lost,
+    };
+    Loss {
+        step: "out".to_owned(),
+        at,
+        rows: rows * 2,
+        lost: lost * 2,
+        minutes: vec![minute(724), minute(726)],
+        alarm: true,
+    }
+}
+
+#[test]
+fn rows_that_are_missing_are_told_with_the_step_and_the_minutes_and_those_that_never_came_too() {
+    let mut leaky = datastream(&[1]);
+    let below = Loss {
+        alarm: false,
+        ..lost(Where::Step, 100, 50)
+    };
+    leaky.losses = vec![below, lost(Where::Before, 1_000, 25), lost(Where::Step, 1_000, -3)];
+    let told = told(&leaky);
+    assert_eq!(
+        told,
+        [
+            (
+                "loss".to_owned(),
+                Severity::Bad,
+                "50 rows are missing on the way to `out`, 2.5 % of 2000, in the minutes 12:04 to 12:06 UTC".to_owned()
+            ),
+            (
+                "surplus".to_owned(),
+                Severity::Bad,
+                "6 rows are there that never came in `out`, 0.3 % of 2000, in the minutes 12:04 to 12:06 UTC"
+                    .to_owned()
+            ),
+        ]
+    );
+}
+
+#[test]
+fn keys_that_two_subtasks_keep_are_told() {
+    let mut wrong = datastream(&[1]);
+    wrong.vertices[0].steps[0].strangers = 2;
+    assert_eq!(
+        (told(&wrong)[0].0.as_str(), told(&wrong)[0].1),
+        ("strangers", Severity::Bad)
     );
 }

@@ -48,7 +48,7 @@ pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
     /// A word for programs: `failed`, `restarting`, `waiting`, `trouble`, `backpressure`, `pace`, `checkpoint`,
-    /// `checkpoints`, `watermark`, `held`, `loss`, `surplus`, `deadLetters`, `late`, `recovered`, `ended`.
+    /// `checkpoints`, `watermark`, `held`, `loss`, `surplus`, `strangers`, `deadLetters`, `late`, `recovered`, `ended`.
     pub code: String,
     /// What is wrong; one sentence.
     pub text: String,
@@ -162,6 +162,9 @@ pub struct Step {
     /// Rows that came after their time.
     #[serde(default)]
     pub late: u64,
+    /// Changes of keys that are another subtask's to keep, since the last start: must be 0.
+    #[serde(default)]
+    pub strangers: u64,
     /// How far event time has come in all its subtasks, in milliseconds since 1970 UTC; none where one of them knows of none.
     #[serde(default)]
     pub watermark_ms: Option<i64>,

@@ -49,6 +49,8 @@ pub(crate) struct Home {
 pub(crate) struct Keeper {
     shared: Arc<Shared>,
     limit: usize,
+    /// The key groups that are the subtask's.
+    groups: Range<u32>,
 }
 
 /// What thread and worker share.
@@ -69,7 +71,7 @@ impl Keeper {
     /// as cut 0.
     pub(crate) fn start(node: usize, home: Home, restored: Vec<KeptCut>, scope: &Scope, mail: &Mail) -> Self {
         let shared = Arc::new(Shared::default());
-        let limit = home.limit_bytes;
+        let (limit, groups) = (home.limit_bytes, home.groups.owned.clone());
         let (waiting, notices, last) = (Arc::clone(&shared), mail.clone(), mail.clone());
         let work = Work::new(home, restored);
         shared.note(work.list());
@@ -80,16 +82,18 @@ impl Keeper {
                 Ok(Some(failure)) | Err(failure) => last.notice(node, Notice::Failed(failure)),
             },
         );
-        Self { shared, limit }
+        Self { shared, limit, groups }
     }
 
     /// The next cut, yet empty.
     pub(crate) fn begin(&self, number: u64) -> Cut {
-        Cut::new(number).under(Pressure {
-            crowded: self.shared.crowded.load(Ordering::Acquire),
-            oldest: self.shared.oldest.load(Ordering::Acquire),
-            room: self.limit,
-        })
+        Cut::new(number)
+            .under(Pressure {
+                crowded: self.shared.crowded.load(Ordering::Acquire),
+                oldest: self.shared.oldest.load(Ordering::Acquire),
+                room: self.limit,
+            })
+            .of(self.groups.clone())
     }
 
     /// Keeps what was cut at the barrier `counter`; the answer comes as a notice.
