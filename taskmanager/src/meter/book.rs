@@ -8,11 +8,9 @@ use dataflow::element::Watermark;
 use dataflow::tally::{Changes, Fate, Histogram, Tally, minute_of};
 use parking_lot::Mutex;
 
+use super::sample::Sample;
 use super::spread::{Spread, values};
 use super::times;
-
-/// So many rows of a batch, evenly spread over it, say how old its rows are.
-const SAMPLES: usize = 8;
 
 /// What is counted of one node.
 #[derive(Debug, Default)]
@@ -32,9 +30,6 @@ struct State {
     rest: Vec<(i64, u64)>,
     /// Rows that have come in and whose time is not known before they leave.
     untimed: u64,
-    /// The times of some of its rows, each of which stands for so many.
-    samples: Vec<i64>,
-    weight: u64,
 }
 
 /// How old rows were, in milliseconds, when they came to a node and when they left it.
@@ -77,7 +72,7 @@ impl Book {
     }
 
     /// Rows with times come in.
-    pub(super) fn entered(&self, spread: &Spread, times: &ArrayRef, wall: i64) {
+    pub(super) fn entered(&self, spread: &Spread, wall: i64) {
         let mut state = self.0.lock();
         state.begin(wall);
         state.whole = spread.whole();
@@ -87,20 +82,14 @@ impl Book {
         if state.whole.is_none() {
             state.rest.extend_from_slice(spread.minutes());
         }
-        state.sample(times);
-        state.age_in(wall);
     }
 
     /// Rows come in that are given another time here.
-    pub(super) fn to_be_retimed(&self, rows: u64, times: Option<&ArrayRef>, wall: i64) {
+    pub(super) fn to_be_retimed(&self, rows: u64, wall: i64) {
         let mut state = self.0.lock();
         state.begin(wall);
         state.whole = None;
         state.untimed += rows;
-        if let Some(times) = times {
-            state.sample(times);
-            state.age_in(wall);
-        }
     }
 
     /// Rows without times come in.
@@ -113,7 +102,7 @@ impl Book {
     }
 
     /// Rows with times go on.
-    pub(super) fn left(&self, spread: &Spread, times: &ArrayRef, wall: i64) {
+    pub(super) fn left(&self, spread: &Spread, wall: i64) {
         let mut state = self.0.lock();
         state.now = minute_of(wall);
         for (minute, rows) in spread.minutes() {
@@ -122,17 +111,11 @@ impl Book {
             state.count(*minute, Fate::In, came);
             state.count(*minute, Fate::Out, *rows);
         }
-        state.sample(times);
-        state.age_out(wall);
     }
 
     /// So many rows of the batch that was pushed last go on, without their times.
-    pub(crate) fn passed(&self, rows: u64, wall: Option<i64>) {
-        let mut state = self.0.lock();
-        state.pass(rows);
-        if let Some(wall) = wall {
-            state.age_out(wall);
-        }
+    pub(crate) fn passed(&self, rows: u64) {
+        self.0.lock().pass(rows);
     }
 
     /// Rows that no row of the input became go on, without times: of the minute to which time has come in what came in.
@@ -144,9 +127,14 @@ impl Book {
         state.count(minute, Fate::Out, rows);
     }
 
-    /// The rows that were pushed last have gone on by now.
-    pub(super) fn aged(&self, wall: i64) {
-        self.0.lock().age_out(wall);
+    /// So old were rows when they came.
+    pub(super) fn came(&self, sample: &Sample, wall: i64) {
+        sample.add_to(&mut self.0.lock().ages.came, wall);
+    }
+
+    /// So old were rows when they left.
+    pub(super) fn went(&self, sample: &Sample, wall: i64) {
+        sample.add_to(&mut self.0.lock().ages.left, wall);
     }
 
     /// Rows of the batch that was pushed last are left out.
@@ -228,7 +216,6 @@ impl State {
     fn begin(&mut self, wall: i64) {
         self.now = minute_of(wall);
         self.rest.clear();
-        self.samples.clear();
     }
 
     /// The newest minute of what came in; that of the clock before anything did.
@@ -263,30 +250,5 @@ impl State {
             self.count(minute, Fate::Out, some);
         }
         self.count(self.now, Fate::Out, left);
-    }
-
-    fn sample(&mut self, times: &ArrayRef) {
-        self.samples.clear();
-        let Some(times) = values(times).filter(|times| !times.is_empty()) else {
-            return;
-        };
-        let count = times.len().min(SAMPLES);
-        let last = times.len() - 1;
-        let rows = (0..count).map(|index| index * last / (count - 1).max(1));
-        let there = rows.filter(|row| times.is_valid(*row)).map(|row| times.value(row));
-        self.samples.extend(there);
-        self.weight = (times.len() / count) as u64;
-    }
-
-    fn age_in(&mut self, wall: i64) {
-        for time in &self.samples {
-            self.ages.came.add(wall.saturating_sub(*time), self.weight);
-        }
-    }
-
-    fn age_out(&mut self, wall: i64) {
-        for time in &self.samples {
-            self.ages.left.add(wall.saturating_sub(*time), self.weight);
-        }
     }
 }

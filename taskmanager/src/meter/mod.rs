@@ -10,6 +10,7 @@
 //! of the other (`docs/decisions/017-rows-are-counted-by-the-time-they-carry.md`).
 
 mod spread;
+mod sample;
 mod book;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use dataflow::tally::minute_of;
 use dataflow::time::Clock;
 
 use crate::task::gauges::NodeGauges;
+use sample::Sample;
 use spread::Spread;
 
 /// Counts for the nodes of one chain.
@@ -33,6 +35,8 @@ pub(crate) struct Meter {
     /// buffers that others share.
     known: Option<ArrayRef>,
     spread: Spread,
+    /// Of the rows under way.
+    sample: Sample,
 }
 
 impl Meter {
@@ -42,20 +46,24 @@ impl Meter {
             clock,
             known: None,
             spread: Spread::default(),
+            sample: Sample::default(),
         }
     }
 
     /// A batch is about to be pushed into a node.
     pub(crate) fn entered(&mut self, gauges: &NodeGauges, batch: &Batch, carries: Carries) {
         let wall = self.clock.wall().0;
-        match (times(batch.records()), carries) {
-            (times, Carries::Retimed) => gauges.book.to_be_retimed(batch.row_count() as u64, times, wall),
+        let times = times(batch.records());
+        times.into_iter().for_each(|times| self.sample.take(times));
+        match (times, carries) {
+            (_, Carries::Retimed) => gauges.book.to_be_retimed(batch.row_count() as u64, wall),
             (Some(times), _) => {
                 self.look_at(times, wall);
-                gauges.book.entered(&self.spread, times, wall);
+                gauges.book.entered(&self.spread, wall);
             }
             (None, _) => gauges.book.arrived(batch.row_count() as u64, wall),
         }
+        gauges.book.came(&self.sample, wall);
     }
 
     /// A batch was pulled out of a node, by its main output.
@@ -64,21 +72,28 @@ impl Meter {
         match (times(batch.records()), carries) {
             (Some(times), _) => {
                 self.look_at(times, wall);
-                gauges.book.left(&self.spread, times, wall);
+                self.sample.take(times);
+                gauges.book.left(&self.spread, wall);
             }
-            (None, Carries::RowByRow | Carries::Retimed) => gauges.book.passed(batch.row_count() as u64, Some(wall)),
-            (None, Carries::Otherwise) => gauges.book.gave(batch.row_count() as u64, gauges.watermark.get(), wall),
+            (None, Carries::RowByRow | Carries::Retimed) => gauges.book.passed(batch.row_count() as u64),
+            (None, Carries::Otherwise) => {
+                // They are other rows than those that came.
+                self.sample.forget();
+                gauges.book.gave(batch.row_count() as u64, gauges.watermark.get(), wall);
+            }
         }
+        gauges.book.went(&self.sample, wall);
     }
 
     /// A sink has handed on what it was pushed.
     pub(crate) fn written(&self, gauges: &NodeGauges) {
-        gauges.book.aged(self.clock.wall().0);
+        gauges.book.went(&self.sample, self.clock.wall().0);
     }
 
     /// Nothing is under way any more.
     pub(crate) fn forget(&mut self) {
         self.known = None;
+        self.sample.forget();
     }
 
     fn look_at(&mut self, times: &ArrayRef, wall: i64) {

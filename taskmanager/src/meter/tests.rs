@@ -218,3 +218,21 @@ fn what_windows_give_counts_where_time_has_come_to() {
         .collect();
     assert_eq!(out, [(1_000, 0), (1_003, 2), (1_005, 2)]);
 }
+
+#[test]
+fn a_sink_behind_a_step_that_drops_the_time_still_knows_how_old_rows_are() {
+    let mut meter = meter();
+    let gauges = ["dedup", "sink"].map(|step| NodeGauges::new(step.to_owned()));
+    let timed = rows(&[(Some(NOW - 500), Then::Kept); 4]);
+    let untimed = Batch::new(timed.project(&[0]).unwrap());
+    meter.entered(&gauges[0], &Batch::new(timed), Carries::RowByRow);
+    meter.left(&gauges[0], &untimed, Carries::RowByRow);
+    meter.entered(&gauges[1], &untimed, Carries::RowByRow);
+    meter.written(&gauges[1]);
+    let (_, ages) = gauges[1].book.say(false);
+    assert_eq!((ages.came.count(), ages.left.count()), (4, 4));
+    assert!((ages.left.percentile(50).unwrap() - 500).abs() <= 31);
+    meter.forget();
+    meter.entered(&gauges[1], &untimed, Carries::RowByRow);
+    assert_eq!(gauges[1].book.say(false).1.came.count(), 0, "others are under way");
+}

@@ -91,7 +91,7 @@ impl Operator for Sink {
     fn push(&mut self, batch: Batch) -> Result<(), Failure> {
         let Some(encoding) = &mut self.encoding else {
             self.gauges.records_out.add_size(batch.row_count());
-            self.gauges.book.passed(batch.row_count() as u64, None);
+            self.gauges.book.passed(batch.row_count() as u64);
             self.writer.write(narrow(batch, self.width)?);
             return Ok(());
         };
@@ -102,7 +102,7 @@ impl Operator for Sink {
         encoding.bytes_before = lines.bytes().len();
         self.outbox.dead(&encoding.letters, &rows, &bad)?;
         self.gauges.records_out.add_size(lines.count());
-        self.gauges.book.passed(lines.count() as u64, None);
+        self.gauges.book.passed(lines.count() as u64);
         if lines.count() > 0 {
             self.writer.write(Batch::new(lines.into_rows()));
         }
