@@ -13,6 +13,7 @@ use dataflow::{Disposition, Failure, Registry, Scope, crash};
 use tokio::sync::{mpsc, watch};
 
 use super::changing;
+use super::counting::Judged;
 use super::deployment::Deployment;
 use super::event::{Ask, Event, Handle};
 use super::history::{Blame, History};
@@ -212,6 +213,8 @@ pub(super) struct Actor {
     pub(super) concluded: bool,
     pub(super) last_reached: Reached,
     pub(super) last_tallies: Tallies,
+    /// By what losses are judged.
+    pub(super) judged: Option<Judged>,
     pub(super) record_bytes: u64,
     pub(super) record_trouble: Option<Failure>,
     pub(super) failed_at: Option<Instant>,
@@ -285,6 +288,7 @@ impl Actor {
             concluded: false,
             last_reached: head_reached,
             last_tallies,
+            judged: None,
             record_bytes: 0,
             record_trouble: None,
             failed_at: None,
@@ -571,7 +575,7 @@ impl Actor {
                 });
             }
             self.last_reached = self.reached();
-            self.last_tallies = self.tallies();
+            self.last_tallies = self.tallies_at_the_end();
             self.past = self.deployment.take();
             self.context.cluster.release(&self.job);
             self.step(life::Event::Gone);

@@ -14,6 +14,7 @@ use planner::job::Vertex;
 
 use super::actor::Actor;
 use super::view::counted;
+use crate::checkpoint::Timing;
 use crate::cluster::Gauges;
 use crate::lag::{Limits, Points, Verdict, between, find};
 use crate::recover::Found;
@@ -30,6 +31,27 @@ pub struct LagAsked {
     pub minutes: usize,
     /// What is missing between these steps.
     pub between: Option<(String, String)>,
+}
+
+/// The newest checkpoint whose barrier overtook nothing.
+#[derive(Clone, Debug)]
+pub(super) struct Judged {
+    epoch: u64,
+    at_ms: i64,
+    tallied: Tallied,
+    /// Whether there is a newer one that has overtaken rows.
+    outdated: bool,
+}
+
+impl Judged {
+    fn by(head: &Record) -> Self {
+        Self {
+            epoch: head.epoch.0,
+            at_ms: head.at.0,
+            tallied: head.tallied.clone(),
+            outdated: false,
+        }
+    }
 }
 
 impl Actor {
@@ -144,17 +166,49 @@ impl Actor {
         }
     }
 
-    /// What is missing at the newest checkpoint, and between two steps.
+    /// Where a deployment has come to its end: after the last checkpoint nothing is counted that its record does not hold.
+    pub(super) fn tallies_at_the_end(&self) -> Tallies {
+        match &self.head {
+            Some(head) if head.last && head.tallied.shape == self.shape() => head.tallied.tallies.clone(),
+            Some(_) | None => self.tallies(),
+        }
+    }
+
+    /// A checkpoint is over: where its barrier overtook nothing, it is what losses are judged by.
+    pub(super) fn judge_by(&mut self, timing: &Timing) {
+        // Commits that were only owed say nothing of the barrier, which another job manager sent.
+        let owed = timing.collected == Some(timing.triggered);
+        match timing.aligned.overtook {
+            _ if owed => {}
+            None | Some(0) => self.judged = self.head.as_ref().map(Judged::by),
+            Some(_) => {
+                if let Some(judged) = &mut self.judged {
+                    judged.outdated = true;
+                }
+            }
+        }
+    }
+
+    /// What is missing at the newest checkpoint that can be judged by, and between two steps.
     fn missing(&self, asked: Option<&(String, String)>) -> (LossView, Option<Between>) {
         let (Some(head), Some(document)) = (&self.head, &self.document) else {
             return (LossView::default(), None);
         };
         let points = Points::of(&document.graph);
         let limits = Limits::of(document.graph.settings.loss_alarm);
-        let verdict = match head.tallied.shape == points.shape() {
-            true => find(&points, &head.tallied.tallies, limits, self.context.clock.wall().0),
+        let own = Judged::by(head);
+        let judged = self.judged.as_ref().unwrap_or(&own);
+        let mut verdict = match judged.tallied.shape == points.shape() {
+            true => find(&points, &judged.tallied.tallies, limits, self.context.clock.wall().0),
             false => Verdict::default(),
         };
+        // Of what another job manager has recorded it is not known yet whether its barrier overtook anything. What cannot be
+        // read is its reader's to complain of.
+        let unknown = self.judged.is_none() && !verdict.losses.is_empty();
+        let overtaken = unknown && head.has_overtaken().unwrap_or(true);
+        if overtaken {
+            verdict = Verdict::default();
+        }
         let between = asked.and_then(|(from, to)| {
             let ends = (points.named(from)?, points.named(to)?);
             Some(Between {
@@ -163,19 +217,13 @@ impl Actor {
                 lost: between(&points, &verdict, ends),
             })
         });
-        // What cannot be read is its reader's to complain of.
-        let overtaken = !verdict.losses.is_empty() && head.has_overtaken().unwrap_or(true);
-        let alarm = |loss: Loss| Loss {
-            alarm: loss.alarm && !overtaken,
-            ..loss
-        };
         let view = LossView {
-            epoch: head.epoch.0,
-            at_ms: head.at.0,
+            epoch: judged.epoch,
+            at_ms: judged.at_ms,
             alarm_share: limits.share,
             settle_ms: limits.settle_ms,
-            overtaken,
-            points: verdict.losses.into_iter().take(POINTS_MAX).map(alarm).collect(),
+            overtaken: overtaken || judged.outdated,
+            points: verdict.losses.into_iter().take(POINTS_MAX).collect(),
         };
         (view, between)
     }

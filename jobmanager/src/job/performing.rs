@@ -286,6 +286,7 @@ impl Actor {
             epoch,
             last: purpose == Purpose::Final,
         });
+        self.judge_by(&timing);
         self.history.checkpoint(
             barrier,
             (timing, self.context.clock.wall()),

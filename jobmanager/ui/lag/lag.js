@@ -79,7 +79,7 @@ function Head({ lag }) {
       : html`<b>nothing is missing</b>`;
   const tip = `Compared at the cut of checkpoint #${loss.epoch}. An alarm is raised above ${loss.alarmShare * 100} % of a minute's rows, ${spanText(loss.settleMs)} after the minute is over.`;
   return html`<div class="filter"><h2>Lag and loss</h2>
-    <span class="soft" data-tip=${tip} data-testid="loss-words">${words} at #${exact(loss.epoch)}, ${ago(loss.atMs, nowMs)}${loss.overtaken ? ", whose barrier overtook rows" : ""}</span>
+    <span class="soft" data-tip=${tip} data-testid="loss-words">${words} at #${exact(loss.epoch)}, ${ago(loss.atMs, nowMs)}${loss.overtaken ? ", the newest whose barrier overtook nothing" : ""}</span>
     <span class="room"></span>
     <span class="legend soft" aria-hidden="true"><i class="whole"></i>all accounted for <i class="dead"></i>late or dead <i class="lost"></i>missing</span></div>`;
 }

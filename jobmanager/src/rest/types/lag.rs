@@ -94,7 +94,7 @@ pub struct Ages {
     pub p99_ms: Vec<Option<i64>>,
 }
 
-/// What is missing of a datastream's rows, at the cut of its newest checkpoint: nothing is on its way there.
+/// What is missing of a datastream's rows, at the cut of its newest checkpoint that was aligned: nothing is on its way there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LossView {
@@ -106,7 +106,7 @@ pub struct LossView {
     pub alarm_share: f64,
     /// So long a minute must be over before, in milliseconds.
     pub settle_ms: i64,
-    /// Whether its barrier overtook rows, which are neither here nor there: no alarm is raised from such a one.
+    /// Whether there is a newer one that cannot be judged by: its barrier overtook rows, which are neither here nor there.
     pub overtaken: bool,
     /// Points where the numbers differ, in the order of the graph, bounded; empty while nothing is missing.
     pub points: Vec<Loss>,
