@@ -108,7 +108,10 @@ fn post<H: Handler<T, Api>, T: 'static>(
 
 /// All of them.
 pub(super) fn table() -> Vec<Route> {
-    [reading(), changing(), cluster()].into_iter().flatten().collect()
+    [reading(), counting(), changing(), cluster()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The router of the table.
@@ -153,17 +156,6 @@ fn reading() -> Vec<Route> {
             json::<Series>(),
         ),
         get(
-            "/v1/datastreams/{name}/lag",
-            handlers::lag,
-            (
-                tag,
-                "readLag",
-                "What became of the rows of each step, minute by minute, how old they were, and what is missing.",
-            ),
-            json::<Lag>(),
-        )
-        .query::<LagOf>(),
-        get(
             "/v1/datastreams/{name}/logs",
             handlers::logs,
             (tag, "readLogs", "Lines of a datastream's log, the oldest first."),
@@ -190,6 +182,24 @@ fn reading() -> Vec<Route> {
             ),
             json::<Operation>(),
         ),
+    ]
+}
+
+/// What became of rows.
+fn counting() -> Vec<Route> {
+    let tag = "datastreams";
+    vec![
+        get(
+            "/v1/datastreams/{name}/lag",
+            handlers::lag,
+            (
+                tag,
+                "readLag",
+                "What became of the rows of each step, minute by minute, how old they were, and what is missing.",
+            ),
+            json::<Lag>(),
+        )
+        .query::<LagOf>(),
     ]
 }
 
