@@ -49,6 +49,7 @@ export async function running(page, base, shots) {
   same((await page.$$("[data-testid=step]")).length, steps.length, "steps");
   expect((await text(page, "holder")).includes("furthest back is sub-0."), "who holds the watermark");
   await lagAndLoss(page, base);
+  await page.evaluate(() => scrollTo(0, 0));
   await accessible(page, "a datastream");
   await look(page, "job-light-1440", shots);
   await page.setViewportSize({ width: 800, height: 900 });
@@ -77,7 +78,12 @@ async function lagAndLoss(page, base) {
   const step = known.steps.find((one) => one.kind === "filter");
   const old = step.minutes[0];
   const cell = `[data-step="${step.name}"] [data-minute="${old.minuteMs}"]`;
-  await until(page, "a cell of the strip", (wanted) => document.querySelector(wanted), cell);
+  await until(
+    page,
+    "a cell of the strip",
+    ([wanted, rows]) => Number(document.querySelector(wanted)?.dataset.in) >= rows,
+    [cell, old.rowsIn],
+  );
   const after = (await rest(`${of(base, "shop")}/lag?minutes=60`)).steps.find((one) => one.name === step.name);
   const shown = Number(await page.getAttribute(cell, "data-in"));
   const now = after.minutes.find((one) => one.minuteMs === old.minuteMs);

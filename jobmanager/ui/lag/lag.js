@@ -108,6 +108,8 @@ function Row({ step, points, minutes, open, choose }) {
   const missing = points.reduce((sum, point) => sum + point.lost, 0);
   const alarm = points.some((point) => point.alarm);
   const [came, left] = [last(step.ages?.came.p50Ms), last(step.ages?.left.p50Ms)];
+  // What gives rows their time has arrivals before it and event times behind it: two ages that do not compare.
+  const took = came === null || left === null || step.kind === "event_time" ? null : Math.max(0, left - came);
   const three = (ages) =>
     ages ? LINES.map(([, , column]) => spanText(last(ages[column]))).join(" · ") : html`<span class="faint">–</span>`;
   return html`<tr data-testid="lag-step" data-step=${step.name} aria-current=${open ? "true" : undefined}>
@@ -118,7 +120,7 @@ function Row({ step, points, minutes, open, choose }) {
     }</th>
     <td class="number">${three(step.ages?.came)}</td>
     <td class="number">${three(step.ages?.left)}</td>
-    <td class="number">${came === null || left === null ? html`<span class="faint">–</span>` : spanText(Math.max(0, left - came))}</td>
+    <td class="number">${took === null ? html`<span class="faint">–</span>` : spanText(took)}</td>
     <td class="number" data-warn=${alarm} data-testid="missing" title=${exact(missing)}>${missing ? count(missing) : html`<span class="faint">0</span>`}</td>
     <td class="strips"><${Strip} step=${step} points=${points} minutes=${minutes} /></td>
   </tr>`;
