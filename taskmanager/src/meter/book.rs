@@ -21,6 +21,8 @@ struct State {
     tally: Tally,
     /// What the job manager knows of it.
     told: Tally,
+    /// Whether anything was counted since. Heartbeats come with every acknowledgement of any subtask, milliseconds apart.
+    touched: bool,
     ages: Ages,
     /// The minute of the clock.
     now: i64,
@@ -65,9 +67,17 @@ impl Book {
         let mut state = self.0.lock();
         if everything {
             state.told = Tally::default();
+        } else if !state.touched {
+            let changes = Changes {
+                minutes: Vec::new(),
+                older: state.tally.older(),
+                ahead: state.tally.ahead(),
+            };
+            return (changes, std::mem::take(&mut state.ages));
         }
         let changes = state.tally.said(&state.told);
-        state.told = state.tally.clone();
+        state.told.hear(&changes);
+        state.touched = false;
         (changes, std::mem::take(&mut state.ages))
     }
 
@@ -224,6 +234,7 @@ impl State {
     }
 
     fn count(&mut self, minute: i64, fate: Fate, rows: u64) {
+        self.touched = true;
         self.tally.add(minute, self.now, fate, rows);
     }
 
