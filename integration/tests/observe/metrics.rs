@@ -104,7 +104,11 @@ fn is_of_the_list(page: &str, other: By) -> Result<BTreeSet<&'static str>> {
 fn a_wide_datastream_keeps_to_fifty_series_a_vertex_and_promtool_likes_every_page() -> Result<()> {
     let place = tempfile::tempdir()?;
     let cluster = cluster(place.path())?;
-    let ours = fetch(cluster.rest(), "/metrics")?;
+    // Ages of rows come every two seconds.
+    let ours = until("the age of rows at the sink", Deadline::of(LIMIT), || {
+        let page = fetch(cluster.rest(), "/metrics")?;
+        Ok(page.contains("weir_lag_seconds{").then_some(page))
+    })?;
     let pages = taskmanagers(&cluster)?;
     ensure!(pages.len() == 2, "both task managers are targets");
     promtool(&["check", "metrics"], &ours)?;
