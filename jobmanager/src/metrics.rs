@@ -165,9 +165,9 @@ fn of_rows(page: &mut Page, measured: &BTreeMap<String, Measured>) {
     for (name, one) in measured.iter().filter(|(_, one)| one.last.is_some()) {
         page.number(LOST, &[name], one.lost as f64);
         page.number(LOSS_ALARM, &[name], f64::from(u8::from(one.alarm)));
-        for (quantile, age) in ["0.5", "0.95", "0.99"].into_iter().zip(one.ages_ms) {
+        for (percentile, age) in ["50", "95", "99"].into_iter().zip(one.ages_ms) {
             if let Some(age) = age {
-                page.number(LAG, &[name, quantile], seconds(age));
+                page.number(LAG, &[name, percentile], seconds(age));
             }
         }
     }
@@ -277,7 +277,7 @@ mod tests {
             "last_checkpoint_phase_seconds{datastream=\"orders\",phase=\"upload\"} 1.2\n",
             "lost_records{datastream=\"orders\"} 7\n",
             "loss_alarm{datastream=\"orders\"} 1\n",
-            "lag_seconds{datastream=\"orders\",quantile=\"0.99\"} 60\n",
+            "lag_seconds{datastream=\"orders\",percentile=\"99\"} 60\n",
         ] {
             assert!(shown.contains(series), "{series} in {shown}");
         }

@@ -56,7 +56,7 @@ metrics! {
     CHECKPOINT_SIZE: Gauge Datastream Jobmanager "weir_last_checkpoint_size_bytes" ["kind"] "Bytes of the last checkpoint: all that it names, and what was written for it.";
     CHECKPOINT_AGE: Gauge Datastream Jobmanager "weir_last_checkpoint_age_seconds" [] "Since the last checkpoint was committed, while the datastream is at work.";
 
-    LAG: Gauge Datastream Jobmanager "weir_lag_seconds" ["quantile"] "How old rows are lately when they come to the sink that is worst: so many of a hundred are no older.";
+    LAG: Gauge Datastream Jobmanager "weir_lag_seconds" ["percentile"] "How old rows are lately when they come to the sink that is worst: so many of a hundred are no older.";
     LOST: Gauge Datastream Jobmanager "weir_lost_records" [] "Rows that are missing at the last checkpoint and that nobody left out on purpose; below 0 where there are more than came.";
     LOSS_ALARM: Gauge Datastream Jobmanager "weir_loss_alarm" [] "1 where more is missing than is borne (`lossAlarm`), else 0.";
 
