@@ -8,18 +8,13 @@
 
 mod json;
 mod lines;
+mod text;
 mod speaker;
-
-use std::fmt::Debug;
 
 use clap::ValueEnum;
 use taskmanager::Lines;
-use tracing::field::Field;
 use tracing::{Metadata, Subscriber};
-use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::{FilterExt as _, FilterFn};
-use tracing_subscriber::fmt::FormatFields;
-use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
@@ -71,23 +66,13 @@ pub(crate) fn begin(
         .map_err(|error| Stop::new(Exit::Failed, format!("no log: {error}")))
 }
 
-/// What people read: `name=value`, without the ids of traces.
-fn fields() -> impl for<'w> FormatFields<'w> + Send + Sync + 'static {
-    let written = |writer: &mut Writer<'_>, field: &Field, value: &dyn Debug| match field.name() {
-        "message" => write!(writer, "{value:?}"),
-        "traceparent" => Ok(()),
-        name => write!(writer, "{name}={value:?}"),
-    };
-    debug_fn(written).delimited(" ")
-}
-
 fn printed<S>(format: Format) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     match format {
         Format::Text => fmt::layer()
-            .fmt_fields(fields())
+            .fmt_fields(text::Fields)
             .with_writer(std::io::stderr)
             .with_target(false)
             .boxed(),

@@ -405,11 +405,12 @@ impl Actor {
     /// A line for `weir logs`, and for the log of this process.
     pub(super) fn say(&mut self, level: &str, text: String) {
         let epoch = self.coordinator.head().0;
-        let _within = self.traces.deploying().entered();
+        let traceparent = self.traces.now().map(|context| context.to_string());
+        let traceparent = traceparent.as_deref();
         match level {
-            "ERROR" => tracing::error!(job = %self.job, epoch, "{text}"),
-            "WARN" => tracing::warn!(job = %self.job, epoch, "{text}"),
-            _ => tracing::info!(job = %self.job, epoch, "{text}"),
+            "ERROR" => tracing::error!(job = %self.job, epoch, traceparent, "{text}"),
+            "WARN" => tracing::warn!(job = %self.job, epoch, traceparent, "{text}"),
+            _ => tracing::info!(job = %self.job, epoch, traceparent, "{text}"),
         }
         self.history.line(self.context.clock.wall(), level, text);
     }

@@ -3,7 +3,6 @@
 use dataflow::id::{BarrierId, Epoch, Generation, JobId};
 use dataflow::trace::{Context, Traced};
 use dataflow::traced;
-use tracing::Span;
 use tracing::field::Empty;
 
 /// What is under way.
@@ -43,9 +42,10 @@ impl Traces {
         self.deployment.as_ref().and_then(Traced::context)
     }
 
-    /// To say something within: a deployment, or nothing.
-    pub(super) fn deploying(&self) -> Span {
-        self.deployment.as_ref().map_or_else(Span::none, Traced::span)
+    /// What the job works at just now: its deployment, its recovery, or what was asked of it.
+    pub(super) fn now(&self) -> Option<Context> {
+        let under_way = self.deployment.as_ref().or(self.recovery.as_ref());
+        under_way.map_or(self.asked, Traced::context)
     }
 
     /// All of it runs.
