@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what tests talk to, once, below ~/.cache/weir-servers: SeaweedFS for S3, and Flink's own command-line client.
+# Installs what tests talk to, once, below ~/.cache/weir-servers: SeaweedFS for S3, Flink's own command-line client,
+# and Prometheus with promtool.
 # Quiet where nothing is missing; says what to do where it cannot install.
 set -euo pipefail
 
@@ -50,5 +51,29 @@ XML
   rm -rf "$staging"
 }
 
+# Only its files: nothing is registered with the system, and no daemon starts.
+prometheus() {
+  local tools=$folder/prometheus staging=$folder/prometheus.new-$$
+  [[ -x $tools/usr/bin/promtool ]] && return
+  if ! command -v apt-get >/dev/null; then
+    echo "The tests of metrics need Prometheus with promtool: unpack it into $tools, as usr/bin/prometheus and usr/bin/promtool" >&2
+    exit 1
+  fi
+  echo "unpacking Prometheus into $tools" >&2
+  mkdir -p "$staging"
+  (
+    cd "$staging"
+    apt-get download -qq prometheus >/dev/null 2>&1 || { apt-get update -qq && apt-get download -qq prometheus >/dev/null 2>&1; } || {
+      echo "apt-get download prometheus fails: run 'apt-get update' as root, then this again" >&2
+      exit 1
+    }
+    dpkg -x prometheus_*.deb .
+    rm prometheus_*.deb
+  )
+  mv -T "$staging" "$tools" 2>/dev/null || [[ -x $tools/usr/bin/promtool ]]
+  rm -rf "$staging"
+}
+
 seaweedfs
 flink_client
+prometheus

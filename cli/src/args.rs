@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use dataflow::quantity::ByteCount;
 
+use crate::logging::Format as LogFormat;
+
 /// Streams as a service: a datastream is ten lines of YAML.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, about, max_term_width = 100, arg_required_else_help = true)]
@@ -21,6 +23,14 @@ pub(crate) struct Arguments {
     /// Log lines on standard error: error, warn, info, debug, trace, or `target=level` pairs.
     #[arg(long, global = true, env = "WEIR_LOG", default_value = "warn")]
     pub(crate) log: String,
+
+    /// How log lines are written.
+    #[arg(long, global = true, env = "WEIR_LOG_FORMAT", value_enum, default_value_t)]
+    pub(crate) log_format: LogFormat,
+
+    /// Tells traces and metrics to a collector of OpenTelemetry at this address, by gRPC, such as http://127.0.0.1:4317.
+    #[arg(long, global = true, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub(crate) otlp: Option<String>,
 }
 
 /// An address of this machine's, or of the job manager's.
@@ -385,9 +395,20 @@ pub(crate) struct JobManager {
     #[command(flatten)]
     pub(crate) paths: Paths,
 
+    #[command(flatten)]
+    pub(crate) measures: Measures,
+
     /// Writes the addresses it listens on into this file, as JSON, once it does.
     #[arg(long)]
     pub(crate) ready_file: Option<PathBuf>,
+}
+
+/// How much of what is measured a process shows.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Measures {
+    /// So many series stand on its page of metrics at most; what is left out is counted.
+    #[arg(long, value_name = "COUNT", default_value_t = dataflow::metric::SERIES_MAX)]
+    pub(crate) metrics_series: usize,
 }
 
 /// `weir taskmanager`.
@@ -421,6 +442,13 @@ pub(crate) struct TaskManager {
     /// Where metrics are served. Port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0", value_parser = address)]
     pub(crate) metrics: SocketAddr,
+
+    /// Shows series of each subtask beside the sums of its vertex.
+    #[arg(long)]
+    pub(crate) metrics_per_subtask: bool,
+
+    #[command(flatten)]
+    pub(crate) measures: Measures,
 
     #[command(flatten)]
     pub(crate) paths: Paths,

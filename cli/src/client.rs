@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use dataflow::trace::Context;
+use dataflow::traced;
 use jobmanager::rest::types::{
     Datastream, Lag, LogLine, Operation, Problem, Rescale, SavepointRequest, Stop as StopRequest, Submitted, Summary,
     Swept,
 };
-use reqwest::{Method, RequestBuilder, StatusCode, Url};
+use reqwest::header::HeaderValue;
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use crate::exit::{Exit, Stop};
@@ -157,7 +160,7 @@ impl Client {
         &self,
         request: RequestBuilder,
     ) -> Result<Result<T, (StatusCode, Problem)>, Stop> {
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let response = self.send(request).await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
         if status.is_success() {
@@ -166,6 +169,32 @@ impl Client {
         }
         let problem: Problem = serde_json::from_slice(&body).map_err(|error| self.foreign(&error))?;
         Ok(Err((status, problem)))
+    }
+
+    /// What changes something is a part of a trace, of its own where nobody has begun one.
+    async fn send(&self, request: RequestBuilder) -> reqwest::Result<Response> {
+        let (client, request) = request.build_split();
+        let mut request = request?;
+        if request.method().is_safe() {
+            return client.execute(request).await;
+        }
+        let (method, path) = (request.method().as_str(), request.url().path());
+        let traced = traced!(
+            None,
+            "ask",
+            otel.kind = "client",
+            http.request.method = method,
+            url.path = path
+        );
+        let context = traced.context().unwrap_or_else(Context::begin);
+        if let Ok(value) = HeaderValue::from_str(&context.to_string()) {
+            request.headers_mut().insert("traceparent", value);
+        }
+        let answered = client.execute(request).await;
+        if let Err(error) = &answered {
+            traced.fail(root_cause(error));
+        }
+        answered
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Stop {

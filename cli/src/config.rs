@@ -5,6 +5,8 @@
 )]
 
 use std::env::{VarError, var};
+use std::num::ParseIntError;
+use std::time::Duration;
 
 use dataflow::store::open::S3;
 
@@ -22,6 +24,23 @@ pub(crate) fn s3() -> Result<S3, Stop> {
         session_token: first(&["AWS_SESSION_TOKEN"])?,
         metadata: first(&["AWS_EC2_METADATA_SERVICE_ENDPOINT"])?,
     })
+}
+
+/// How often metrics are told to a collector, by the variable that OpenTelemetry has for it, in milliseconds.
+pub(crate) fn otlp_interval() -> Result<Duration, Stop> {
+    const NAME: &str = "OTEL_METRIC_EXPORT_INTERVAL";
+    let Some(text) = first(&[NAME])? else {
+        return Ok(Duration::from_secs(10));
+    };
+    let wrong =
+        |_error: ParseIntError| Stop::new(Exit::Failed, format!("{NAME}: `{text}` is no number of milliseconds"));
+    let ms: u64 = text.parse().map_err(wrong)?;
+    Ok(Duration::from_millis(ms.max(100)))
+}
+
+/// What a process is called at a collector, where somebody says so.
+pub(crate) fn otlp_service() -> Result<Option<String>, Stop> {
+    first(&["OTEL_SERVICE_NAME"])
 }
 
 /// The first of these variables that is set to something.

@@ -11,6 +11,7 @@ mod logging;
 mod output;
 mod planning;
 mod sheet;
+mod telemetry;
 mod wiring;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ use dataflow::time::SystemClock;
 use crate::args::{Arguments, Verb};
 use crate::exit::Exit;
 use crate::logging::Failures;
+use crate::telemetry::Telemetry;
 
 /// Runs what the command line asks for, with these connectors; the exit code of the process.
 #[must_use]
@@ -37,10 +39,15 @@ pub fn weir(connectors: Registry) -> ExitCode {
     let log = match (&arguments.verb, arguments.log.as_str()) {
         (Verb::Test(_), "warn") => "error",
         (_, written) => written,
-    };
-    let outcome = logging::begin(log, failures, &lines)
-        .and_then(|()| wiring::begin(connectors))
-        .and_then(|()| command::run(arguments, lines));
+    }
+    .to_owned();
+    let outcome = Telemetry::open(arguments.otlp.as_deref(), &arguments.verb).and_then(|telemetry| {
+        logging::begin((&log, arguments.log_format), failures, &lines, &telemetry)?;
+        wiring::begin(connectors)?;
+        let outcome = command::run(arguments, lines, &telemetry);
+        telemetry.close();
+        outcome
+    });
     match outcome {
         Ok(exit) => exit.into(),
         Err(stop) => {

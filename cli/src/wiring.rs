@@ -74,6 +74,11 @@ pub(crate) fn io_runtime() -> Result<Runtime, Stop> {
     )
 }
 
+/// What is told to a collector, beside everything else.
+pub(crate) fn telemetry_runtime() -> Result<Runtime, Stop> {
+    runtime("weir-telemetry", 1)
+}
+
 /// What a rehearsal is played on: one thread, so that what comes of it is the same each time.
 pub(crate) fn rehearsal_runtime() -> Result<Runtime, dataflow::Failure> {
     Builder::new_current_thread()

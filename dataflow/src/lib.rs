@@ -7,7 +7,8 @@
 //!   element   what flows: batches, watermarks, barriers         recipe    what to do with it, inert
 //!   contract  who does it: sources, sinks, formats              registry  the list of those who can
 //!   expr      SQL expressions over Arrow batches                store     the one door to object stores
-//!   tally     what became of rows, minute by minute              key time id error scope crash: the small words
+//!   metric    what is measured: one list                     tally     what became of rows, minute by minute
+//!   trace     to which trace work belongs                   key time id error scope crash: the small words
 //! ```
 
 pub mod contract;
@@ -17,6 +18,7 @@ pub mod error;
 pub mod expr;
 pub mod id;
 pub mod key;
+pub mod metric;
 pub mod quantity;
 pub mod recipe;
 pub mod registry;
@@ -26,6 +28,7 @@ pub mod tally;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod time;
+pub mod trace;
 
 pub use element::Element;
 pub use error::{Disposition, Failure};

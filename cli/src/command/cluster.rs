@@ -1,5 +1,6 @@
 //! `weir jobmanager` and `weir taskmanager`: the processes of a cluster, until they are told to end.
 
+use std::future::ready;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use axum::http::Uri;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use dataflow::Scope;
+use dataflow::metric::{Subtasks, Wanted};
 use hyper_util::rt::TokioIo;
 use jobmanager::jobs::{self, World};
 use serde_json::json;
@@ -25,6 +27,7 @@ use crate::args;
 use crate::exit::{Exit, Stop};
 use crate::output::say;
 use crate::planning::Planner;
+use crate::telemetry::Telemetry;
 use crate::wiring::{self, Parts};
 
 /// What was built: processes of one cluster are of one build.
@@ -34,7 +37,7 @@ pub(crate) const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("WEI
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(crate) fn jobmanager(arguments: &args::JobManager) -> Result<Exit, Stop> {
+pub(crate) fn jobmanager(arguments: &args::JobManager, telemetry: &Telemetry) -> Result<Exit, Stop> {
     wiring::loopback_only("--listen", arguments.listen)?;
     wiring::loopback_only("--control", arguments.control)?;
     let parts = Parts::new(wiring::allowed(&arguments.paths))?;
@@ -60,9 +63,11 @@ pub(crate) fn jobmanager(arguments: &args::JobManager) -> Result<Exit, Stop> {
             false => lead(arguments, world).await?,
         };
         let ((rest, rest_address), (control, control_address)) = (rest, control);
+        let measured = leader.measured();
+        telemetry.push(move || measured.clone().page())?;
         leader.serve_control(TcpListenerStream::new(control));
         leader.serve_rest(rest, Arc::new(Planner::new(parts.catalog, parts.stores)));
-        ready(arguments.ready_file.as_deref(), rest_address, control_address)?;
+        say_ready(arguments.ready_file.as_deref(), rest_address, control_address)?;
         say(&format!(
             "job manager: page and REST at http://{rest_address}, task managers connect to {control_address}, state in {}",
             arguments.state
@@ -77,7 +82,7 @@ pub(crate) fn jobmanager(arguments: &args::JobManager) -> Result<Exit, Stop> {
     })
 }
 
-pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines) -> Result<Exit, Stop> {
+pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines, telemetry: &Telemetry) -> Result<Exit, Stop> {
     wiring::loopback_only("--listen", arguments.listen)?;
     wiring::loopback_only("--metrics", arguments.metrics)?;
     let parts = Parts::new(wiring::allowed(&arguments.paths))?;
@@ -98,6 +103,13 @@ pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines) -> Result<
             memory_bytes: arguments.memory.0,
             scratch: arguments.state_dir.unwrap_or_else(std::env::temp_dir),
             build: BUILD.to_owned(),
+            metrics: Wanted {
+                subtasks: match arguments.metrics_per_subtask {
+                    true => Subtasks::Each,
+                    false => Subtasks::Summed,
+                },
+                series: arguments.measures.metrics_series,
+            },
         };
         let surroundings = Surroundings {
             registry: parts.catalog.registry().clone(),
@@ -112,6 +124,8 @@ pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines) -> Result<
         };
         let taskmanager = Arc::new(TaskManager::start(options, surroundings)?);
         serve_metrics(&scope, metrics, &taskmanager);
+        let measured = Arc::clone(&taskmanager);
+        telemetry.push(move || ready(measured.metrics()))?;
         say(&format!(
             "task manager {name}: metrics at http://{metrics_address}/metrics, job manager at {jobmanagers}"
         ));
@@ -131,6 +145,7 @@ async fn lead(arguments: &args::JobManager, world: World) -> Result<(jobs::JobMa
     let control = listen("--control", arguments.control).await?;
     let options = jobs::Options {
         address: rest.1.to_string(),
+        metrics: measures(&arguments.measures),
         ..jobmanager_options()
     };
     let leader = jobs::JobManager::start(options, world).await.map_err(refused)?;
@@ -150,6 +165,7 @@ async fn lead_after_others(
     }
     let options = jobs::Options {
         address: arguments.listen.to_string(),
+        metrics: measures(&arguments.measures),
         ..jobmanager_options()
     };
     let said = AtomicBool::new(false);
@@ -173,6 +189,14 @@ pub(crate) fn jobmanager_options() -> jobs::Options {
         incarnation: uuid::Uuid::new_v4().to_string(),
         process: format!("process {}", std::process::id()),
         address: String::new(),
+        metrics: Wanted::default(),
+    }
+}
+
+fn measures(measures: &args::Measures) -> Wanted {
+    Wanted {
+        series: measures.metrics_series,
+        ..Wanted::default()
     }
 }
 
@@ -222,7 +246,7 @@ pub(crate) async fn listen(flag: &str, address: SocketAddr) -> Result<(TcpListen
 }
 
 /// Tells whoever started the process where it listens: the file appears whole.
-fn ready(file: Option<&Path>, rest: SocketAddr, control: SocketAddr) -> Result<(), Stop> {
+fn say_ready(file: Option<&Path>, rest: SocketAddr, control: SocketAddr) -> Result<(), Stop> {
     let Some(file) = file else { return Ok(()) };
     let unfinished = file.with_extension("unfinished");
     let text = json!({ "listen": rest.to_string(), "control": control.to_string() }).to_string();
@@ -234,7 +258,7 @@ fn ready(file: Option<&Path>, rest: SocketAddr, control: SocketAddr) -> Result<(
 fn serve_metrics(scope: &Scope, listener: TcpListener, taskmanager: &Arc<TaskManager>) {
     let taskmanager = Arc::clone(taskmanager);
     let page = move || {
-        let text = taskmanager.metrics();
+        let text = taskmanager.metrics().text();
         async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text) }
     };
     let router = Router::new().route("/metrics", get(page));

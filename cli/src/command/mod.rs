@@ -16,6 +16,8 @@ mod state;
 mod submit;
 mod test;
 
+pub(crate) use cluster::BUILD;
+
 use std::future::Future;
 
 use clap::CommandFactory as _;
@@ -25,15 +27,16 @@ use taskmanager::Lines;
 use crate::args::{Arguments, Verb};
 use crate::exit::{Exit, Stop};
 use crate::output::print;
+use crate::telemetry::Telemetry;
 use crate::wiring::{self, Parts};
 
 /// Does what was typed; `lines` is where a task manager of this process finds what is logged about its jobs.
-pub(crate) fn run(arguments: Arguments, lines: Lines) -> Result<Exit, Stop> {
+pub(crate) fn run(arguments: Arguments, lines: Lines, telemetry: &Telemetry) -> Result<Exit, Stop> {
     let form = arguments.output;
     match arguments.verb {
-        Verb::Run(verb) => return run::run(&verb, form, lines),
-        Verb::Jobmanager(verb) => return cluster::jobmanager(&verb),
-        Verb::Taskmanager(verb) => return cluster::taskmanager(verb, lines),
+        Verb::Run(verb) => return run::run(&verb, form, lines, telemetry),
+        Verb::Jobmanager(verb) => return cluster::jobmanager(&verb, telemetry),
+        Verb::Taskmanager(verb) => return cluster::taskmanager(verb, lines, telemetry),
         Verb::Validate(files) => return wait(documents::validate(&files, form)),
         Verb::Test(verb) => return test::test(&verb, form),
         Verb::Plan(verb) => return wait(plan::plan(&verb, form)),

@@ -1,5 +1,6 @@
 //! `weir run`: a datastream in this process, with a job manager and a task manager of its own, joined by a pipe in memory.
 
+use std::future::ready;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::args::{OutputForm, Run};
 use crate::exit::{Exit, Stop};
 use crate::output::{Progress, say, show};
 use crate::planning::Planner;
+use crate::telemetry::Telemetry;
 use crate::wiring::{self, Parts};
 
 /// What fits into the pipe between job manager and task manager before its reader has to read.
@@ -32,7 +34,7 @@ const PIPE_BYTES: usize = 1 << 20;
 /// How often progress is shown.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
 
-pub(crate) fn run(run: &Run, form: OutputForm, lines: Lines) -> Result<Exit, Stop> {
+pub(crate) fn run(run: &Run, form: OutputForm, lines: Lines, telemetry: &Telemetry) -> Result<Exit, Stop> {
     let (control_runtime, data_runtime) = (wiring::control_runtime()?, wiring::io_runtime()?);
     let outcome = control_runtime.block_on(async {
         if let Some(address) = run.listen {
@@ -63,6 +65,7 @@ pub(crate) fn run(run: &Run, form: OutputForm, lines: Lines) -> Result<Exit, Sto
                 scope,
                 data_runtime: data_runtime.handle().clone(),
                 lines: lines.clone(),
+                telemetry,
             };
             let listener = &listener;
             async move { house.live(planned, listener.lock().await.take()).await }
@@ -82,6 +85,7 @@ struct House<'a> {
     scope: Scope,
     data_runtime: tokio::runtime::Handle,
     lines: Lines,
+    telemetry: &'a Telemetry,
 }
 
 impl House<'_> {
@@ -98,7 +102,10 @@ impl House<'_> {
         let leader = self.lead(&name).await?;
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         leader.serve_control(tokio_stream::once(Ok::<_, io::Error>(theirs)));
-        let taskmanager = self.work(slots, pipe(ours))?;
+        let taskmanager = Arc::new(self.work(slots, pipe(ours))?);
+        let (measured, beside) = (leader.measured(), Arc::clone(&taskmanager));
+        self.telemetry.push(move || measured.clone().page())?;
+        self.telemetry.push(move || ready(beside.metrics()))?;
         if let Some(listener) = listener {
             leader.serve_rest(listener, self.planner.clone());
         }
@@ -140,6 +147,7 @@ impl House<'_> {
             memory_bytes: self.run.memory.0,
             scratch: std::env::temp_dir(),
             build: BUILD.to_owned(),
+            metrics: dataflow::metric::Wanted::default(),
         };
         let surroundings = Surroundings {
             registry: self.parts.catalog.registry().clone(),

@@ -29,6 +29,14 @@ impl Cluster {
 }
 
 fn ask(address: &str, path: &str) -> Result<Value> {
+    serde_json::from_str(&fetch(address, path)?).with_context(|| format!("the JSON of {path}"))
+}
+
+/// What is at a path of somebody who speaks HTTP on loopback.
+///
+/// # Errors
+/// When nobody answers in a few seconds, or not with what is there.
+pub fn fetch(address: &str, path: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address).with_context(|| address.to_owned())?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -46,5 +54,5 @@ fn ask(address: &str, path: &str) -> Result<Value> {
         .map(str::to_owned);
     let status = status.unwrap_or_default();
     ensure!(status.contains(" 200 "), "{path}: {status}");
-    serde_json::from_slice(&answer[head + 4..]).with_context(|| format!("the JSON of {path}"))
+    String::from_utf8(answer.split_off(head + 4)).with_context(|| format!("the text of {path}"))
 }

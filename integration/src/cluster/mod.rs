@@ -7,6 +7,7 @@ mod death;
 mod process;
 mod wait;
 
+pub use ask::fetch;
 pub use process::Process;
 pub use wait::{Deadline, epoch, until};
 

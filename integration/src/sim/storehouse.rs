@@ -79,7 +79,13 @@ impl World {
         let sessions: Vec<u64> = self.sessions_of(client);
         for session in sessions {
             let message = v1::to_task_manager::Message::Commit(commit.clone());
-            self.post_to_worker(session, v1::ToTaskManager { message: Some(message) });
+            self.post_to_worker(
+                session,
+                v1::ToTaskManager {
+                    message: Some(message),
+                    ..v1::ToTaskManager::default()
+                },
+            );
         }
     }
 

@@ -41,7 +41,13 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Third-party crates that only some may use.
 const HEAVY: &[(&str, &[&str])] = &[
-    ("tonic", &["proto", "taskmanager", "jobmanager", "cli"]),
+    // Its tests have a collector of their own.
+    ("tonic", &["proto", "taskmanager", "jobmanager", "cli", "integration"]),
+    ("opentelemetry", &["cli"]),
+    ("opentelemetry_sdk", &["cli"]),
+    ("opentelemetry-otlp", &["cli"]),
+    ("opentelemetry-proto", &["cli", "integration"]),
+    ("tracing-opentelemetry", &["cli"]),
     ("prost", &["proto", "taskmanager", "jobmanager"]),
     // Its tests read documents as an editor does, without the planner.
     ("serde_yaml", &["planner", "cli", "integration"]),
@@ -112,6 +118,7 @@ fn the_top_level_holds_what_the_design_lists() {
         "connectors",
         "dataflow",
         "deny.toml",
+        "deploy",
         "docs",
         "examples",
         "integration",

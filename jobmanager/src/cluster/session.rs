@@ -86,6 +86,7 @@ impl Session {
                 tracing::warn!(task_manager = name, reason, "task manager refused");
                 let refused = ToTaskManager {
                     message: Some(Message::Refused(Refused { reason, help })),
+                    ..ToTaskManager::default()
                 };
                 // Who does not wait for the answer has gone already.
                 let _ = outbox.send(refused).await;
@@ -153,6 +154,7 @@ impl Cluster {
             // The queue is new and has room for the first message.
             let _ = outbox.try_send(ToTaskManager {
                 message: Some(Message::Registered(welcome)),
+                ..ToTaskManager::default()
             });
             tracing::info!(
                 task_manager = register.name,

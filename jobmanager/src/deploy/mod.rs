@@ -61,6 +61,7 @@ pub fn dispatch(plan: Plan<'_>, generation: Generation) -> BTreeMap<Seat, v1::To
     let deploys = deploys(plan, generation).into_iter();
     let message = |deploy| v1::ToTaskManager {
         message: Some(v1::to_task_manager::Message::Deploy(deploy)),
+        ..v1::ToTaskManager::default()
     };
     deploys.map(|(seat, deploy)| (seat, message(deploy))).collect()
 }

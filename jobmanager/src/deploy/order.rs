@@ -135,7 +135,10 @@ impl Order {
                 })
             }
         };
-        v1::ToTaskManager { message: Some(message) }
+        v1::ToTaskManager {
+            message: Some(message),
+            ..v1::ToTaskManager::default()
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use dataflow::id::{Epoch, Generation, JobId, SubtaskId};
 use dataflow::store::{Store, Stores};
 use dataflow::tally::Tallies;
 use dataflow::time::{Clock, Instant, WallTime};
-use dataflow::{Disposition, Failure, Registry, Scope, crash};
+use dataflow::{Disposition, Failure, Registry, Scope, crash, trace};
 use tokio::sync::{mpsc, watch};
 
 use super::changing;
@@ -22,6 +22,7 @@ use super::operations::Operations;
 use super::saving::Saving;
 use super::series::Series;
 use super::sweeping;
+use super::traces::Traces;
 use crate::checkpoint::{self, Config, Coordinator};
 use crate::cluster::{Cluster, Report, Reported, SubtaskState};
 use crate::execution::attempt::Event as AttemptEvent;
@@ -101,11 +102,13 @@ pub fn spawn(context: &Context, job: JobId, begin: Begin, standing: Standing) ->
     };
     context.cluster.enroll(job.clone(), own.clone());
     let panicked = summary.clone();
+    let asked = trace::current();
     let work = async move {
         let chain = Chain::new(context.store.clone(), job.clone(), context.clock.clone());
         let recovers = matches!(begin, Begin::Recover);
         let (read, trouble) = read(&context, &chain, begin, &summary).await;
         let mut actor = Actor::new(context, (job, chain), read, (events, own), summary);
+        actor.traces = Traces::asked(asked);
         if recovers {
             actor.look_for_subtasks();
         }
@@ -216,6 +219,9 @@ pub(super) struct Actor {
     /// By what losses are judged.
     pub(super) judged: Option<Judged>,
     pub(super) record_bytes: u64,
+    /// Checkpoints that could not be recorded.
+    pub(super) unrecorded: u64,
+    pub(super) traces: Traces,
     pub(super) record_trouble: Option<Failure>,
     pub(super) failed_at: Option<Instant>,
     pub(super) blame: Blame,
@@ -290,6 +296,8 @@ impl Actor {
             last_tallies,
             judged: None,
             record_bytes: 0,
+            unrecorded: 0,
+            traces: Traces::default(),
             record_trouble: None,
             failed_at: None,
             blame: Blame::default(),
@@ -414,6 +422,7 @@ impl Actor {
             Ask::Plot(reply) => drop(reply.send(self.plot())),
             Ask::Series(reply) => drop(reply.send(self.series.columns())),
             Ask::Lag(asked, reply) => drop(reply.send(Box::new(self.lag(&asked)))),
+            Ask::Measure(reply) => drop(reply.send(self.measure())),
             Ask::Describe(reply) => drop(reply.send(Box::new(self.describe()))),
             Ask::Logs(number, reply) => drop(reply.send(self.history.lines_after(number))),
         }
@@ -543,6 +552,7 @@ impl Actor {
             }
             Err(error) => error.failure(),
         };
+        self.unrecorded += 1;
         self.coordinate(checkpoint::Event::Unrecordable(epoch, refusal.message.clone()));
         self.fail(refusal, Blame::default());
     }

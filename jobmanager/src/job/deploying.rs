@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dataflow::contract::{self, EnumeratorContext};
 use dataflow::id::{Epoch, Generation, SubtaskId};
 use dataflow::recipe::Recipe;
-use dataflow::{Failure, crash};
+use dataflow::{Failure, crash, trace};
 use serde_json::Value;
 
 use super::actor::Actor;
@@ -117,6 +117,7 @@ impl Actor {
         if let Some(found) = &found {
             self.call_over(&mut deployment, found, epoch);
         }
+        self.traces.deploys(&self.job, generation, epoch);
         let places = self.dispatch(&anew, &restoration, generation);
         crash::point("deploy.after");
         self.replace(deployment);
@@ -176,7 +177,8 @@ impl Actor {
         };
         let messages = dispatch(plan, generation);
         let places = messages.len();
-        for (seat, message) in messages {
+        for (seat, mut message) in messages {
+            message.traceparent = trace::written(self.traces.of_deployment());
             self.context.cluster.send(&seat, message);
         }
         places

@@ -5,6 +5,7 @@ use dataflow::id::{Epoch, JobId, SubtaskId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::changing::{Change, Reply};
+use super::measure::Measured;
 use super::saving::When;
 use crate::cluster::{Gauges, Logged, Reported};
 use crate::gc::{Garbage, Plot};
@@ -91,6 +92,8 @@ pub enum Ask {
     Series(oneshot::Sender<Series>),
     /// How old its rows were, and what became of them.
     Lag(super::counting::LagAsked, oneshot::Sender<Box<Lag>>),
+    /// What metrics show of it.
+    Measure(oneshot::Sender<Measured>),
     /// The lines of its log after this number.
     Logs(u64, oneshot::Sender<Vec<LogLine>>),
 }

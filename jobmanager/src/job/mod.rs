@@ -26,6 +26,8 @@ mod view;
 mod times;
 mod series;
 mod counting;
+pub mod measure;
+mod traces;
 mod findings;
 #[cfg(test)]
 mod tests;
@@ -34,5 +36,6 @@ pub use actor::{Begin, Context, spawn};
 pub use changing::Change;
 pub use counting::LagAsked;
 pub use event::{Ask, Event, Handle};
+pub use measure::Measured;
 pub use performing::LAST_FAILURE;
 pub use saving::When;

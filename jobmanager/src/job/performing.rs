@@ -7,12 +7,13 @@ use bytes::Bytes;
 use dataflow::id::{BarrierId, Epoch, SubtaskId, VertexId};
 use dataflow::recipe::Recipe;
 use dataflow::store::Error as StoreError;
-use dataflow::{Failure, crash};
+use dataflow::{Failure, crash, trace};
 
 use super::actor::Actor;
 use super::event::Event;
 use super::history::{Blame, Place, Then};
 use super::life::{self, End};
+use super::traces::Part;
 use crate::checkpoint::{self, Purpose, Timing};
 use crate::cluster::Logged;
 use crate::deploy::Order;
@@ -79,6 +80,7 @@ impl Actor {
         if let Some(failed_at) = self.failed_at.take() {
             self.history.recovered(self.context.clock.now().since(failed_at));
         }
+        self.traces.runs();
         if self.life.state() == State::Running {
             self.end_change(Ok(()));
         }
@@ -102,6 +104,7 @@ impl Actor {
             epoch: self.coordinator.head(),
             restarts: self.life.restarts(),
         };
+        self.traces.fails(&self.job, &failure.message);
         self.history.exception(failure, answer, blame, then);
     }
 
@@ -113,6 +116,7 @@ impl Actor {
         self.dismiss();
         self.context.cluster.release(&self.job);
         self.context.cluster.leave(&self.job);
+        self.traces.is_over();
         let standing = match end {
             End::Finished => Standing::Finished,
             End::Stopped => Standing::Stopped,
@@ -168,6 +172,7 @@ impl Actor {
                     timing,
                 } => {
                     self.say("WARN", format!("{barrier} is given up: {reason}"));
+                    self.traces.ends(Err(&reason));
                     self.history
                         .checkpoint(barrier, (timing, self.context.clock.wall()), 0, Err(reason));
                     self.thaw();
@@ -182,6 +187,7 @@ impl Actor {
                 }
                 checkpoint::Action::Commit { epoch, barrier } => {
                     self.thaw();
+                    self.traces.comes_to(Part::Commit, &self.job, epoch);
                     self.broadcast(&Order::Commit {
                         epoch,
                         counter: barrier.counter,
@@ -209,6 +215,7 @@ impl Actor {
             let actions = deployment.sources.barrier(&source::Event::BarrierOut);
             debug_assert!(actions.is_empty(), "nothing moves while a barrier is in flight");
         }
+        self.traces.triggers(&self.job, barrier);
         self.broadcast(&Order::Trigger {
             counter: barrier.counter,
             roll: purpose.roll(),
@@ -220,6 +227,7 @@ impl Actor {
         let record = match self.compose(epoch, barrier, purpose, snapshots) {
             Ok(record) => record,
             Err(failure) => {
+                self.unrecorded += 1;
                 self.coordinate(checkpoint::Event::Unrecordable(epoch, failure.message.clone()));
                 return self.fail(failure, Blame::default());
             }
@@ -228,11 +236,13 @@ impl Actor {
             Ok(bytes) => bytes,
             Err(error) => {
                 let failure = error.failure();
+                self.unrecorded += 1;
                 self.coordinate(checkpoint::Event::Unrecordable(epoch, failure.message.clone()));
                 return self.fail(failure, Blame::default());
             }
         };
         self.record_bytes = bytes.len() as u64;
+        self.traces.comes_to(Part::Record, &self.job, epoch);
         let (chain, own, record) = (self.chain.clone(), self.own.clone(), Box::new(record));
         // In the job's scope, not the deployment's: its outcome must be known before anybody is restored.
         self.context.scope.run(async move {
@@ -287,6 +297,7 @@ impl Actor {
             last: purpose == Purpose::Final,
         });
         self.judge_by(&timing);
+        self.traces.ends(Ok(self.record_bytes));
         self.history.checkpoint(
             barrier,
             (timing, self.context.clock.wall()),
@@ -383,7 +394,10 @@ impl Actor {
 
     pub(super) fn broadcast(&self, order: &Order) {
         let Some(deployment) = &self.deployment else { return };
-        let message = order.message(&self.job, deployment.generation);
+        let mut message = order.message(&self.job, deployment.generation);
+        if let Order::Trigger { .. } | Order::Commit { .. } = order {
+            message.traceparent = trace::written(self.traces.of_checkpoint());
+        }
         for seat in deployment.task_managers() {
             self.context.cluster.send(&seat, message.clone());
         }
@@ -391,10 +405,13 @@ impl Actor {
 
     /// A line for `weir logs`, and for the log of this process.
     pub(super) fn say(&mut self, level: &str, text: String) {
+        let epoch = self.coordinator.head().0;
+        let traceparent = self.traces.now().map(|context| context.to_string());
+        let traceparent = traceparent.as_deref();
         match level {
-            "ERROR" => tracing::error!(job = %self.job, "{text}"),
-            "WARN" => tracing::warn!(job = %self.job, "{text}"),
-            _ => tracing::info!(job = %self.job, "{text}"),
+            "ERROR" => tracing::error!(job = %self.job, epoch, traceparent, "{text}"),
+            "WARN" => tracing::warn!(job = %self.job, epoch, traceparent, "{text}"),
+            _ => tracing::info!(job = %self.job, epoch, traceparent, "{text}"),
         }
         self.history.line(self.context.clock.wall(), level, text);
     }

@@ -370,7 +370,7 @@ impl Actor {
         self.deployment.as_ref().or(self.past.as_ref())
     }
 
-    fn subtask(&self, id: SubtaskId) -> Subtask {
+    pub(super) fn subtask(&self, id: SubtaskId) -> Subtask {
         let deployment = self.shown();
         let over = self.deployment.is_none();
         let seat = deployment.and_then(|deployment| deployment.seats.subtasks.get(&id));

@@ -6,17 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dataflow::id::JobId;
+use dataflow::trace;
+use futures::future::join_all;
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
+use tracing::Instrument as _;
 
 use super::{Error, Fresh, Planned};
-use crate::job::{Ask, Begin, Context, Event, Handle, LagAsked, When, spawn};
+use crate::job::{Ask, Begin, Context, Event, Handle, LagAsked, Measured, When, spawn};
 use crate::rest::types::{Datastream, Lag, LogLine, Series, State, Stop, Submitted, Summary};
 use crate::restore::Dropping;
 use crate::store::{Entry, Standing};
 
 /// How long a job may take to answer a question: it never waits for the world, so this is a long time.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long all of them may take together to be measured: whoever scrapes does not wait for long.
+const MEASURE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// All datastreams of a state folder.
 #[derive(Clone)]
@@ -147,6 +153,25 @@ impl Jobs {
         }
     }
 
+    /// What metrics show of every datastream that was taken up and answers soon.
+    pub(crate) async fn measured(&self) -> BTreeMap<String, Measured> {
+        let known = self.inner.known.lock().clone();
+        let asked = known.into_iter().filter_map(|(name, one)| match one {
+            Known::Task(handle) => Some((name, handle)),
+            Known::Entry(_) => None,
+        });
+        let all = asked.map(|(name, handle)| async move {
+            let (reply, answer) = oneshot::channel();
+            // A job that has no room for a question has more to do than to be measured.
+            handle.events.try_send(Event::Asked(Ask::Measure(reply))).ok()?;
+            tokio::select! {
+                answer = answer => Some((name, answer.ok()?)),
+                () = self.inner.context.clock.sleep(MEASURE_PATIENCE) => None,
+            }
+        });
+        join_all(all).await.into_iter().flatten().collect()
+    }
+
     /// Cancels a datastream: nothing is committed behind its last checkpoint, its state is kept. Returns once the wish
     /// is written down; follow the summary for the end.
     ///
@@ -225,12 +250,14 @@ impl Jobs {
     {
         let (reply, answer) = oneshot::channel();
         let (jobs, name) = (self.clone(), name.to_owned());
-        self.inner.context.scope.run(async move {
+        let work = async move {
             let gate = jobs.clone();
             let _one_at_a_time = gate.inner.gate.lock().await;
             // Whoever asked may have gone.
             drop(reply.send(work(jobs, name).await));
-        });
+        };
+        let work = trace::within(trace::current(), work).in_current_span();
+        self.inner.context.scope.run(work);
         answer.await.unwrap_or(Err(Error::ShuttingDown))
     }
 

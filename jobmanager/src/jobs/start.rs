@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use dataflow::metric::Wanted;
 use dataflow::store::{Store, Stores};
 use dataflow::time::Clock;
 use dataflow::{Failure, Registry, Scope};
@@ -18,6 +19,7 @@ use super::{Jobs, Plan};
 use crate::cluster::{Cluster, Control, Identity};
 use crate::job::Context;
 use crate::leader::{self, Candidate, Leadership, claim};
+use crate::metrics;
 use crate::rest;
 use crate::store::Ledger;
 
@@ -32,6 +34,8 @@ pub struct Options {
     pub process: String,
     /// Where its REST interface will be; empty for none.
     pub address: String,
+    /// How much of what is measured is shown.
+    pub metrics: Wanted,
 }
 
 impl Options {
@@ -63,6 +67,7 @@ pub struct World {
 pub struct JobManager {
     jobs: Jobs,
     cluster: Cluster,
+    pub(crate) metrics: metrics::Source,
     world: World,
     _leadership: Leadership,
 }
@@ -145,9 +150,18 @@ impl JobManager {
             deployments: Arc::new(AtomicU32::new(0)),
         };
         let jobs = Jobs::open(context).await;
+        let metrics = metrics::Source {
+            jobs: jobs.clone(),
+            cluster: cluster.clone(),
+            requests: Arc::default(),
+            streams: rest::Streams::new(&world.scope, world.clock.clone()),
+            clock: world.clock.clone(),
+            wanted: options.metrics,
+        };
         Ok(Self {
             jobs,
             cluster,
+            metrics,
             world,
             _leadership: leadership,
         })
@@ -205,17 +219,18 @@ impl JobManager {
             jobs: self.jobs.clone(),
             cluster: self.cluster.clone(),
             plan,
-            streams: rest::Streams::new(&self.world.scope, self.world.clock.clone()),
+            streams: self.metrics.streams.clone(),
             clock: self.world.clock.clone(),
+            metrics: self.metrics.clone(),
         });
         let (scope, clock) = (self.world.scope.child("rest"), self.world.clock.clone());
         self.world.scope.run(rest::serve(listener, router, (scope, clock)));
     }
 
-    /// All metrics in Prometheus' text form.
+    /// What it measures, for `/metrics` and whoever pushes it.
     #[must_use]
-    pub fn metrics(&self) -> String {
-        crate::metrics::render(&self.jobs.list(), &self.cluster.describe(), self.cluster.dropped())
+    pub fn measured(&self) -> metrics::Source {
+        self.metrics.clone()
     }
 }
 

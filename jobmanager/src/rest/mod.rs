@@ -13,6 +13,7 @@ mod handlers;
 mod openapi;
 mod page;
 mod problem;
+mod requests;
 mod routes;
 mod serve;
 mod stream;
@@ -31,6 +32,7 @@ use dataflow::time::Clock;
 use crate::cluster::Cluster;
 use crate::jobs::{Jobs, Plan};
 
+pub use requests::Requests;
 pub(crate) use serve::serve;
 pub use stream::Streams;
 
@@ -50,6 +52,8 @@ pub struct Api {
     pub streams: Streams,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What is measured.
+    pub metrics: crate::metrics::Source,
 }
 
 impl Api {
@@ -75,14 +79,15 @@ impl Api {
 /// All paths.
 pub fn router(api: Api) -> Router {
     routes::router()
-        .route("/", get(page::index))
-        .route("/ui/{*path}", get(page::file))
-        .merge(crate::flink::router())
+        .route("/", requests::named("page", get(page::index)))
+        .route("/ui/{*path}", requests::named("page", get(page::file)))
+        .merge(requests::all_named("flink", crate::flink::router()))
         .fallback(handlers::nothing_here)
         .method_not_allowed_fallback(handlers::not_that_way)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(api.clone(), guard::deadline))
         .layer(middleware::from_fn(guard::own_host))
         .layer(middleware::from_fn(guard::manners))
+        .layer(middleware::from_fn_with_state(api.clone(), requests::count))
         .with_state(api)
 }

@@ -9,9 +9,10 @@ use axum::routing::{self, MethodRouter};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::asked::{After, LagOf, Page, Submission, Sweep};
+use super::requests::named;
 use super::types::{
     Cluster, Datastream, Health, Lag, Live, LogLine, Operation, Overview, Rescale, SavepointRequest, Series, Stop,
-    Submitted, Summary, Swept,
+    Submitted, Summary, Swept, Target,
 };
 use super::{Api, handlers};
 
@@ -108,7 +109,7 @@ fn post<H: Handler<T, Api>, T: 'static>(
 
 /// All of them.
 pub(super) fn table() -> Vec<Route> {
-    [reading(), counting(), changing(), cluster()]
+    [reading(), counting(), changing(), cluster(), measuring()]
         .into_iter()
         .flatten()
         .collect()
@@ -118,7 +119,7 @@ pub(super) fn table() -> Vec<Route> {
 pub(super) fn router() -> Router<Api> {
     let mut router = Router::new();
     for route in table() {
-        router = router.route(route.path, route.handler);
+        router = router.route(route.path, named(route.path, route.handler));
     }
     router
 }
@@ -308,6 +309,12 @@ fn cluster() -> Vec<Route> {
             (tag, "readOpenApi", "This document."),
             Content::Text("application/json"),
         ),
+    ]
+}
+
+fn measuring() -> Vec<Route> {
+    let tag = "metrics";
+    vec![
         get(
             "/metrics",
             handlers::metrics,
@@ -317,6 +324,16 @@ fn cluster() -> Vec<Route> {
                 "Every metric of the job manager in Prometheus' text form.",
             ),
             Content::Text("text/plain"),
+        ),
+        get(
+            "/v1/targets",
+            handlers::targets,
+            (
+                tag,
+                "listTargets",
+                "Where the metrics of the task managers are, as Prometheus' http_sd_configs reads it.",
+            ),
+            json::<Vec<Target>>(),
         ),
     ]
 }

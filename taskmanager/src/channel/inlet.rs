@@ -89,6 +89,11 @@ impl Inlet {
         self.intake.take_barrier()
     }
 
+    /// What the channel looks like to somebody else.
+    pub(crate) fn intake(&self) -> Arc<Intake> {
+        Arc::clone(&self.intake)
+    }
+
     /// Bytes that came and were not yet taken.
     #[must_use]
     pub fn queued_bytes(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! The receiving queue of a channel: what came and was not yet taken, and the credit for more.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 use dataflow::element::{Barrier, Batch, Element};
@@ -30,6 +31,17 @@ pub(crate) trait Upstream: Send + Sync {
     fn closed(&self);
 }
 
+/// Bytes of a channel, at its receiving end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fill {
+    /// Came and were not yet taken.
+    pub(crate) queued: u64,
+    /// Wait at the sender, as it last said.
+    pub(crate) backlog: u64,
+    /// May still come.
+    pub(crate) credit: u64,
+}
+
 /// Shared by an `Inlet` and whoever delivers to it.
 pub(crate) struct Intake {
     id: ChannelId,
@@ -53,6 +65,12 @@ struct State {
     ended: bool,
     /// The receiver is gone.
     closed: bool,
+}
+
+impl fmt::Debug for Intake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Intake").field(&self.id).finish()
+    }
 }
 
 impl Intake {
@@ -218,6 +236,19 @@ impl Intake {
     /// Bytes that came and were not yet taken.
     pub(super) fn queued_bytes(&self) -> u64 {
         self.state.lock().grants.queued()
+    }
+
+    /// How full the channel is; nothing once its receiver has gone.
+    pub(crate) fn fill(&self) -> Fill {
+        let state = self.state.lock();
+        if state.closed {
+            return Fill::default();
+        }
+        Fill {
+            queued: state.grants.queued(),
+            backlog: state.grants.backlog(),
+            credit: state.grants.unused(),
+        }
     }
 
     fn settle(&self, state: &mut State, event: GrantsEvent) -> Option<Grant> {

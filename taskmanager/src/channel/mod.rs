@@ -33,7 +33,7 @@ pub use local::local;
 pub use outlet::Outlet;
 
 pub(crate) use compact::compact_for_wire;
-pub(crate) use intake::{Intake, Item, Upstream, push_merged};
+pub(crate) use intake::{Fill, Intake, Item, Upstream, push_merged};
 pub(crate) use local::sender_gone;
 pub(crate) use outlet::{Ended, Link};
 

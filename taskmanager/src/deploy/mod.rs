@@ -22,7 +22,7 @@ use dataflow::time::Clock;
 use dataflow::{Failure, Registry, Scope};
 use tokio::runtime;
 
-use crate::channel::SharedPool;
+use crate::channel::{Inlet, SharedPool};
 use crate::memory::{Demand, Memory, Share};
 use crate::network::Exchange;
 use crate::operators;
@@ -153,7 +153,7 @@ fn seed(common: &Common, handle: &Handle, plan: &Plan, scope: &Scope) -> build::
 
 fn prepare(deployment: &Arc<Deployment>, site: &Site) -> Result<Common, Failure> {
     let memory = site.memory.of_deployment(deployment.slots(), deployment.memory);
-    let share = Share::split(memory, demand(deployment))?;
+    let share = Share::split(memory, demand(&deployment.subtasks))?;
     let job = site
         .scope
         .child(deployment.fence.job.to_string())
@@ -180,9 +180,10 @@ fn prepare(deployment: &Arc<Deployment>, site: &Site) -> Result<Common, Failure>
     })
 }
 
-fn demand(deployment: &Deployment) -> Demand {
-    let nodes = || deployment.subtasks.iter().flat_map(|plan| &plan.chain.nodes);
-    let inputs = deployment.subtasks.iter().flat_map(|plan| &plan.inputs);
+/// What subtasks want together.
+fn demand(subtasks: &[Plan]) -> Demand {
+    let nodes = || subtasks.iter().flat_map(|plan| &plan.chain.nodes);
+    let inputs = subtasks.iter().flat_map(|plan| &plan.inputs);
     Demand {
         channels: inputs.map(|edge| edge.peers.len() as u64).sum(),
         sinks: nodes().filter(|node| matches!(node.recipe, Recipe::Sink(_))).count() as u64,
@@ -194,7 +195,7 @@ fn demand(deployment: &Deployment) -> Demand {
 /// For a subtask that has no thread.
 fn fail(site: &Site, Handle { identity, name, .. }: &Handle, failure: Failure) {
     identity
-        .span(name)
+        .span(name, None)
         .in_scope(|| moved(&site.reports, identity, Status::Failed(failure)));
     (site.reports)(identity, Report::Left);
 }
@@ -208,7 +209,10 @@ fn launch(common: &Common, handles: &[Handle], mut boxes: BTreeMap<SubtaskId, Ma
             fail(&common.site, handle, failure);
             continue;
         };
-        let span = plan.identity.span(&plan.name);
+        let (own, all) = (demand(std::slice::from_ref(plan)), demand(&common.deployment.subtasks));
+        let channels = ends.inlets.iter().map(Inlet::intake).collect();
+        handle.gauges.surround(channels, common.share.budget(own, all));
+        let span = plan.identity.span(&plan.name, common.deployment.asked);
         let scope = common.job.child(subtask.to_string()).within(span);
         let seed = seed(common, handle, plan, &scope);
         start(seed, mailbox, ends, handle);

@@ -7,6 +7,7 @@ use dataflow::Failure;
 use dataflow::contract::Committable;
 use dataflow::id::{EdgeId, Epoch, Generation, JobId, SubtaskId, VertexId};
 use dataflow::recipe::{Chain, Partition};
+use dataflow::trace::Context;
 use proto::v1;
 
 use crate::checkpoint::{NodeCommittables, Part, Snapshot};
@@ -38,6 +39,8 @@ pub(crate) struct Deployment {
     pub(crate) state_url: Option<String>,
     /// What runs here.
     pub(crate) subtasks: Vec<Plan>,
+    /// The trace that it is a part of.
+    pub(crate) asked: Option<Context>,
 }
 
 /// One subtask, to be built.
@@ -149,11 +152,17 @@ impl TryFrom<v1::Deploy> for Deployment {
             max_parallelism: deploy.max_parallelism.max(1),
             state_url: Some(deploy.state_url).filter(|url| !url.is_empty()),
             subtasks,
+            asked: None,
         })
     }
 }
 
 impl Deployment {
+    /// As a part of this trace.
+    pub(crate) fn asked(self, asked: Option<Context>) -> Self {
+        Self { asked, ..self }
+    }
+
     /// A slot holds one subtask of each vertex.
     pub(crate) fn slots(&self) -> u64 {
         let mut of_vertex: BTreeMap<VertexId, u64> = BTreeMap::new();

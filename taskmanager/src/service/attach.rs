@@ -136,6 +136,7 @@ impl Connection {
 
     /// What this task manager has to know of a report, whoever else is told.
     fn note(&self, identity: &Identity, report: &Report) {
+        self.tasks.lock().heard(identity, report);
         match report {
             Report::Left => self.tasks.lock().left(identity),
             Report::Status(status) => self.tasks.lock().moved(identity, status),

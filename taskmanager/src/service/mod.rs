@@ -14,6 +14,7 @@ mod fences;
 mod lines;
 mod tasks;
 mod tenure;
+mod traces;
 mod wire;
 #[cfg(test)]
 mod tests;
@@ -22,13 +23,13 @@ pub use fences::Fences;
 pub use lines::{Line, Lines};
 pub(crate) use tasks::{Running, Tasks};
 pub use tenure::Tenure;
-pub(crate) use wire::resident_bytes;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dataflow::metric::{Page, Wanted};
 use dataflow::store::Stores;
 use dataflow::time::Clock;
 use dataflow::{Failure, Registry, Scope};
@@ -69,6 +70,8 @@ pub struct Options {
     pub scratch: PathBuf,
     /// Must equal the job manager's.
     pub build: String,
+    /// How much of what is measured is shown.
+    pub metrics: Wanted,
 }
 
 /// What a task manager works with.
@@ -96,7 +99,7 @@ pub struct Surroundings {
 /// A task manager at work.
 pub struct TaskManager {
     tasks: Arc<Mutex<Tasks>>,
-    metrics: metrics::Page,
+    metrics: metrics::Source,
     incarnation: String,
     exchange: Option<SocketAddr>,
     scope: Scope,
@@ -149,6 +152,13 @@ impl TaskManager {
         };
         let lines = lines.outlet();
         let tasks = Arc::new(Mutex::new(Tasks::new(site, lines.clone())));
+        let metrics = metrics::Source {
+            tasks: Arc::clone(&tasks),
+            clock: Arc::clone(&clock),
+            wanted: options.metrics,
+            build: options.build.clone(),
+            memory_bytes: options.memory_bytes,
+        };
         let connection = attach::Connection {
             options: Arc::new(options),
             incarnation: incarnation.clone(),
@@ -160,7 +170,7 @@ impl TaskManager {
         };
         scope.run(connection.keep());
         Ok(Self {
-            metrics: metrics::Page::new(Arc::clone(&tasks)),
+            metrics,
             tasks,
             incarnation,
             exchange: listening,
@@ -187,10 +197,10 @@ impl TaskManager {
         self.tasks.lock().running().count()
     }
 
-    /// Its metrics in Prometheus' text format, for `/metrics`.
+    /// Everything that it measures, as it is now: for `/metrics`, and whoever pushes it.
     #[must_use]
-    pub fn metrics(&self) -> String {
-        self.metrics.render()
+    pub fn metrics(&self) -> Page {
+        self.metrics.page()
     }
 
     /// Cancels everything and waits for it, as long as is reasonable.

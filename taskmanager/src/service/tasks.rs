@@ -9,19 +9,21 @@ use dataflow::contract::Split;
 use dataflow::element::{Barrier, Roll};
 use dataflow::id::{BarrierId, Generation, JobId, SubtaskId};
 use dataflow::time::Instant;
+use dataflow::trace::Context;
 use proto::v1::{self, ToTaskManager, from_task_manager, to_task_manager::Message};
 use tokio::sync::Notify;
 
 use super::fences::Fences;
 use super::lines::Outlet;
 use super::tenure::Tenure;
+use super::traces::Traces;
 use super::wire;
 use crate::deploy::{Deployment, Fence, Handle, Site, deploy, subtask_id};
 use crate::metrics::Retired;
 use crate::operators::Outlook;
-use crate::task::Identity;
 use crate::task::life::{Life, Status};
 use crate::task::mailbox::Control;
+use crate::task::{Identity, Report};
 
 type Key = (JobId, Generation, SubtaskId);
 
@@ -38,6 +40,8 @@ pub(crate) struct Running {
     pub(super) adopted_epoch: u64,
     /// The highest barrier that was asked for.
     asked: u64,
+    /// What it does as parts of traces.
+    traces: Traces,
 }
 
 impl Running {
@@ -90,6 +94,11 @@ impl Tasks {
         self.site.scratch.memory_held()
     }
 
+    /// How much RocksDB may hold of spilled state.
+    pub(crate) fn spill_limit(&self) -> usize {
+        self.site.scratch.memory_limit()
+    }
+
     /// Rings whenever a subtask has left.
     pub(super) fn departures(&self) -> Arc<Notify> {
         Arc::clone(&self.departures)
@@ -107,15 +116,14 @@ impl Tasks {
 
     /// Does what a message says; what is to be answered at once.
     pub(super) fn obey(&mut self, message: ToTaskManager, now: Instant) -> Vec<from_task_manager::Message> {
+        let asked: Option<Context> = message.traceparent.parse().ok();
         let outcome = match message.message {
-            Some(Message::Deploy(message)) => return self.deploy(message, now),
+            Some(Message::Deploy(message)) => return self.deploy(message, asked, now),
             Some(Message::Cancel(message)) => self.cancel(message, now),
             Some(Message::Adopt(message)) => self.adopt(message),
             Some(Message::Drain(message)) => self.all_of(message.fence, |_| Control::Drain),
-            Some(Message::Trigger(message)) => self.trigger(message),
-            Some(Message::Commit(v1::Commit { fence, epoch, counter })) => {
-                self.all_of(fence, |_| Control::Commit { epoch, counter })
-            }
+            Some(Message::Trigger(message)) => self.trigger(message, asked),
+            Some(Message::Commit(message)) => self.commit(message, asked),
             Some(Message::AssignSplits(message)) => self.assign(message),
             Some(Message::Bound(message)) => self.bound(message),
             Some(Message::Recorded(message)) if message.r#final => self.all_of(message.fence, |_| Control::Release),
@@ -131,7 +139,7 @@ impl Tasks {
         Vec::new()
     }
 
-    fn deploy(&mut self, message: v1::Deploy, now: Instant) -> Vec<from_task_manager::Message> {
+    fn deploy(&mut self, message: v1::Deploy, asked: Option<Context>, now: Instant) -> Vec<from_task_manager::Message> {
         // What was deployed on another start of this process is not there any more: two of one attempt must never be.
         if message.incarnation != self.site.incarnation {
             self.fences.met(false);
@@ -139,7 +147,7 @@ impl Tasks {
         }
         let named = wire::named(&message);
         let deployment = match Deployment::try_from(message) {
-            Ok(deployment) => deployment,
+            Ok(deployment) => deployment.asked(asked),
             Err(failure) => {
                 return named
                     .into_iter()
@@ -170,6 +178,7 @@ impl Tasks {
                 subtask,
                 ..
             } = handle.identity.clone();
+            let traces = Traces::restores(&handle, asked);
             self.running.insert(
                 (job, generation, subtask),
                 Running {
@@ -179,6 +188,7 @@ impl Tasks {
                     born_epoch,
                     adopted_epoch: 0,
                     asked: 0,
+                    traces,
                 },
             );
         }
@@ -243,7 +253,21 @@ impl Tasks {
         any
     }
 
-    fn trigger(&mut self, message: v1::Trigger) -> Result<bool, Failure> {
+    fn commit(
+        &mut self,
+        v1::Commit { fence, epoch, counter }: v1::Commit,
+        asked: Option<Context>,
+    ) -> Result<bool, Failure> {
+        if let Some(asked) = asked {
+            let fence = Fence::try_from(fence.clone())?;
+            for running in self.running.values_mut().filter(|running| running.obeys(&fence)) {
+                running.traces.commits(&running.handle, epoch, asked);
+            }
+        }
+        self.all_of(fence, |_| Control::Commit { epoch, counter })
+    }
+
+    fn trigger(&mut self, message: v1::Trigger, asked: Option<Context>) -> Result<bool, Failure> {
         let Some(v1::Barrier { counter, roll_all }) = message.barrier else {
             return Ok(false);
         };
@@ -251,6 +275,9 @@ impl Tasks {
         let fence = Fence::try_from(message.fence.clone())?;
         for running in self.running.values_mut().filter(|running| running.obeys(&fence)) {
             running.asked = running.asked.max(counter);
+            if let Some(asked) = asked {
+                running.traces.triggered(&running.handle, counter, asked);
+            }
         }
         self.all_of(message.fence, |generation| {
             let barrier = Barrier {
@@ -309,6 +336,14 @@ impl Tasks {
             running.handle.mail.post(control(fence.generation));
         }
         Ok(any)
+    }
+
+    /// A subtask says something that is a part of a trace.
+    pub(super) fn heard(&mut self, identity: &Identity, report: &Report) {
+        let key = (identity.job.clone(), identity.generation, identity.subtask);
+        if let Some(running) = self.running.get_mut(&key) {
+            running.traces.heard(report);
+        }
     }
 
     /// A subtask's life has moved.

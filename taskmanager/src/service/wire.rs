@@ -299,7 +299,7 @@ fn node_gauges(node: &NodeGauges, everything: bool) -> v1::NodeGauges {
 }
 
 /// Memory of this process that is really there; 0 where the machine does not say.
-pub(crate) fn resident_bytes() -> u64 {
+fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());

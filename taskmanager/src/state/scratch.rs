@@ -44,6 +44,11 @@ impl Scratch {
         [("tables", self.memory.tables()), ("spill cache", self.memory.used())]
     }
 
+    /// How much RocksDB may hold of what was spilled.
+    pub(crate) fn memory_limit(&self) -> usize {
+        self.memory.limit()
+    }
+
     /// What databases below it hold in memory together.
     pub(super) fn memory(&self) -> &DiskMemory {
         &self.memory

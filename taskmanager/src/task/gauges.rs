@@ -1,7 +1,7 @@
 //! What a subtask says of itself while it runs: counts, and what it waits for. Written by its thread, read by anybody.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -12,7 +12,9 @@ use dataflow::tally::Tallies;
 use dataflow::time::Instant;
 use parking_lot::Mutex;
 
+use crate::channel::{Fill, Intake};
 use crate::checkpoint::Counts;
+use crate::memory::Budget;
 use crate::meter::Book;
 
 /// So many dead letters of a node are kept as text, for a person to look at.
@@ -137,6 +139,7 @@ pub(crate) struct Gauges {
     /// Time without anything to do, in microseconds.
     pub(crate) idle_us: Count,
     waiting: Mutex<Option<(Wait, Instant)>>,
+    surroundings: OnceLock<(Vec<Arc<Intake>>, Budget)>,
     /// One for each node of the chain.
     pub(crate) nodes: Vec<Arc<NodeGauges>>,
     /// One for each edge by which it sends.
@@ -226,6 +229,28 @@ impl Gauges {
             .lock()
             .as_ref()
             .map(|(wait, since)| (wait.name(), now.since(*since)))
+    }
+
+    /// The channels that it takes from, and what it may hold of memory. Once, when it is built.
+    pub(crate) fn surround(&self, channels: Vec<Arc<Intake>>, budget: Budget) {
+        // Built once.
+        let _ = self.surroundings.set((channels, budget));
+    }
+
+    /// How full its channels are; none where it has none.
+    pub(crate) fn fill(&self) -> Option<Fill> {
+        let (channels, _) = self.surroundings.get()?;
+        let all = channels.iter().map(|channel| channel.fill());
+        all.reduce(|sum, one| Fill {
+            queued: sum.queued + one.queued,
+            backlog: sum.backlog + one.backlog,
+            credit: sum.credit + one.credit,
+        })
+    }
+
+    /// What it may hold of memory.
+    pub(crate) fn budget(&self) -> Budget {
+        self.surroundings.get().map(|(_, budget)| *budget).unwrap_or_default()
     }
 
     /// Adds time spent.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use dataflow::Disposition;
 use dataflow::id::{Generation, JobId, SubtaskId};
+use dataflow::trace::Context;
 use tracing::Span;
+use tracing::field::{Empty, display};
 
 use super::life::{Life, Status};
 use crate::checkpoint::Acknowledgement;
@@ -28,11 +30,15 @@ impl Identity {
     /// What is logged for this subtask is logged within this span, whichever of its threads and tasks says it.
     ///
     /// Of the highest level, so that no filter takes away who speaks.
-    pub(crate) fn span(&self, vertex: &str) -> Span {
+    pub(crate) fn span(&self, vertex: &str, asked: Option<Context>) -> Span {
         let Self {
             job, subtask, attempt, ..
         } = self;
-        tracing::error_span!("subtask", %job, vertex, %subtask, attempt)
+        let span = tracing::error_span!("subtask", %job, vertex, %subtask, attempt, traceparent = Empty);
+        if let Some(asked) = asked {
+            span.record("traceparent", display(asked));
+        }
+        span
     }
 }
 

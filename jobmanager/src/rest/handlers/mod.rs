@@ -6,5 +6,5 @@ mod reading;
 pub(super) use changing::{cancel, rescale, savepoint, stop, submit, sweep};
 pub(super) use reading::{
     cluster, describe, document, follow, health, lag, list, logs, metrics, not_that_way, nothing_here, openapi,
-    operation, overview, series, stream,
+    operation, overview, series, stream, targets,
 };

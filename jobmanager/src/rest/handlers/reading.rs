@@ -10,7 +10,9 @@ use crate::rest::Api;
 use crate::rest::asked::{After, LIMIT_MAX, LagOf, Named, Options, Page};
 use crate::rest::problem::problem;
 use crate::rest::stream::Topic;
-use crate::rest::types::{Cluster, Datastream, Health, Lag, LogLine, Operation, Overview, Problem, Series, Summary};
+use crate::rest::types::{
+    Cluster, Datastream, Health, Lag, LogLine, Operation, Overview, Problem, Series, Summary, Target,
+};
 
 /// So many minutes are shown to whoever does not say how many.
 const MINUTES_SHOWN: usize = 60;
@@ -132,11 +134,18 @@ pub(crate) async fn openapi() -> impl IntoResponse {
 }
 
 pub(crate) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
-    let text = crate::metrics::render(&api.jobs.list(), &api.cluster.describe(), api.cluster.dropped());
+    let text = api.metrics.clone().page().await.text();
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         text,
     )
+}
+
+/// Where Prometheus finds the task managers.
+pub(crate) async fn targets(State(api): State<Api>) -> Json<Vec<Target>> {
+    let all = api.cluster.describe().task_managers.into_iter();
+    let served = all.filter(|one| !one.metrics_address.is_empty());
+    Json(served.map(Target::of).collect())
 }
 
 pub(crate) async fn nothing_here() -> Problem {

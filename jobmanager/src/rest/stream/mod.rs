@@ -101,6 +101,11 @@ impl Streams {
         Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)))
     }
 
+    /// How many listen.
+    pub(crate) fn listeners(&self) -> usize {
+        LISTENERS_MAX - self.room.available_permits()
+    }
+
     fn subscribe(&self, topic: Topic, api: Api) -> watch::Receiver<Text> {
         let mut topics = self.topics.lock();
         if let Some(sender) = topics.get(&topic) {

@@ -77,6 +77,7 @@ async fn nothing_is_made_for_nobody_and_listeners_are_bounded() {
         plan: Arc::new(OneDocument),
         streams: streams.clone(),
         clock,
+        metrics: bench.manager.metrics.clone(),
     };
     let listen = || streams.clone().listen(Topic::Overview, api.clone());
     let mut listeners = Vec::new();

@@ -1,5 +1,7 @@
 //! The cluster: its leader and its task managers.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +47,26 @@ pub struct TaskManager {
     pub since_ms: i64,
     /// How long ago it was last heard, in milliseconds.
     pub silent_ms: u64,
+}
+
+/// Where metrics are, in the form that Prometheus reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Target {
+    /// Addresses, of one process each.
+    pub targets: Vec<String>,
+    /// What every series from there is labelled with.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Target {
+    /// Of a task manager.
+    #[must_use]
+    pub fn of(one: TaskManager) -> Self {
+        Self {
+            targets: vec![one.metrics_address],
+            labels: [("taskmanager".to_owned(), one.name)].into(),
+        }
+    }
 }
 
 /// That the job manager lives.

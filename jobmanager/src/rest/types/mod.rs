@@ -13,7 +13,7 @@ mod wish;
 mod problem;
 
 pub use checkpoint::{Checkpoint, Checkpoints, CurrentCheckpoint, Split};
-pub use cluster::{Cluster, Health, TaskManager};
+pub use cluster::{Cluster, Health, Target, TaskManager};
 pub use datastream::{Datastream, DeadLetters, Edge, Finding, Holder, Severity, Step, Subtask, Vertex};
 pub use events::{Exception, LogLine, Operation, Outlook, Swept};
 pub use lag::{Ages, Between, Fates, Lag, Loss, LossMinute, LossView, MinuteFates, StepAges, StepLag, Where};

@@ -149,6 +149,18 @@ impl Grants {
     pub fn queued(&self) -> u64 {
         self.received - self.consumed
     }
+
+    /// Bytes that may still come.
+    #[must_use]
+    pub fn unused(&self) -> u64 {
+        self.granted.saturating_sub(self.received)
+    }
+
+    /// Bytes that wait at the sender, as it last said.
+    #[must_use]
+    pub fn backlog(&self) -> u64 {
+        self.backlog
+    }
 }
 
 /// Bytes consumed in a second, lately.

@@ -67,13 +67,13 @@ async fn a_bounded_job_runs_to_its_final_record_and_every_row_arrives_once() {
     .await;
     play.until("all threads leave", |task_manager, _| task_manager.subtask_count() == 0)
         .await;
-    let metrics = play.task_manager.metrics();
+    let metrics = play.task_manager.metrics().text();
     assert!(
-        metrics.contains("weir_records_in_total{job=\"numbers\",vertex=\"vertex 0\"} 1500"),
+        metrics.contains("weir_records_in_total{datastream=\"numbers\",vertex=\"vertex 0\"} 1500"),
         "{metrics}"
     );
     assert!(
-        metrics.contains("weir_step_dropped_total{job=\"numbers\",vertex=\"vertex 1\",step=\"even\"} 750"),
+        metrics.contains("weir_step_dropped_total{datastream=\"numbers\",vertex=\"vertex 1\",step=\"even\"} 750"),
         "{metrics}"
     );
     play.end().await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use dataflow::contract::Split;
 use dataflow::element::Roll;
+use dataflow::metric::Wanted;
 use dataflow::recipe::{Chain, Partition};
 use dataflow::time::{Clock, SystemClock};
 use dataflow::{Registry, Scope};
@@ -117,6 +118,7 @@ impl Play {
             memory_bytes: 64 << 20,
             scratch: std::env::temp_dir(),
             build: "test".to_owned(),
+            metrics: Wanted::default(),
         };
         let lines = Lines::new(Arc::new(clock));
         let surroundings = Surroundings {
@@ -183,7 +185,10 @@ impl Play {
     pub(super) async fn say(&self, message: to::Message) {
         self.connection
             .outgoing
-            .send(Ok(ToTaskManager { message: Some(message) }))
+            .send(Ok(ToTaskManager {
+                message: Some(message),
+                ..ToTaskManager::default()
+            }))
             .await
             .unwrap();
     }

@@ -152,7 +152,7 @@ async fn a_deployment_that_makes_no_sense_is_refused_and_strangers_are_not_heard
     .await;
     let dropped = "weir_control_messages_dropped_total 3";
     play.until("all are counted", |task_manager, _| {
-        task_manager.metrics().contains(dropped)
+        task_manager.metrics().text().contains(dropped)
     })
     .await;
     play.end().await;
@@ -203,7 +203,7 @@ async fn what_runs_goes_on_without_a_job_manager_and_obeys_who_adopts_it_and_nob
     play.say(to::Message::Adopt(adopt)).await;
     let dropped = "weir_control_messages_dropped_total 2";
     play.until("both are counted", |task_manager, _| {
-        task_manager.metrics().contains(dropped)
+        task_manager.metrics().text().contains(dropped)
     })
     .await;
     play.trigger(2, 5, Roll::Keep).await;

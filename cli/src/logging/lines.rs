@@ -1,53 +1,21 @@
-//! What is logged: on standard error as `--log` says, and as lines of jobs for `weir logs`.
+//! What is logged about jobs, as lines for `weir logs`.
 
-use std::fmt::{Debug, Write as _};
-
-use taskmanager::{Line, Lines};
-use tracing::field::{Field, Visit};
+use taskmanager::Line;
 use tracing::span::{Attributes, Id};
-use tracing::{Event, Metadata, Subscriber};
-use tracing_subscriber::filter::{FilterExt as _, FilterFn, LevelFilter, Targets};
-use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 
-use crate::exit::{Exit, Stop};
+use super::speaker::{Speaker, Words};
 
 /// Whose events become lines of a job. Other people's crates are not among them: nobody knows what they would tell. Nor is
 /// the job manager, which writes its own lines.
 const SPEAKERS: [&str; 3] = ["taskmanager", "connectors", "dataflow"];
 
-/// Whose failures the log of this process tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failures {
-    /// Those of its subtasks and of its jobs.
-    All,
-    /// Those that the job gets over: what ends a job is said at its end, and a subtask's failure is the job's.
-    Passing,
-}
-
-impl Failures {
-    fn tells(self, target: &str) -> bool {
-        self == Self::All || ![taskmanager::FAILURE, jobmanager::job::LAST_FAILURE].contains(&target)
-    }
-}
-
-/// Begins to log. Called once, before anything is logged.
-pub(crate) fn begin(filter: &str, failures: Failures, lines: &Lines) -> Result<(), Stop> {
-    let filter =
-        EnvFilter::try_new(filter).map_err(|error| Stop::new(Exit::Failed, format!("--log {filter}: {error}")))?;
-    let once = FilterFn::new(move |event: &Metadata<'_>| failures.tells(event.target()));
-    let printed = fmt::layer().with_writer(std::io::stderr).with_target(false);
-    let lines = lines.clone();
-    let subscriber = registry()
-        .with(printed.with_filter(filter.and(once)))
-        .with(listener(move |line| lines.hear(line)));
-    tracing::subscriber::set_global_default(subscriber)
-        .map_err(|error| Stop::new(Exit::Failed, format!("no log: {error}")))
-}
-
 /// Hands every event about a job, of level info and above, to `hear`.
-fn listener<S>(hear: impl Fn(Line) + Send + Sync + 'static) -> impl Layer<S>
+pub(super) fn listener<S>(hear: impl Fn(Line) + Send + Sync + 'static) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
@@ -59,21 +27,8 @@ struct Listener<F> {
     hear: F,
 }
 
-/// Who speaks, as the fields of an event or of a span around it say.
-#[derive(Clone, Debug, Default)]
-struct Speaker {
-    job: Option<String>,
-    subtask: Option<String>,
-    attempt: Option<String>,
-}
-
-/// What an event says: its message, and its other fields as `name=value` behind it.
-#[derive(Default)]
-struct Words {
-    speaker: Speaker,
-    message: String,
-    facts: String,
-}
+/// Who speaks, for this layer: another one may keep more of the same span.
+struct Heard(Speaker);
 
 impl<S, F> Layer<S> for Listener<F>
 where
@@ -84,7 +39,7 @@ where
         let mut speaker = Speaker::default();
         attributes.record(&mut speaker);
         if let Some(span) = context.span(id).filter(|_| speaker.job.is_some()) {
-            span.extensions_mut().insert(speaker);
+            span.extensions_mut().insert(Heard(speaker));
         }
     }
 
@@ -93,13 +48,14 @@ where
         event.record(&mut words);
         let mut around = context.event_scope(event).into_iter().flatten();
         let speaker = match words.speaker.job {
-            Some(_) => Some(words.speaker),
-            None => around.find_map(|span| span.extensions().get::<Speaker>().cloned()),
+            Some(_) => Some(std::mem::take(&mut words.speaker)),
+            None => around.find_map(|span| span.extensions().get().map(|Heard(speaker)| speaker.clone())),
         };
         let Some(Speaker {
             job: Some(job),
             subtask,
             attempt,
+            ..
         }) = speaker
         else {
             return;
@@ -109,57 +65,8 @@ where
             subtask,
             attempt,
             level: *event.metadata().level(),
-            text: words.message + &words.facts,
+            text: words.line(),
         });
-    }
-}
-
-impl Speaker {
-    fn field(&mut self, name: &str) -> Option<&mut Option<String>> {
-        match name {
-            "job" => Some(&mut self.job),
-            "subtask" => Some(&mut self.subtask),
-            "attempt" => Some(&mut self.attempt),
-            _ => None,
-        }
-    }
-}
-
-impl Visit for Speaker {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if let Some(known) = self.field(field.name()) {
-            *known = Some(value.to_owned());
-        }
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.record_str(field, &format!("{value:?}"));
-    }
-}
-
-impl Words {
-    fn fact(&mut self, name: &str, value: &dyn Debug) {
-        // Nothing can go wrong in writing to a string.
-        let _ = match name {
-            "message" => write!(self.message, "{value:?}"),
-            name => write!(self.facts, " {name}={value:?}"),
-        };
-    }
-}
-
-impl Visit for Words {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        match self.speaker.field(field.name()) {
-            Some(known) => *known = Some(value.to_owned()),
-            None => self.fact(field.name(), &format_args!("{value}")),
-        }
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        match self.speaker.field(field.name()) {
-            Some(known) => *known = Some(format!("{value:?}")),
-            None => self.fact(field.name(), value),
-        }
     }
 }
 
@@ -169,6 +76,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use tracing::Level;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::registry;
 
     use super::*;
 
