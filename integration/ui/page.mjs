@@ -3,6 +3,8 @@
 import { accessible, expect, faults, launch, look, open, rest, same, until } from "./browser.mjs";
 import { overview } from "./overview.mjs";
 import { actions, others, running } from "./job.mjs";
+import { documents } from "./document.mjs";
+import { connectors } from "./connectors.mjs";
 
 const [base, shots] = process.argv.slice(2);
 
@@ -38,6 +40,8 @@ try {
   const light = await open(browser, base, { width: 1440, height: 900, theme: "light" });
   await overview(light, base, shots);
   await running(light, base, shots);
+  await connectors(light, base, shots);
+  await documents(light, base, shots);
   await light.close();
   const dark = await open(browser, base, { width: 1440, height: 900, theme: "dark" });
   await taskManagers(dark);

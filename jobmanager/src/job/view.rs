@@ -16,7 +16,8 @@ use super::{findings, times};
 use crate::cluster::{Gauges, NodeGauges};
 use crate::execution::partition_name;
 use crate::rest::types::{
-    Checkpoints, CurrentCheckpoint, Datastream, DeadLetters, Edge, Progress, State, Step, Subtask, Summary, Vertex,
+    Checkpoints, CurrentCheckpoint, Datastream, DeadLetters, Edge, Progress, Resources, State, Step, Subtask, Summary,
+    Vertex,
 };
 use crate::store::Reached;
 
@@ -272,6 +273,7 @@ impl Actor {
             operations: self.operations.all(),
             dead_letters: self.dead_letters(),
             losses: self.losses(),
+            resources: self.resources(),
             findings: Vec::new(),
         };
         datastream.findings = findings::find(&datastream, self.context.clock.wall());
@@ -298,6 +300,17 @@ impl Actor {
             .flat_map(|deployment| deployment.observed.values());
         let waiting = observed.filter_map(|one| one.now.1.edge(edge));
         waiting.map(|edge| edge.backlog_bytes).sum()
+    }
+
+    fn resources(&self) -> Option<Resources> {
+        let deployment = self.deployment.as_ref()?;
+        let rate = |count: fn(&Gauges) -> u64| deployment.observed.values().map(|observed| observed.rate(count)).sum();
+        Some(Resources {
+            cpu_cores: self.shares(|gauges| gauges.busy).sum(),
+            memory_bytes: self.context.cluster.memory_of(&self.job),
+            bytes_in_rate: rate(|gauges| gauges.bytes_in),
+            bytes_out_rate: rate(|gauges| gauges.bytes_out),
+        })
     }
 
     fn checkpoints(&self) -> Checkpoints {

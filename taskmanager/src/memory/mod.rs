@@ -61,6 +61,21 @@ pub(crate) struct Share {
     pub(crate) state: u64,
 }
 
+/// What a deployment may hold, by who holds it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Budget {
+    /// Channels and outputs.
+    pub(crate) network: u64,
+    /// Tables, cuts, caches.
+    pub(crate) state: u64,
+    /// Queues of sinks.
+    pub(crate) sinks: u64,
+    /// Buffers of readers.
+    pub(crate) readers: u64,
+    /// Batches that operators work on.
+    pub(crate) chains: u64,
+}
+
 /// How many sixteenths each part gets.
 struct Parts {
     channels: u64,
@@ -115,6 +130,20 @@ impl Share {
             )));
         }
         Ok(share)
+    }
+
+    /// What all users of a deployment with so much memory may hold together.
+    pub(crate) fn budget(&self, memory: u64, demand: Demand) -> Budget {
+        let part = memory / 16;
+        // Outputs have one sixteenth where there is state, and two where there is none.
+        let outputs = if demand.tables > 0 { part } else { 2 * part };
+        Budget {
+            network: self.pool + demand.channels * EXCLUSIVE + outputs,
+            state: self.state * demand.tables,
+            sinks: self.sink * demand.sinks,
+            readers: self.reader * demand.readers,
+            chains: 2 * part,
+        }
     }
 
     /// Of one step's state: its tables.
@@ -226,6 +255,8 @@ mod tests {
             if let Ok(share) = Share::split(memory, demand) {
                 let sum = channels * EXCLUSIVE + share.pool + sinks * share.sink + readers * share.reader + tables * share.state;
                 prop_assert!(sum <= memory);
+                let Budget { network, state, sinks: queues, readers: buffers, chains } = share.budget(memory, demand);
+                prop_assert!(network + state + queues + buffers + chains <= memory);
                 prop_assert!(sinks == 0 || share.sink >= SMALLEST);
                 prop_assert!(readers == 0 || share.reader >= SMALLEST);
                 prop_assert!(tables == 0 || share.state >= SMALLEST);

@@ -1,5 +1,7 @@
 //! What is said to the job manager, as messages.
 
+use std::collections::BTreeMap;
+
 use dataflow::Failure;
 use dataflow::error::Disposition;
 use dataflow::id::SubtaskId;
@@ -113,7 +115,7 @@ fn state_of(life: Life) -> State {
 
 /// What runs here, for whoever leads next.
 pub(super) fn standings(tasks: &Tasks) -> Vec<v1::Standing> {
-    let mut standings = std::collections::BTreeMap::new();
+    let mut standings = BTreeMap::new();
     for running in tasks.running().filter(|running| running.stays()) {
         let identity = &running.handle.identity;
         let standing = standings
@@ -220,10 +222,36 @@ pub(super) fn refused(subtask: v1::SubtaskStatus, failure: &Failure) -> Message 
 /// What all subtasks have counted, and what they wait for.
 pub(super) fn heartbeat(tasks: &Tasks, now: Instant) -> Message {
     let subtasks = tasks.running().map(|running| gauges(running, now)).collect();
+    let [(_, tables), (_, cache)] = tasks.state_memory();
     Message::Heartbeat(v1::Heartbeat {
         subtasks,
         rss_bytes: resident_bytes(),
+        cpu_us: cpu_micros(),
+        threads: threads(),
+        memory: memory(tasks),
+        tables_bytes: tables as u64,
+        cache_bytes: cache as u64,
     })
+}
+
+/// What the deployments of each job may hold.
+fn memory(tasks: &Tasks) -> Vec<v1::JobMemory> {
+    let handles = tasks.running().map(|running| &running.handle);
+    let deployments: BTreeMap<_, _> = handles
+        .map(|handle| ((&handle.identity.job, handle.identity.generation), handle.budget))
+        .collect();
+    let mut jobs: BTreeMap<String, v1::JobMemory> = BTreeMap::new();
+    for ((job, _), budget) in deployments {
+        let name = job.to_string();
+        let sum = jobs.entry(name.clone()).or_default();
+        sum.job = name;
+        sum.network += budget.network;
+        sum.state += budget.state;
+        sum.sinks += budget.sinks;
+        sum.readers += budget.readers;
+        sum.chains += budget.chains;
+    }
+    jobs.into_values().collect()
 }
 
 fn gauges(running: &Running, now: Instant) -> v1::SubtaskGauges {
@@ -300,8 +328,30 @@ fn node_gauges(node: &NodeGauges, everything: bool) -> v1::NodeGauges {
 
 /// Memory of this process that is really there; 0 where the machine does not say.
 pub(crate) fn resident_bytes() -> u64 {
+    status("VmRSS:").unwrap_or(0) * 1024
+}
+
+/// How many threads this process has; 0 where the machine does not say.
+fn threads() -> u32 {
+    let threads = status("Threads:").and_then(|threads| u32::try_from(threads).ok());
+    threads.unwrap_or(0)
+}
+
+/// A number that the machine says of this process, without its unit.
+fn status(key: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+    line.trim().trim_end_matches("kB").trim().parse().ok()
+}
+
+/// Linux counts the time of processes in hundredths of a second, whatever its own clock.
+const MICROS_PER_TICK: u64 = 10_000;
+
+/// The time that all threads of this process have spent on processors; 0 where the machine does not say.
+fn cpu_micros() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Behind the name, which is in brackets and may hold anything: the 12th and 13th are those of the user and of the system.
+    let fields = stat.rsplit_once(')').map(|(_, behind)| behind.split_whitespace());
+    let ticks = fields.into_iter().flatten().skip(11).take(2);
+    ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * MICROS_PER_TICK
 }
