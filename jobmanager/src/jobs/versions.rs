@@ -176,6 +176,7 @@ pub fn drawn(graph: &JobGraph) -> (Vec<Vertex>, Vec<Edge>) {
         to: edge.to.to_string(),
         partition: partition_name(&edge.partition).to_owned(),
         rows_rate: None,
+        backlog_bytes: 0,
     };
     let vertices = graph.vertices.iter().map(vertex).collect();
     (vertices, graph.edges.iter().map(edge).collect())

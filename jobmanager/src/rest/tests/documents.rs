@@ -116,3 +116,39 @@ async fn codes_and_connectors_can_be_looked_up() {
     let of = |kind: &str| all.as_array().unwrap().iter().filter(|one| one["kind"] == kind).count();
     assert!(of("connector") > 0 && of("step") >= 12, "{all}");
 }
+
+#[tokio::test]
+async fn a_task_manager_says_who_sits_there_and_what_it_has_said() {
+    let bench = Bench::start(&Arc::default()).await;
+    let address = serve(&bench).await;
+    post(address, "/v1/datastreams", "good").await;
+    let mut fake = Fake::join(&bench.manager, "tm-1", 1).await;
+    fake.run().await;
+    bench.until_state(State::Running).await;
+    let (status, body) = get(address, "/v1/cluster/taskmanagers/tm-1").await;
+    let seated: crate::rest::types::Seated = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (status, seated.taken.len(), seated.taken[0].job.as_str()),
+        (200, 1, "orders@1")
+    );
+    let sitting: Vec<_> = seated.taken[0]
+        .subtasks
+        .iter()
+        .map(|one| one.subtask.id.as_str())
+        .collect();
+    assert_eq!(sitting, ["sub-0.0", "sub-1.0"], "one subtask of each vertex in a slot");
+    let (status, body) = get(address, "/v1/cluster/taskmanagers/tm-1/logs?limit=5").await;
+    assert!(
+        status == 200 && serde_json::from_str::<Vec<Value>>(&body).is_ok(),
+        "{body}"
+    );
+    let (status, body) = get(address, "/v1/cluster/taskmanagers/tm-2").await;
+    assert_eq!(
+        (status, problem(&body).help.as_deref()),
+        (404, Some("did you mean `tm-1`?"))
+    );
+    let (status, body) = get(address, "/v1/datastreams/orders/archive").await;
+    let refused = problem(&body);
+    assert_eq!((status, refused.code.as_str()), (404, "not-found"));
+    assert!(refused.help.is_some_and(|help| help.contains("archive:")));
+}
