@@ -97,6 +97,7 @@ impl Actor {
                 .as_ref()
                 .and_then(|document| document.graph.contact.clone()),
             watermark_ms: self.reached_time(),
+            backlog_bytes: self.waiting(),
             last_checkpoint: self.history.last_checkpoint(),
         }
     }
@@ -290,6 +291,14 @@ impl Actor {
         senders.peek()?;
         let rates = senders.map(|one| one.rate(|gauges| gauges.edge(edge).map_or(0, |edge| edge.rows)));
         Some(rates.sum())
+    }
+
+    /// Bytes that wait to be sent by any edge.
+    fn waiting(&self) -> u64 {
+        let deployments = self.deployment.iter();
+        let observed = deployments.flat_map(|deployment| deployment.observed.values());
+        let edges = observed.flat_map(|one| &one.now.1.edges);
+        edges.map(|edge| edge.backlog_bytes).sum()
     }
 
     /// Bytes that wait to be sent by an edge, in all its senders.

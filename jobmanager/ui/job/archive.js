@@ -55,6 +55,12 @@ export function Archive({ name, contact }) {
     }`;
 }
 
+/** `eventType=PURCHASE` is known by its value, `hour=13` is not. @param {string} name */
+function short(name) {
+  const value = name.slice(name.indexOf("=") + 1);
+  return value.length > 3 ? value : name;
+}
+
 /** The folders as a tree: each part of a path once. */
 function Folders({ archive, under, set }) {
   const rows = new Map();
@@ -76,7 +82,7 @@ function Folders({ archive, under, set }) {
     <li><button aria-pressed=${!under} onClick=${() => set({ under: "" })}><span>all</span><span class="soft">${exact(archive.filesTotal)}</span></button></li>
     ${all.map(
       (row) => html`<li key=${row.folder}><button aria-pressed=${under === row.folder} data-depth=${Math.min(4, row.depth)} onClick=${() => set({ under: row.folder })} data-testid="partition"
-        data-tip=${`${exact(row.files)} files, ${bytes(row.bytes)}`}><span>${row.name}</span><span class="soft">${exact(row.files)}</span></button></li>`,
+        data-tip=${`${row.folder}: ${exact(row.files)} files, ${bytes(row.bytes)}`}><span>${short(row.name)}</span><span class="soft">${exact(row.files)}</span></button></li>`,
     )}</ul></nav>`;
 }
 
