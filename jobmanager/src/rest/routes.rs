@@ -110,7 +110,7 @@ fn post<H: Handler<T, Api>, T: 'static>(
 
 /// All of them.
 pub(super) fn table() -> Vec<Route> {
-    [reading(), documents(), changing(), cluster()]
+    [reading(), following(), documents(), reference(), changing(), cluster()]
         .into_iter()
         .flatten()
         .collect()
@@ -175,6 +175,12 @@ fn reading() -> Vec<Route> {
             json::<Vec<LogLine>>(),
         )
         .query::<After>(),
+    ]
+}
+
+fn following() -> Vec<Route> {
+    let tag = "datastreams";
+    vec![
         get(
             "/v1/datastreams/{name}/stream",
             handlers::follow,
@@ -236,6 +242,12 @@ fn documents() -> Vec<Route> {
             json::<Difference>(),
         )
         .query::<Between>(),
+    ]
+}
+
+fn reference() -> Vec<Route> {
+    let tag = "documents";
+    vec![
         get(
             "/v1/datastreams/{name}/archive",
             handlers::archive,
