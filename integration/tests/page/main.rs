@@ -77,7 +77,8 @@ sources:
   - name: events
     generator: { events: shop, throughput: 1000, rate: 500, splits: 1 }
     eventTime: { field: eventTime }
-archive: { path: FOLDER/lake, roll: { size: 1MiB, every: 1s } }
+eventTypeFilters: [PURCHASE, CHECKOUT, LOGIN]
+archive: { path: FOLDER/lake, roll: { size: 1MiB, every: 3s } }
 ";
 
 /// Rows that come after their windows are closed.

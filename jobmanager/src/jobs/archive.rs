@@ -15,7 +15,7 @@ struct Kept {
 }
 
 /// What one of the archives of a datastream holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Shelves {
     /// All that can be looked into.
     pub sinks: Vec<ArchiveSink>,
@@ -29,10 +29,13 @@ impl Jobs {
     /// What an archive of a datastream holds: of the sink of this name, or of the first one.
     ///
     /// # Errors
-    /// When there is none of that name, it keeps nothing that can be looked into, or that cannot be read.
+    /// When there is none of that name, or no such sink, or what it keeps cannot be read. One that keeps nothing is no error.
     pub async fn archive(&self, name: &str, sink: Option<&str>, asked: &Asked) -> Result<Shelves, Error> {
         let graph = self.graph(name).await?;
         let all = self.kept(&graph);
+        if all.is_empty() && sink.is_none() {
+            return Ok(Shelves::default());
+        }
         let one = chosen(&all, name, sink)?;
         let listed = self
             .browser(&one.sink)?

@@ -28,6 +28,8 @@ export function Archive({ name, contact }) {
   const { archive, problem } = known;
   if (problem) return html`<div class="empty" data-testid="no-archive"><p>${problem.message}</p>${problem.help ? html`<p>${problem.help}</p>` : null}</div>`;
   if (!archive) return html`<p class="empty">Looking …</p>`;
+  if (!archive.sinks.length)
+    return html`<div class="empty" data-testid="no-archive"><p>It keeps no archive.</p><p class="soft">In its document <code>archive: { path: … }</code> keeps what its sinks take as Parquet files.</p></div>`;
   const set = (change) => {
     setFile(null);
     ask({ ...asked, after: "", ...change });

@@ -148,6 +148,9 @@ async fn a_task_manager_says_who_sits_there_and_what_it_has_said() {
         (404, Some("did you mean `tm-1`?"))
     );
     let (status, body) = get(address, "/v1/datastreams/orders/archive").await;
+    let nothing: crate::rest::types::Archive = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, nothing.sinks.len(), nothing.files_total), (200, 0, 0));
+    let (status, body) = get(address, "/v1/datastreams/orders/archive?sink=out").await;
     let refused = problem(&body);
     assert_eq!((status, refused.code.as_str()), (404, "not-found"));
     assert!(refused.help.is_some_and(|help| help.contains("archive:")));

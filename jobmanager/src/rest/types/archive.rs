@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Archive {
-    /// The sinks of the datastream that can be looked into, what is called `archive:` first.
+    /// The sinks of the datastream that can be looked into, what is called `archive:` first; none where it keeps nothing.
     pub sinks: Vec<ArchiveSink>,
     /// The one that was looked into.
     pub sink: String,
