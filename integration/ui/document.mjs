@@ -39,8 +39,10 @@ async function written(page, base, shots) {
   expect(await page.$eval("[data-testid=send]", (button) => button.disabled), "a mistake cannot be submitted");
   same(await page.$$eval(".gutter li[data-tone=error]", (all) => all.map((one) => Number(one.dataset.line))), [found.place.line], "lines");
   await page.click("[data-testid=diagnostic] .where button");
-  const marked = await page.$eval("[data-testid=editor]", (area) => area.value.slice(area.selectionStart, area.selectionEnd));
-  same(marked, "genrator", "what the place selects");
+  await until(page, "the place to be selected", () => {
+    const area = /** @type {HTMLTextAreaElement} */ (document.querySelector("[data-testid=editor]"));
+    return area.value.slice(area.selectionStart, area.selectionEnd) === "genrator";
+  });
   await page.click("[data-testid=explain]");
   await until(page, "the page of the code", (code) => document.querySelector("[data-testid=explained]")?.textContent.includes(code), found.code);
   await look(page, "explained-light-1440", shots);

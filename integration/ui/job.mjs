@@ -77,7 +77,9 @@ async function lagAndLoss(page, base) {
   const step = known.steps.find((one) => one.kind === "filter");
   const old = step.minutes[0];
   const cell = `[data-step="${step.name}"] [data-minute="${old.minuteMs}"]`;
-  await until(page, "a cell of the strip", (wanted) => document.querySelector(wanted), cell);
+  // The page asks every few seconds: what it shows may be a little older than what was just asked for.
+  const reached = ([wanted, least]) => Number(document.querySelector(wanted)?.dataset.in) >= least;
+  await until(page, "a cell of the strip", reached, [cell, old.rowsIn]);
   const after = (await rest(`${of(base, "shop")}/lag?minutes=60`)).steps.find((one) => one.name === step.name);
   const shown = Number(await page.getAttribute(cell, "data-in"));
   const now = after.minutes.find((one) => one.minuteMs === old.minuteMs);
