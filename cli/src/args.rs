@@ -76,6 +76,12 @@ pub(crate) enum Verb {
     Rescale(Rescale),
     /// Keeps a checkpoint of a running datastream by name; `weir submit --from-savepoint` begins from it.
     Savepoint(Savepoint),
+    /// Lists the documents that a datastream has run, the newest first.
+    History(Named),
+    /// Shows what is between two versions of a datastream's document, or between what is in force and a file.
+    Diff(Diff),
+    /// Goes back to an older version of a datastream's document, as `weir apply` would.
+    Rollback(Rollback),
     /// Lists the datastreams of a cluster.
     List(Cluster),
     /// Shows everything about one datastream: state, rates, waits, checkpoints, failures, dead letters.
@@ -285,6 +291,38 @@ pub(crate) struct Apply {
     pub(crate) cluster: Cluster,
 
     /// Lets go of state that no step of the changed document takes over.
+    #[arg(long)]
+    pub(crate) allow_dropped_state: bool,
+}
+
+/// `weir diff`.
+#[derive(Args, Debug)]
+pub(crate) struct Diff {
+    /// A datastream, or a YAML file (`-` for standard input), which is compared with what is in force.
+    pub(crate) subject: String,
+
+    /// Of a datastream: the version before; the one before `--to` unless given.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) from: Option<u64>,
+
+    /// Of a datastream: the version after; the newest unless given.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) to: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+}
+
+/// `weir rollback`.
+#[derive(Args, Debug)]
+pub(crate) struct Rollback {
+    #[command(flatten)]
+    pub(crate) named: Named,
+
+    /// Which version, as `weir history` lists them; the one before the newest unless given.
+    pub(crate) version: Option<u64>,
+
+    /// Lets go of state that no step of that version takes over.
     #[arg(long)]
     pub(crate) allow_dropped_state: bool,
 }

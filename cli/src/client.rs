@@ -5,8 +5,8 @@ use std::time::Duration;
 use dataflow::trace::Context;
 use dataflow::traced;
 use jobmanager::rest::types::{
-    Datastream, Lag, LogLine, Operation, Problem, Rescale, SavepointRequest, Stop as StopRequest, Submitted, Summary,
-    Swept,
+    Datastream, Difference, DocumentVersion, Lag, LogLine, Operation, Problem, Rescale, Review, SavepointRequest,
+    Stop as StopRequest, Submitted, Summary, Swept,
 };
 use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
@@ -88,6 +88,41 @@ impl Client {
         }
     }
 
+    /// The documents that one has run, the newest first.
+    pub(crate) async fn versions(&self, name: &str) -> Result<Vec<DocumentVersion>, Stop> {
+        self.get(&["datastreams", name, "versions"]).await
+    }
+
+    /// The document of one version.
+    pub(crate) async fn version(&self, name: &str, number: u64) -> Result<String, Stop> {
+        let url = self.url(&["datastreams", name, "versions", &number.to_string(), "document"])?;
+        let request = self.http.request(Method::GET, url);
+        let (status, body) = self.sent(request).await?;
+        if !status.is_success() {
+            let problem = serde_json::from_slice(&body).map_err(|error| self.foreign(&error))?;
+            return Err(refusal(status, problem, None));
+        }
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// What is between two versions; without numbers, between the last two.
+    pub(crate) async fn diff(&self, name: &str, from: Option<u64>, to: Option<u64>) -> Result<Difference, Stop> {
+        let mut url = self.url(&["datastreams", name, "diff"])?;
+        for (key, number) in [("from", from), ("to", to)] {
+            if let Some(number) = number {
+                url.query_pairs_mut().append_pair(key, &number.to_string());
+            }
+        }
+        self.answer(self.http.request(Method::GET, url)).await
+    }
+
+    /// What a text would do if it were applied.
+    pub(crate) async fn review(&self, text: &str) -> Result<Review, Stop> {
+        let request = self.http.request(Method::POST, self.url(&["validate"])?);
+        let request = request.header("content-type", "application/yaml").body(text.to_owned());
+        self.answer(request).await
+    }
+
     /// Begins a rescale.
     pub(crate) async fn rescale(&self, name: &str, request: Rescale) -> Result<Operation, Stop> {
         let url = self.url(&["datastreams", name, "rescale"])?;
@@ -160,9 +195,7 @@ impl Client {
         &self,
         request: RequestBuilder,
     ) -> Result<Result<T, (StatusCode, Problem)>, Stop> {
-        let response = self.send(request).await.map_err(|error| self.unreachable(&error))?;
-        let status = response.status();
-        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let (status, body) = self.sent(request).await?;
         if status.is_success() {
             let done = serde_json::from_slice(&body).map_err(|error| self.foreign(&error))?;
             return Ok(Ok(done));
@@ -195,6 +228,13 @@ impl Client {
             traced.fail(root_cause(error));
         }
         answered
+    }
+
+    async fn sent(&self, request: RequestBuilder) -> Result<(StatusCode, bytes::Bytes), Stop> {
+        let response = self.send(request).await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        Ok((status, body))
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Stop {

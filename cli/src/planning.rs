@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dataflow::store::Stores;
 use dataflow::{Disposition, Failure};
-use jobmanager::{Desired, Plan, Planned, Rejected, Written};
+use jobmanager::{Desired, Looked, Plan, Planned, Rejected, Written};
 use planner::diagnostic::{Diagnostics, Look};
 use planner::job::JobGraph;
 use planner::logical::LogicalPlan;
@@ -236,6 +236,29 @@ impl Plan for Planner {
     async fn rescaled(&self, text: &str, parallelism: u32) -> Result<Vec<Planned>, Rejected> {
         let parallelism = Some(parallelism);
         self.planned_with(text, Overrides { parallelism }).await
+    }
+
+    async fn review(&self, text: &str) -> Looked {
+        let walked = match self.walk(text).await {
+            Ok(walked) => walked,
+            Err(failure) => {
+                return Looked {
+                    diagnostics: unreachable_input(&failure),
+                    rendered: format!("error: {}: {failure}", self.file),
+                    planned: Vec::new(),
+                };
+            }
+        };
+        let found = &walked.diagnostics;
+        let (diagnostics, rendered) = (found.to_json(&self.file, text), self.rendered(text, found));
+        let rendered = if found.is_empty() { String::new() } else { rendered };
+        // What cannot run is told by its diagnostics.
+        let planned = self.planned(text, walked).unwrap_or_default();
+        Looked {
+            diagnostics,
+            rendered,
+            planned,
+        }
     }
 }
 

@@ -31,4 +31,4 @@ pub mod metrics;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use jobs::{Desired, JobManager, Jobs, Options, Plan, Planned, Rejected, World, Written};
+pub use jobs::{Desired, JobManager, Jobs, Looked, Options, Plan, Planned, Rejected, World, Written};

@@ -8,6 +8,8 @@ import { watchTips } from "./parts/tip.js";
 import { Overview } from "./overview/overview.js";
 import { TaskManagers } from "./taskmanagers/taskmanagers.js";
 import { Job } from "./job/job.js";
+import { Connectors } from "./connectors/connectors.js";
+import { New } from "./document/new.js";
 
 /** The overview, where it is what is looked at. */
 const overview = signal(null);
@@ -24,7 +26,7 @@ const LINKS = {
 
 function Bar() {
   const { view } = route.value;
-  const [word, tip] = LINKS[link.value];
+  const [word, tip] = LINKS[link.value] || [];
   const other = theme.value === "dark" ? "light" : "dark";
   const current = (name) => (view === name || (name === "overview" && view === "job") ? "page" : undefined);
   return html`<header class="bar">
@@ -32,14 +34,18 @@ function Bar() {
     <nav aria-label="Views">
       <a href="#/" aria-current=${current("overview")}>Datastreams</a>
       <a href="#/taskmanagers" aria-current=${current("taskmanagers")}>Task managers</a>
+      <a href="#/connectors" aria-current=${current("connectors")}>Connectors</a>
+      <a href="#/new" aria-current=${current("new")} data-testid="new">New</a>
     </nav>
     <span class="room"></span>
-    <span class="link" data-link=${link.value} data-tip=${tip} role="status"><i></i>${word}</span>
+    ${word ? html`<span class="link" data-link=${link.value} data-tip=${tip} role="status"><i></i>${word}</span>` : null}
     <button class="quiet icon" onClick=${turnTheme} aria-label=${`Use the ${other} theme`} data-tip=${`Use the ${other} theme`}>
       ${theme.value === "dark" ? "☀" : "☾"}
     </button>
   </header>`;
 }
+
+const TITLES = { taskmanagers: "Task managers", new: "New datastream", connectors: "Connectors" };
 
 /** The two views that show the whole cluster share one stream. */
 function Whole({ view }) {
@@ -52,12 +58,20 @@ function Whole({ view }) {
 function App() {
   const { view, name } = route.value;
   useEffect(() => {
-    document.title = view === "job" ? `${name} · Weir` : view === "taskmanagers" ? "Task managers · Weir" : "Weir";
-    scrollTo(0, 0);
+    const title = view === "job" ? name : TITLES[view];
+    document.title = title ? `${title} · Weir` : "Weir";
+    if (view !== "taskmanagers") scrollTo(0, 0);
   }, [view, name]);
   return html`<a class="skip" href="#main" onClick=${skip}>To the content</a>
     <${Bar} />
-    ${view === "job" ? html`<${Job} key=${name} name=${name} />` : html`<${Whole} view=${view} />`}`;
+    <${Shown} view=${view} name=${name} />`;
+}
+
+function Shown({ view, name }) {
+  if (view === "job") return html`<${Job} key=${name} name=${name} />`;
+  if (view === "connectors") return html`<${Connectors} />`;
+  if (view === "new") return html`<${New} />`;
+  return html`<${Whole} view=${view} />`;
 }
 
 /** The address belongs to the views; the focus goes to the content. @param {Event} event */

@@ -2,8 +2,8 @@
 
 import { signal } from "./html.js";
 
-/** How the stream is: `connecting`, `live`, `lost`, `paused`. */
-export const link = signal("connecting");
+/** How the stream is: `connecting`, `live`, `lost`, `paused`; `none` where a view has none. */
+export const link = signal("none");
 
 /**
  * Follows a stream for as long as the page can be seen. A browser has six connections to a server: pages in other tabs must
@@ -54,5 +54,6 @@ export function follow(url, hear) {
     clearTimeout(timer);
     document.removeEventListener("visibilitychange", turn);
     close();
+    link.value = "none";
   };
 }

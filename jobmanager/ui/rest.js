@@ -2,12 +2,13 @@
 
 /** An error as the server tells it. */
 export class Problem extends Error {
-  /** @param {{ detail: string, help?: string, code?: string, status?: number }} told */
+  /** @param {{ detail: string, help?: string, code?: string, status?: number, diagnostics?: any }} told */
   constructor(told) {
     super(told.detail);
     this.help = told.help;
     this.code = told.code;
     this.status = told.status;
+    this.diagnostics = told.diagnostics;
   }
 }
 
@@ -42,4 +43,9 @@ export const readText = async (url) => (await ask(url)).text();
 export async function wish(url, body) {
   const json = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   return (await ask(url, { method: "POST", ...json })).json();
+}
+
+/** The same with a text: documents. @param {string} url @param {string} text */
+export async function wishText(url, text) {
+  return (await ask(url, { method: "POST", headers: { "Content-Type": "text/plain; charset=utf-8" }, body: text })).json();
 }

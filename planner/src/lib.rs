@@ -13,6 +13,7 @@ pub mod explain;
 pub mod plan;
 pub mod verdict;
 pub mod catalog;
+pub mod components;
 pub mod diagnostic;
 pub mod schema;
 

@@ -21,18 +21,29 @@ const AWAY_MAX: Duration = Duration::from_secs(60);
 
 pub(crate) async fn apply(apply: &args::Apply, form: OutputForm) -> Result<(), Stop> {
     let client = Client::new(&apply.cluster.cluster)?;
-    let (mut applied, mut sheets) = (Vec::new(), Vec::new());
-    let dropping = apply.allow_dropped_state.to_string();
+    let files = apply.files.files.iter();
+    let sheets: Result<Vec<_>, Stop> = files.map(|file| Ok(Sheet::new(file, read(file)?))).collect();
+    apply_sheets(&client, sheets?, apply.allow_dropped_state, form).await
+}
+
+/// Applies texts one behind another, then waits until all that is changed runs again.
+#[expect(clippy::fn_params_excessive_bools, reason = "the flag of the command")]
+pub(super) async fn apply_sheets(
+    client: &Client,
+    sheets: Vec<Sheet>,
+    allow_dropped_state: bool,
+    form: OutputForm,
+) -> Result<(), Stop> {
+    let dropping = allow_dropped_state.to_string();
     let options = [("apply", "true"), ("allowDroppedState", dropping.as_str())];
-    for file in &apply.files.files {
-        let sheet = Sheet::new(file, read(file)?);
-        let taken = client.submit(&sheet, &options).await?;
-        applied.extend(taken.into_iter().map(|one| (one, sheets.len())));
-        sheets.push(sheet);
+    let mut applied = Vec::new();
+    for (index, sheet) in sheets.iter().enumerate() {
+        let taken = client.submit(sheet, &options).await?;
+        applied.extend(taken.into_iter().map(|one| (one, index)));
     }
     for (one, sheet) in &applied {
         if let Some(operation) = &one.operation {
-            over(&client, (&one.name, operation), sheets.get(*sheet)).await?;
+            over(client, (&one.name, operation), sheets.get(*sheet)).await?;
         }
     }
     let applied: Vec<_> = applied.into_iter().map(|(one, _)| one).collect();

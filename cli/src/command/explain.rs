@@ -148,3 +148,61 @@ fn properties(schema: &Value) -> String {
     }
     page
 }
+
+#[cfg(test)]
+mod tests {
+    use planner::components::{ComponentKind, list};
+
+    use super::*;
+
+    const BEFORE: &str = "datastreamName: shown
+contactName: eng
+sources:
+  - name: events
+    generator: { events: shop }
+    format: { json: { schema: { eventId: string, eventType: string, subscriberId: string, companyId: string, eventTime: timestamp, payload: { total: double, cart: string, items: [{ sku: string }] } } } }
+    eventTime: { field: eventTime }
+steps:
+";
+
+    /// What a step needs before it.
+    const BRANCHES: &str = "  - name: kinds\n    route: { bought: \"eventType = 'PURCHASE'\", else: other }\n";
+
+    #[test]
+    fn every_example_of_a_connector_and_of_a_step_is_a_document_without_mistakes() {
+        let parts = Parts::new(AllowPaths::All).unwrap();
+        for component in list(parts.catalog.registry()) {
+            for example in &component.examples {
+                let text = match component.kind {
+                    ComponentKind::Connector => example.document.clone(),
+                    ComponentKind::Format => continue,
+                    ComponentKind::Step => {
+                        let step: String = example.document.lines().map(|line| format!("  {line}\n")).collect();
+                        let branches = if component.name == "union" { BRANCHES } else { "" };
+                        let end = if component.name == "route" { "kinds.bought" } else { "" };
+                        let sink = if end.is_empty() {
+                            String::new()
+                        } else {
+                            format!("    inputs: [{end}, kinds.other]\n")
+                        };
+                        format!("{BEFORE}{branches}{step}sinks:\n  - name: out\n    blackhole: {{}}\n{sink}")
+                    }
+                };
+                let found = planner::plan(&text, &parts.catalog, &planner::Discovered::default());
+                // Columns that only files know are asked for when it is submitted.
+                let schema = found
+                    .diagnostics
+                    .iter()
+                    .all(|one| one.severity() == planner::diagnostic::Severity::Warning);
+                let shown = found
+                    .diagnostics
+                    .render("example", &text, planner::diagnostic::Look::Plain);
+                assert!(
+                    schema || component.name == "archive",
+                    "{}: {shown}\n{text}",
+                    component.name
+                );
+            }
+        }
+    }
+}

@@ -15,6 +15,7 @@ mod starter;
 mod state;
 mod submit;
 mod test;
+mod versions;
 
 pub(crate) use cluster::BUILD;
 
@@ -47,6 +48,9 @@ pub(crate) fn run(arguments: Arguments, lines: Lines, telemetry: &Telemetry) -> 
         Verb::List(cluster) => wait(list::list(&cluster, form)),
         Verb::Describe(named) => wait(describe::describe(&named, form)),
         Verb::Logs(verb) => wait(logs::logs(&verb, form)),
+        Verb::History(named) => wait(versions::history(&named, form)),
+        Verb::Diff(verb) => wait(versions::diff(&verb, form)),
+        Verb::Rollback(verb) => wait(versions::rollback(&verb, form)),
         Verb::Stop(verb) if verb.savepoint => wait(change::stop(&verb, form)),
         Verb::Stop(verb) => wait(control::stop(&verb, form)),
         Verb::Cancel(named) => wait(control::cancel(&named, form)),

@@ -33,6 +33,7 @@ pub struct Blackhole;
 struct Options {
     /// Takes so many rows a second in each subtask, and holds up what comes before it: to see what a slow sink does.
     #[serde(default)]
+    #[schemars(extend("exclusiveMinimum" = 0, "x-unit" = "rows/s"))]
     throughput: Option<f64>,
 }
 

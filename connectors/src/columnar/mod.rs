@@ -72,6 +72,11 @@ impl Parquet {
         Ok(builder.with_projection(self.mask(wanted)))
     }
 
+    /// Begins to read all columns.
+    pub(crate) fn whole(&self) -> ParquetRecordBatchStreamBuilder<ObjectFile> {
+        ParquetRecordBatchStreamBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
+    }
+
     /// A failure of this file.
     pub(crate) fn failure(&self, error: ParquetError) -> Failure {
         failure(&self.file, error)

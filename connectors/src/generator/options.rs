@@ -22,11 +22,11 @@ pub struct Options {
     pub seed: u64,
     /// Events per second of event time: 5000 for `shop` and 10000 for `nexmark`, unless given.
     #[serde(default)]
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0, "x-unit" = "rows/s"))]
     pub rate: Option<f64>,
     /// How far, in milliseconds, the event time of one event in ten may lie behind.
     #[serde(default = "out_of_order_ms")]
-    #[schemars(range(max = 86_400_000))]
+    #[schemars(range(max = 86_400_000), extend("x-unit" = "ms"))]
     pub out_of_order_ms: u64,
     /// Into how many splits the stream is dealt out, that is how many subtasks may generate at once.
     #[serde(default = "splits")]
@@ -34,15 +34,15 @@ pub struct Options {
     pub splits: u32,
     /// Rows per second of real time, of all splits together. Without it as fast as they are taken.
     #[serde(default)]
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("exclusiveMinimum" = 0, "x-unit" = "rows/s"))]
     pub throughput: Option<f64>,
     /// `shop`: share of the records, from 0 to 1, that are cut off or are no JSON.
     #[serde(default)]
-    #[schemars(range(min = 0, max = 1))]
+    #[schemars(range(min = 0, max = 1), extend("x-unit" = "share"))]
     pub malformed: Option<f64>,
     /// `shop`: share of the events, from 0 to 1, that repeat an earlier one byte for byte.
     #[serde(default)]
-    #[schemars(range(min = 0, max = 1))]
+    #[schemars(range(min = 0, max = 1), extend("x-unit" = "share"))]
     pub duplicates: Option<f64>,
     /// `shop`: how many events back a duplicate repeats one at most; 5000 unless given.
     #[serde(default)]
@@ -50,7 +50,7 @@ pub struct Options {
     pub duplicate_window: Option<u64>,
     /// `shop`: share of the events, from 0 to 1, whose event time is 1 to 10 minutes behind.
     #[serde(default)]
-    #[schemars(range(min = 0, max = 1))]
+    #[schemars(range(min = 0, max = 1), extend("x-unit" = "share"))]
     pub late: Option<f64>,
     /// `shop`: how `eventTime` is written; `ms` unless given.
     #[serde(default)]

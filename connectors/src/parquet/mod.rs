@@ -1,5 +1,6 @@
 //! `parquet`: the archive's writing side. Any Parquet reader can read what it writes; `archive` replays it.
 
+mod browse;
 mod columns;
 mod footer;
 pub mod layout;
@@ -15,7 +16,7 @@ use arrow_schema::{DataType, SchemaRef};
 use dataflow::Failure;
 use dataflow::contract::sink::{Kinds, Wants};
 use dataflow::contract::{
-    Connector, Description, Example, Guarantee, InvalidOptions, Sink, SinkConnector, SinkContext, connector,
+    Browse, Connector, Description, Example, Guarantee, InvalidOptions, Sink, SinkConnector, SinkContext, connector,
 };
 use dataflow::element::columns as reserved;
 use serde_json::Value;
@@ -92,6 +93,10 @@ impl SinkConnector for Parquet {
             paths,
             encoded: false,
         })
+    }
+
+    fn browse(&self) -> Option<&dyn Browse> {
+        Some(&browse::Archived)
     }
 
     fn sink(&self, options: &Value, context: SinkContext) -> Result<Box<dyn Sink>, Failure> {

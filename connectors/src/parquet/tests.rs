@@ -360,3 +360,69 @@ fn an_open_stream_reads_only_the_fields_that_folders_are_named_by() {
     assert_eq!(wants.reserved, ["$raw", "$time", "$split", "$position"]);
     assert!(!wants.encoded);
 }
+
+#[tokio::test]
+async fn what_was_written_can_be_looked_into_and_nothing_beside_it() {
+    use dataflow::contract::browse::Asked;
+
+    let (folder, subject) = subject(&json!({}), Rows::Open);
+    write(&subject, 40).await;
+    fs::write(folder.path().join("secret.parquet"), "not of the archive").unwrap();
+    let browser = Parquet.browse().unwrap();
+    let asked = |under: Option<&str>, after: Option<&str>, limit| Asked {
+        under: under.map(str::to_owned),
+        after: after.map(str::to_owned),
+        limit,
+    };
+    let list = async |asked: Asked| browser.list(&subject.options, subject.stores.clone(), &asked).await;
+    let all = list(asked(None, None, 100)).await.unwrap();
+    assert_eq!(
+        (all.count, all.more, all.files.len() as u64),
+        (all.files.len() as u64, false, all.count)
+    );
+    assert_eq!(all.files.iter().map(|file| file.rows).sum::<u64>(), 40);
+    assert!(
+        all.files
+            .iter()
+            .all(|file| file.times.is_some_and(|(from, to)| TIME_START <= from && from <= to))
+    );
+    assert_eq!(all.folders.iter().map(|one| one.files).sum::<u64>(), all.count);
+    let first = list(asked(None, None, 1)).await.unwrap();
+    assert!(first.more && first.files == all.files[..1]);
+    let rest = list(asked(None, Some(&first.files[0].path), 100)).await.unwrap();
+    assert_eq!(rest.files, all.files[1..]);
+    let below = all.folders[0].path.split('/').next().unwrap();
+    let part = list(asked(Some(below), None, 100)).await.unwrap();
+    assert!(
+        !part.files.is_empty()
+            && part
+                .files
+                .iter()
+                .all(|file| file.path.starts_with(&format!("{below}/")))
+    );
+    let sample = async |file: &str| {
+        browser
+            .sample(&subject.options, subject.stores.clone(), (file, 3))
+            .await
+    };
+    let rows = sample(&all.files[0].path).await.unwrap();
+    assert!(!rows.is_empty() && rows.len() <= 3);
+    assert!(
+        rows.iter().all(|row| row["raw"]["n"].is_i64()),
+        "records are JSON, not their bytes: {rows:?}"
+    );
+    for stray in [
+        "../secret.parquet",
+        "/etc/passwd",
+        "_weir/pending/x.parquet",
+        "a//b.parquet",
+        "./x.parquet",
+    ] {
+        let failure = sample(stray).await.unwrap_err();
+        assert!(failure.message.contains("no file of the archive"), "{failure}");
+    }
+    let missing = sample("none.parquet").await.unwrap_err();
+    let path = subject.options["path"].as_str().unwrap();
+    assert!(!missing.message.contains("file://"), "{missing}: {path}");
+    assert!(list(asked(Some("../.."), None, 1)).await.is_err());
+}

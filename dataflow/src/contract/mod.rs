@@ -3,12 +3,14 @@
 //! Each sentence of a contract is held by an assertion or by the contract suite that every implementation runs
 //! (`dataflow::testing`, feature `testing`).
 
+pub mod browse;
 pub mod connector;
 pub mod dead;
 pub mod format;
 pub mod sink;
 pub mod source;
 
+pub use browse::Browse;
 pub use connector::{Connector, Description, Example, Guarantee, InvalidOptions};
 pub use format::{BadRecord, Decoded, Decoder, Encoder, Format, Framing, Lines, Splicer, Unnested};
 pub use sink::{Committable, Cut, Encoding, Kinds, Prepared, Sink, SinkConnector, SinkContext, SinkState};

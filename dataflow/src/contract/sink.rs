@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::InvalidOptions;
+use super::{Browse, InvalidOptions};
 use crate::element::Roll;
 use crate::error::Failure;
 use crate::id::{Epoch, JobId, SubtaskId};
@@ -31,6 +31,11 @@ pub trait SinkConnector: Send + Sync {
     /// # Errors
     /// Options that cannot work.
     fn plan(&self, options: &Value, input: &SchemaRef) -> Result<Wants, InvalidOptions>;
+
+    /// What looks into what it has written, where somebody can.
+    fn browse(&self) -> Option<&dyn Browse> {
+        None
+    }
 
     /// A sink of one subtask. Its first calls are `commit` for every restored committable.
     ///

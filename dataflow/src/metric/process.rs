@@ -8,9 +8,39 @@ use super::{CPU_SECONDS, MAX_FDS, OPEN_FDS, Page, RESIDENT_BYTES, START_TIME, TH
 /// Ticks a second in `/proc`: the same on every Linux, whatever its kernel counts in.
 const TICKS: f64 = 100.0;
 
+/// What this process takes of its machine; 0 where the machine does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Memory that is really there.
+    pub resident_bytes: u64,
+    /// Threads.
+    pub threads: u32,
+    /// What all of them have spent on processors, in microseconds.
+    pub cpu_us: u64,
+}
+
+impl Taken {
+    /// As it is now.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts that are far below 2^53")]
+    pub fn now() -> Self {
+        let status = read("status");
+        let number = |name: &str| field(&status, name).unwrap_or_default();
+        let cpu = times(&read("stat"), "btime 0").map_or(0.0, |(cpu, _)| cpu);
+        Self {
+            resident_bytes: number("VmRSS:") as u64 * 1024,
+            threads: number("Threads:") as u32,
+            cpu_us: (cpu * 1e6) as u64,
+        }
+    }
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(format!("/proc/self/{file}")).unwrap_or_default()
+}
+
 /// Adds all of it.
 pub fn measure(page: &mut Page) {
-    let read = |file: &str| fs::read_to_string(format!("/proc/self/{file}")).unwrap_or_default();
     let boot = fs::read_to_string("/proc/stat").unwrap_or_default();
     if let Some((cpu, start)) = times(&read("stat"), &boot) {
         page.number(CPU_SECONDS, &[], cpu);
@@ -50,6 +80,15 @@ fn field(text: &str, name: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_process_has_memory_and_a_thread_and_spends_time() {
+        let before = Taken::now();
+        assert!(before.resident_bytes > 0 && before.threads > 0);
+        while Taken::now().cpu_us == before.cpu_us {
+            std::hint::black_box((0..10_000_u64).sum::<u64>());
+        }
+    }
 
     #[test]
     fn the_name_of_a_process_may_hold_anything() {

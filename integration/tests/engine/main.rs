@@ -18,4 +18,5 @@ mod resume;
 mod savepoint;
 mod schema;
 mod unread;
+mod versions;
 mod standby;

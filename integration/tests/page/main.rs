@@ -68,6 +68,48 @@ sinks:
   - blackhole: {}
 ";
 
+/// Keeps what it reads as files of a few seconds each.
+const KEPT: &str = "
+datastreamName: kept
+contactName: eng-lake
+desiredState: ON
+sources:
+  - name: events
+    generator: { events: shop, throughput: 1000, rate: 500, splits: 1 }
+    eventTime: { field: eventTime }
+eventTypeFilters: [PURCHASE, CHECKOUT, LOGIN]
+archive: { path: FOLDER/lake, roll: { size: 1MiB, every: 3s } }
+";
+
+/// Rows that come after their windows are closed.
+const LATE: &str = "
+datastreamName: late-rows
+contactName: eng-analytics
+desiredState: ON
+sources:
+  - name: events
+    generator: { events: shop, throughput: 1000, rate: 50, late: 0.2, splits: 1 }
+    eventTime: { field: eventTime, maxOutOfOrderness: 2s }
+steps:
+  - name: perTenSeconds
+    keyBy: [companyId]
+    window: { tumbling: 10s }
+    aggregate: { orders: count(*) }
+sinks:
+  - blackhole: {}
+";
+
+/// To be stopped with a savepoint.
+const SAVED: &str = "
+datastreamName: saved
+contactName: eng-data
+desiredState: ON
+sources:
+  - generator: { events: shop, throughput: 100 }
+sinks:
+  - blackhole: {}
+";
+
 /// Where `integration/ui/install.sh` has put what drives the browser.
 fn driver() -> PathBuf {
     let folder = std::env::var("WEIR_BROWSER").map(PathBuf::from);
@@ -90,10 +132,10 @@ fn state(cluster: &Cluster, name: &str) -> Value {
 fn stage(folder: &Path) -> Cluster {
     let mut cluster = Cluster::start(folder, &[]).unwrap();
     for name in ["tm-1", "tm-2"] {
-        cluster.start_taskmanager(name, &["--slots", "2"]).unwrap();
+        cluster.start_taskmanager(name, &["--slots", "4"]).unwrap();
     }
     std::fs::write(folder.join("blocked"), "not a folder").unwrap();
-    for document in [FINISHED, BROKEN, SHOP, SLOW] {
+    for document in [FINISHED, BROKEN, SHOP, SLOW, KEPT, LATE, SAVED] {
         let text = document.replace("FOLDER", &folder.display().to_string());
         cluster.submit(&text).unwrap();
     }
@@ -110,6 +152,22 @@ fn stage(folder: &Path) -> Cluster {
     };
     cluster
         .until("shop", "to give rows, dead letters and time", PATIENCE, flows)
+        .unwrap();
+    let late = |described: &Value| {
+        let vertices = described["vertices"].as_array().into_iter().flatten();
+        let mut steps = vertices.flat_map(|vertex| vertex["steps"].as_array().into_iter().flatten());
+        steps.any(|step| step["late"].as_u64() > Some(0))
+    };
+    cluster
+        .until("late-rows", "to count late rows", PATIENCE, late)
+        .unwrap();
+    let kept = integration::cluster::until("kept", integration::cluster::Deadline::of(PATIENCE), || {
+        let archive = cluster.ask("/v1/datastreams/kept/archive?limit=1")?;
+        Ok((archive["filesTotal"].as_u64() > Some(0)).then_some(()))
+    });
+    kept.unwrap();
+    cluster
+        .weir(&["stop", "saved", "--savepoint", "--as", "by-hand-before"])
         .unwrap();
     cluster
 }

@@ -12,6 +12,7 @@
 mod shared;
 mod roster;
 mod session;
+mod vitals;
 mod wire;
 #[cfg(test)]
 mod tests;

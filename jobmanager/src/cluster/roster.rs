@@ -8,6 +8,7 @@ use proto::v1::{Register, ToTaskManager};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::vitals::{Pulse, Vitals};
 use super::wire::standings;
 use crate::deploy::Order;
 use crate::execution::ExecutionGraph;
@@ -31,7 +32,8 @@ struct Member {
     session: CancellationToken,
     since: WallTime,
     heard: Instant,
-    rss_bytes: u64,
+    vitals: Vitals,
+    pulse: Pulse,
 }
 
 /// Why a task manager may not join.
@@ -153,7 +155,8 @@ impl Roster {
             session,
             since,
             heard,
-            rss_bytes: 0,
+            vitals: Vitals::default(),
+            pulse: Pulse::default(),
             register,
         };
         self.members.insert(member.register.name.clone(), member);
@@ -171,11 +174,21 @@ impl Roster {
         is_it
     }
 
-    pub(super) fn heard(&mut self, name: &str, now: Instant, rss_bytes: Option<u64>) {
-        if let Some(member) = self.members.get_mut(name) {
-            member.heard = now;
-            member.rss_bytes = rss_bytes.unwrap_or(member.rss_bytes);
+    pub(super) fn heard(&mut self, name: &str, now: Instant, vitals: Option<Vitals>) {
+        let Some(member) = self.members.get_mut(name) else {
+            return;
+        };
+        member.heard = now;
+        if let Some(vitals) = vitals {
+            member.pulse.beat(now, vitals.cpu_us);
+            member.vitals = vitals;
         }
+    }
+
+    /// What a job may hold of the memory of all task managers.
+    pub(super) fn memory_of(&self, job: &str) -> u64 {
+        let parts = self.members.values().flat_map(|member| &member.vitals.memory);
+        parts.filter(|part| part.job == job).map(types::JobMemory::total).sum()
     }
 
     pub(super) fn send(&self, name: &str, incarnation: &str, message: ToTaskManager) {
@@ -303,7 +316,12 @@ impl Roster {
             slots_free: member.free(),
             jobs: member.used.keys().map(ToString::to_string).collect(),
             memory_bytes: member.register.memory_bytes,
-            rss_bytes: member.rss_bytes,
+            rss_bytes: member.vitals.rss_bytes,
+            cpu_cores: member.pulse.cores(),
+            threads: member.vitals.threads,
+            memory: member.vitals.memory.clone(),
+            tables_bytes: member.vitals.tables_bytes,
+            cache_bytes: member.vitals.cache_bytes,
             since_ms: member.since.0,
             silent_ms: u64::try_from(now.since(member.heard).as_millis()).unwrap_or(u64::MAX),
         };

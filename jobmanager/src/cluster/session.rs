@@ -179,8 +179,8 @@ impl Cluster {
                 self.shared.roster.lock().heard(name, now, None);
                 self.deliver(&job, Event::Reported { task_manager, reported }).await;
             }
-            Routed::Heartbeat { rss_bytes, gauges } => {
-                self.shared.roster.lock().heard(name, now, Some(rss_bytes));
+            Routed::Heartbeat { vitals, gauges } => {
+                self.shared.roster.lock().heard(name, now, Some(vitals));
                 let mut by_job = std::collections::BTreeMap::<_, Vec<_>>::new();
                 for (job, subtask, gauges) in gauges {
                     by_job.entry(job).or_default().push((subtask, gauges));

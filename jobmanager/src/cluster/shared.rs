@@ -95,6 +95,12 @@ impl Cluster {
         self.shared.roster.lock().would_fit(job, graph)
     }
 
+    /// What a job may hold of the memory of all task managers.
+    #[must_use]
+    pub fn memory_of(&self, job: &JobId) -> u64 {
+        self.shared.roster.lock().memory_of(&job.to_string())
+    }
+
     /// Gives back the slots of a job.
     pub fn release(&self, job: &JobId) {
         if self.shared.roster.lock().release(job) {

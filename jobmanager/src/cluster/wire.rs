@@ -10,6 +10,7 @@ use dataflow::{Disposition, Failure};
 use proto::v1;
 use proto::v1::from_task_manager::Message;
 
+use super::vitals::Vitals;
 use crate::checkpoint::{Aligned, Parts};
 use crate::recover::{Standing, Works};
 
@@ -186,7 +187,7 @@ pub(super) enum Routed {
     Register(v1::Register),
     Report(JobId, Reported),
     Heartbeat {
-        rss_bytes: u64,
+        vitals: Vitals,
         gauges: Vec<(JobId, SubtaskId, Gauges)>,
     },
     Log(JobId, Logged),
@@ -209,9 +210,9 @@ pub(super) fn route(message: v1::FromTaskManager) -> Routed {
     };
     match message {
         Message::Register(register) => Routed::Register(register),
-        Message::Heartbeat(v1::Heartbeat { subtasks, rss_bytes }) => Routed::Heartbeat {
-            rss_bytes,
-            gauges: subtasks.into_iter().filter_map(gauges).collect(),
+        Message::Heartbeat(beat) => Routed::Heartbeat {
+            vitals: Vitals::of(&beat),
+            gauges: beat.subtasks.into_iter().filter_map(gauges).collect(),
         },
         Message::Status(v1::SubtaskStatus {
             fence,

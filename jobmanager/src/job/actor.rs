@@ -29,7 +29,7 @@ use crate::execution::attempt::Event as AttemptEvent;
 use crate::execution::{ExecutionGraph, expand};
 use crate::lag::Lines;
 use crate::recover::{Adoption, Found, RestartPolicy};
-use crate::rest::types::{State, Summary};
+use crate::rest::types::{Cause, State, Summary};
 use crate::source;
 use crate::store::{Amendment, Appended, Chain, Document, Error, Ledger, Reached, Record, Standing};
 
@@ -106,9 +106,11 @@ pub fn spawn(context: &Context, job: JobId, begin: Begin, standing: Standing) ->
     let work = async move {
         let chain = Chain::new(context.store.clone(), job.clone(), context.clock.clone());
         let recovers = matches!(begin, Begin::Recover);
+        let cause = Cause::of(&begin);
         let (read, trouble) = read(&context, &chain, begin, &summary).await;
         let mut actor = Actor::new(context, (job, chain), read, (events, own), summary);
         actor.traces = Traces::asked(asked);
+        actor.enter_version(cause);
         if recovers {
             actor.look_for_subtasks();
         }
@@ -420,6 +422,7 @@ impl Actor {
             Ask::Change(change, reply) => self.change_asked(*change, reply),
             // Whoever asked may have gone.
             Ask::Plot(reply) => drop(reply.send(self.plot())),
+            Ask::InForce(reply) => drop(reply.send(self.document.clone().map(Box::new))),
             Ask::Series(reply) => drop(reply.send(self.series.columns())),
             Ask::Lag(asked, reply) => drop(reply.send(Box::new(self.lag(&asked)))),
             Ask::Measure(reply) => drop(reply.send(self.measure())),

@@ -16,7 +16,7 @@ use super::operations::Number;
 use crate::checkpoint::{self, Config};
 use crate::execution::{ExecutionGraph, expand};
 use crate::jobs::Written;
-use crate::rest::types::Operation;
+use crate::rest::types::{Cause, Operation};
 use crate::restore::{Dropping, Refusal, fits, is_reshaped};
 use crate::store::{Amendment, Appended, Document, Error, Record};
 
@@ -169,6 +169,7 @@ impl Actor {
             self.execution = std::mem::take(&mut pending.execution);
         }
         self.document = Some(document);
+        self.enter_version(Cause::Changed);
         // Their places in the graph are no more.
         self.past = None;
         self.say("INFO", format!("another document is in force from {epoch}"));

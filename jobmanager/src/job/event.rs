@@ -10,7 +10,7 @@ use super::saving::When;
 use crate::cluster::{Gauges, Logged, Reported};
 use crate::gc::{Garbage, Plot};
 use crate::rest::types::{Datastream, Lag, LogLine, Series, Summary};
-use crate::store::{Appended, Error, Record};
+use crate::store::{Appended, Document, Error, Record};
 
 /// What a job hears.
 #[derive(Debug)]
@@ -86,6 +86,8 @@ pub enum Ask {
     Savepoint(String, When, super::saving::Reply),
     /// Say what of its folder must stay.
     Plot(oneshot::Sender<Plot>),
+    /// Say which document is in force.
+    InForce(oneshot::Sender<Option<Box<Document>>>),
     /// Say everything that is known.
     Describe(oneshot::Sender<Box<Datastream>>),
     /// How it did lately.

@@ -20,6 +20,7 @@ mod failing;
 mod actor;
 mod performing;
 mod changing;
+mod versions;
 mod saving;
 mod sweeping;
 mod view;

@@ -16,7 +16,8 @@ use super::{findings, times};
 use crate::cluster::{Gauges, NodeGauges};
 use crate::execution::partition_name;
 use crate::rest::types::{
-    Checkpoints, CurrentCheckpoint, Datastream, DeadLetters, Edge, Progress, State, Step, Subtask, Summary, Vertex,
+    Checkpoints, CurrentCheckpoint, Datastream, DeadLetters, Edge, Progress, Resources, State, Step, Subtask, Summary,
+    Vertex,
 };
 use crate::store::Reached;
 
@@ -96,6 +97,7 @@ impl Actor {
                 .as_ref()
                 .and_then(|document| document.graph.contact.clone()),
             watermark_ms: self.reached_time(),
+            backlog_bytes: self.waiting(),
             last_checkpoint: self.history.last_checkpoint(),
         }
     }
@@ -272,6 +274,7 @@ impl Actor {
             operations: self.operations.all(),
             dead_letters: self.dead_letters(),
             losses: self.losses(),
+            resources: self.resources(),
             findings: Vec::new(),
         };
         datastream.findings = findings::find(&datastream, self.context.clock.wall());
@@ -290,6 +293,14 @@ impl Actor {
         Some(rates.sum())
     }
 
+    /// Bytes that wait to be sent by any edge.
+    fn waiting(&self) -> u64 {
+        let deployments = self.deployment.iter();
+        let observed = deployments.flat_map(|deployment| deployment.observed.values());
+        let edges = observed.flat_map(|one| &one.now.1.edges);
+        edges.map(|edge| edge.backlog_bytes).sum()
+    }
+
     /// Bytes that wait to be sent by an edge, in all its senders.
     fn backlog(&self, edge: EdgeId) -> u64 {
         let observed = self
@@ -298,6 +309,17 @@ impl Actor {
             .flat_map(|deployment| deployment.observed.values());
         let waiting = observed.filter_map(|one| one.now.1.edge(edge));
         waiting.map(|edge| edge.backlog_bytes).sum()
+    }
+
+    fn resources(&self) -> Option<Resources> {
+        let deployment = self.deployment.as_ref()?;
+        let rate = |count: fn(&Gauges) -> u64| deployment.observed.values().map(|observed| observed.rate(count)).sum();
+        Some(Resources {
+            cpu_cores: self.shares(|gauges| gauges.busy).sum(),
+            memory_bytes: self.context.cluster.memory_of(&self.job),
+            bytes_in_rate: rate(|gauges| gauges.bytes_in),
+            bytes_out_rate: rate(|gauges| gauges.bytes_out),
+        })
     }
 
     fn checkpoints(&self) -> Checkpoints {

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dataflow::Registry;
 use dataflow::id::JobId;
 use dataflow::trace;
 use futures::future::join_all;
@@ -65,6 +66,12 @@ impl Jobs {
                 self.take_up(&entry.job(&name), Begin::Recover, entry.standing);
             }
         }
+    }
+
+    /// The connectors and formats that documents may name.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.inner.context.registry
     }
 
     /// Every datastream, by name.
@@ -339,6 +346,7 @@ fn from_ledger(summary: Summary) -> Datastream {
         operations: Vec::new(),
         dead_letters: Vec::new(),
         losses: Vec::new(),
+        resources: None,
         findings: Vec::new(),
     }
 }

@@ -17,6 +17,23 @@ pub enum Error {
         /// Those there are.
         known: Vec<String>,
     },
+    /// Its document has no version of that number, or it is kept no more.
+    #[error("datastream `{name}` has no version {number}")]
+    NoVersion {
+        /// The name.
+        name: String,
+        /// The number.
+        number: u64,
+    },
+    /// It has no sink that can be looked into, or none of that name.
+    #[error("datastream `{name}` keeps no archive that can be looked into")]
+    NoArchive {
+        /// The name.
+        name: String,
+    },
+    /// What it keeps cannot be looked into.
+    #[error("{}", .0.message)]
+    Archive(Failure),
     /// A datastream of that name is at work.
     #[error("datastream `{name}` is already there and {state}")]
     AlreadyThere {
@@ -98,7 +115,7 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unknown { .. } => "not-found",
+            Self::Unknown { .. } | Self::NoVersion { .. } | Self::NoArchive { .. } => "not-found",
             Self::AlreadyThere { .. } => "already-running",
             Self::Over { .. } => "over",
             Self::FinishedOther { .. } => "finished",
@@ -107,6 +124,7 @@ impl Error {
             Self::Name { .. } => "invalid-name",
             Self::Savepoint(_) | Self::Unfit { .. } => "savepoint",
             Self::Garbage(_) => "state-folder",
+            Self::Archive(_) => "archive",
             Self::Silent { .. } => "busy",
             Self::ShuttingDown => "shutting-down",
             Self::Store(_) => "state-folder",
@@ -121,6 +139,9 @@ impl Error {
                 shown.as_deref()
             }
             Self::Unknown { .. }
+            | Self::NoVersion { .. }
+            | Self::NoArchive { .. }
+            | Self::Archive(_)
             | Self::AlreadyThere { .. }
             | Self::Over { .. }
             | Self::FinishedOther { .. }
@@ -141,6 +162,12 @@ impl Error {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "`weir list` shows all there are".to_owned(),
             },
+            Self::NoVersion { name, .. } => format!("`weir history {name}` lists those that are kept"),
+            Self::NoArchive { .. } => "`archive: { path: … }` in its document keeps one".to_owned(),
+            Self::Archive(failure) => failure
+                .help
+                .clone()
+                .unwrap_or_else(|| "look whether its folder is there and can be read by the job manager".to_owned()),
             Self::AlreadyThere { name, .. } => {
                 format!("stop it first with `weir stop {name}`; then submit again, and it goes on where it was")
             }

@@ -4,6 +4,7 @@
 //! a datastream runs at a time; what is wished is written down before it is acted upon. Not here: how a text is planned.
 
 mod error;
+mod archive;
 mod asking;
 mod changing;
 mod plan;
@@ -11,11 +12,14 @@ mod saving;
 mod sweeping;
 mod start;
 mod submit;
+mod versions;
 #[cfg(test)]
 mod tests;
 
+pub use archive::Shelves;
 pub use asking::Jobs;
 pub use error::Error;
-pub use plan::{Desired, Plan, Planned, Rejected, Written};
+pub use plan::{Desired, Looked, Plan, Planned, Rejected, Written};
 pub use start::{JobManager, Options, World};
 pub use submit::Fresh;
+pub use versions::{InForce, Outlined, drawn};

@@ -7,7 +7,7 @@ use planner::diagnostic::Look;
 use planner::job::JobGraph;
 use planner::logical::Places;
 use planner::verdict;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::restore::Refusal;
 
@@ -25,6 +25,44 @@ pub trait Plan: Send + Sync {
     /// # Errors
     /// When it cannot run any more, or not so wide.
     async fn rescaled(&self, text: &str, parallelism: u32) -> Result<Vec<Planned>, Rejected>;
+
+    /// Looks at a text that nobody submits: a planner that knows warnings says them too.
+    async fn review(&self, text: &str) -> Looked {
+        match self.plan(text).await {
+            Ok(planned) => Looked {
+                planned,
+                ..Looked::default()
+            },
+            Err(Rejected {
+                diagnostics, rendered, ..
+            }) => Looked {
+                diagnostics,
+                rendered,
+                planned: Vec::new(),
+            },
+        }
+    }
+}
+
+/// What is found in a text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Looked {
+    /// What is wrong or odd, as `weir validate -o json` prints it.
+    pub diagnostics: Value,
+    /// The same for people; empty where nothing was found.
+    pub rendered: String,
+    /// Its documents; none where one of them cannot run.
+    pub planned: Vec<Planned>,
+}
+
+impl Default for Looked {
+    fn default() -> Self {
+        Self {
+            diagnostics: json!({ "errors": 0, "warnings": 0, "findings": [] }),
+            rendered: String::new(),
+            planned: Vec::new(),
+        }
+    }
 }
 
 /// One planned document.

@@ -96,6 +96,7 @@ impl Jobs {
             operation: None,
         };
         if planned.desired == Desired::Off {
+            self.enter_version(&job, document).await?;
             return self.keep_off(&job, submitted(Outcome::Off)).await;
         }
         context.ledger.set(&job, Standing::Running).await?;

@@ -103,6 +103,60 @@ pub(super) struct LagOf {
     pub(super) to: Option<String>,
 }
 
+/// Which versions of a document.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Earlier {
+    /// Only those before this number.
+    pub(super) before: Option<u64>,
+    /// At most so many, and at most 100.
+    pub(super) limit: Option<u64>,
+}
+
+/// Which files of an archive.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Shelf {
+    /// The sink whose files are meant; what is called `archive:`, or the first one, unless given.
+    pub(super) sink: Option<String>,
+    /// Only files below this folder, such as `date=2026-11-22`.
+    pub(super) under: Option<String>,
+    /// Only files behind this path.
+    pub(super) after: Option<String>,
+    /// At most so many, and at most 200.
+    pub(super) limit: Option<usize>,
+}
+
+/// Which rows of an archive.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rows {
+    /// The sink whose file is meant, as in the list of files.
+    pub(super) sink: Option<String>,
+    /// The file, as the list of files names it.
+    pub(super) file: String,
+    /// At most so many rows, and at most 100; 20 unless given.
+    pub(super) limit: Option<usize>,
+}
+
+/// How many of the newest.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Newest {
+    /// At most so many, and at most 1000; 200 unless given.
+    pub(super) limit: Option<usize>,
+}
+
+/// Two versions of a document.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Between {
+    /// The number of the one before; that of the version before `to`, unless given.
+    pub(super) from: Option<u64>,
+    /// The number of the one after; that of the newest, unless given.
+    pub(super) to: Option<u64>,
+}
+
 /// Options of a submission.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -8,6 +8,7 @@
 //! `routes` is the table of all paths; the router and the OpenAPI document (`openapi`) are made from it.
 
 pub(crate) mod asked;
+mod difference;
 mod guard;
 mod handlers;
 mod openapi;

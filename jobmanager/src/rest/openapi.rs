@@ -47,6 +47,7 @@ pub(super) fn document() -> Value {
         },
         "tags": [
             { "name": "datastreams", "description": "What is known of datastreams." },
+            { "name": "documents", "description": "Texts: what they would do, and those that ran." },
             { "name": "actions", "description": "What changes something." },
             { "name": "cluster", "description": "The job manager and its task managers." },
         ],
@@ -105,11 +106,13 @@ fn named(path: &str) -> impl Iterator<Item = &str> {
 }
 
 fn path_parameter(name: &str) -> Value {
-    let about = match name {
-        "name" => "The name of a datastream.",
-        _ => "The id of an operation.",
+    let (about, kind) = match name {
+        "name" => ("The name of a datastream, or of a task manager.", "string"),
+        "code" => ("The code of a mistake, such as `E0101`.", "string"),
+        "number" => ("The number of a version.", "integer"),
+        _ => ("The id of an operation.", "string"),
     };
-    json!({ "name": name, "in": "path", "required": true, "description": about, "schema": { "type": "string" } })
+    json!({ "name": name, "in": "path", "required": true, "description": about, "schema": { "type": kind } })
 }
 
 /// A parameter for each property of a type of options.
@@ -122,10 +125,14 @@ fn options(reference: &Schema, generator: &SchemaGenerator) -> Vec<Value> {
     let properties = definition
         .and_then(|definition| definition.get("properties"))
         .and_then(Value::as_object);
+    let needed = definition
+        .and_then(|definition| definition.get("required"))
+        .and_then(Value::as_array);
+    let is_needed = |name: &str| needed.is_some_and(|names| names.iter().any(|one| one == name));
     let parameter = |(name, schema): (&String, &Value)| {
         let mut schema = schema.clone();
         let about = schema.as_object_mut().and_then(|schema| schema.remove("description"));
-        json!({ "name": name, "in": "query", "required": false, "description": about, "schema": schema })
+        json!({ "name": name, "in": "query", "required": is_needed(name), "description": about, "schema": schema })
     };
     properties.into_iter().flatten().map(parameter).collect()
 }

@@ -49,13 +49,14 @@ impl IntoResponse for Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let status = match &error {
-            Error::Unknown { .. } => StatusCode::NOT_FOUND,
+            Error::Unknown { .. } | Error::NoVersion { .. } | Error::NoArchive { .. } => StatusCode::NOT_FOUND,
             Error::AlreadyThere { .. }
             | Error::Over { .. }
             | Error::FinishedOther { .. }
             | Error::Incompatible { .. }
             | Error::Unchanged { .. }
             | Error::Unfit { .. }
+            | Error::Archive(_)
             | Error::Savepoint(_) => StatusCode::CONFLICT,
             Error::Name { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Error::Silent { .. } | Error::Garbage(_) | Error::ShuttingDown | Error::Store(_) => {

@@ -6,13 +6,15 @@ use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{self, MethodRouter};
+use planner::components::Component;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::Value;
 
-use super::asked::{After, LagOf, Page, Submission, Sweep};
+use super::asked::{After, Between, Earlier, LagOf, Newest, Page, Rows, Shelf, Submission, Sweep};
 use super::requests::named;
 use super::types::{
-    Cluster, Datastream, Health, Lag, Live, LogLine, Operation, Overview, Rescale, SavepointRequest, Series, Stop,
-    Submitted, Summary, Swept, Target,
+    Archive, Cluster, Datastream, Difference, DocumentVersion, Health, JobLine, Lag, Live, LogLine, Operation,
+    Overview, Rescale, Review, SavepointRequest, Seated, Series, Stop, Submitted, Summary, Swept, Target,
 };
 use super::{Api, handlers};
 
@@ -109,7 +111,7 @@ fn post<H: Handler<T, Api>, T: 'static>(
 
 /// All of them.
 pub(super) fn table() -> Vec<Route> {
-    [reading(), counting(), changing(), cluster(), measuring()]
+    [reading(), following(), counting(), documents(), reference(), changing(), cluster(), measuring()]
         .into_iter()
         .flatten()
         .collect()
@@ -163,6 +165,12 @@ fn reading() -> Vec<Route> {
             json::<Vec<LogLine>>(),
         )
         .query::<After>(),
+    ]
+}
+
+fn following() -> Vec<Route> {
+    let tag = "datastreams";
+    vec![
         get(
             "/v1/datastreams/{name}/stream",
             handlers::follow,
@@ -201,6 +209,87 @@ fn counting() -> Vec<Route> {
             json::<Lag>(),
         )
         .query::<LagOf>(),
+    ]
+}
+
+fn documents() -> Vec<Route> {
+    let tag = "documents";
+    vec![
+        post(
+            "/v1/validate",
+            handlers::validate,
+            (
+                tag,
+                "validateText",
+                "Looks at a text as if it were applied: mistakes, plan, what becomes of state. Nothing is changed.",
+            ),
+            (200, json::<Review>()),
+        )
+        .body(Content::Text("text/plain")),
+        get(
+            "/v1/datastreams/{name}/versions",
+            handlers::versions,
+            (
+                tag,
+                "listVersions",
+                "The documents that a datastream has run, the newest first.",
+            ),
+            json::<Vec<DocumentVersion>>(),
+        )
+        .query::<Earlier>(),
+        get(
+            "/v1/datastreams/{name}/versions/{number}/document",
+            handlers::version,
+            (tag, "readVersion", "The document of one version, byte for byte."),
+            Content::Text("text/plain"),
+        ),
+        get(
+            "/v1/datastreams/{name}/diff",
+            handlers::diff,
+            (tag, "compareVersions", "What is between two versions of a document."),
+            json::<Difference>(),
+        )
+        .query::<Between>(),
+    ]
+}
+
+fn reference() -> Vec<Route> {
+    let tag = "documents";
+    vec![
+        get(
+            "/v1/datastreams/{name}/archive",
+            handlers::archive,
+            (
+                tag,
+                "listArchive",
+                "What a datastream has kept as files: folders, files, rows, times.",
+            ),
+            json::<Archive>(),
+        )
+        .query::<Shelf>(),
+        get(
+            "/v1/datastreams/{name}/archive/sample",
+            handlers::archive_sample,
+            (tag, "sampleArchive", "The first rows of a file of an archive."),
+            json::<Vec<Value>>(),
+        )
+        .query::<Rows>(),
+        get(
+            "/v1/explain/{code}",
+            handlers::explain,
+            (tag, "explainCode", "What the code of a mistake means, and what to do."),
+            Content::Text("text/plain"),
+        ),
+        get(
+            "/v1/connectors",
+            handlers::connectors,
+            (
+                tag,
+                "listConnectors",
+                "Every connector, format and step, with its options.",
+            ),
+            json::<Vec<Component>>(),
+        ),
     ]
 }
 
@@ -277,6 +366,23 @@ fn cluster() -> Vec<Route> {
             (tag, "describeCluster", "The leader and its task managers."),
             json::<Cluster>(),
         ),
+        get(
+            "/v1/cluster/taskmanagers/{name}",
+            handlers::taskmanager,
+            (tag, "describeTaskManager", "A task manager, and who sits in its slots."),
+            json::<Seated>(),
+        ),
+        get(
+            "/v1/cluster/taskmanagers/{name}/logs",
+            handlers::taskmanager_logs,
+            (
+                tag,
+                "readTaskManagerLogs",
+                "The newest lines that a task manager has said about datastreams, the oldest first.",
+            ),
+            json::<Vec<JobLine>>(),
+        )
+        .query::<Newest>(),
         get(
             "/v1/summary",
             handlers::overview,

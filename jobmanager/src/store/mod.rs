@@ -3,6 +3,7 @@
 //! ```text
 //!   leader/term-<T>.json           who led          datastreams/ledger/<K>.json    what is wished of every datastream
 //!   jobs/<name>@<life>/epochs/<N>.record   the chain of epochs          …/hint     where its head was, only a hint
+//!   datastreams/versions/<name>/<N>.json   the documents that were in force, for people
 //! ```
 //!
 //! Enters: records and wishes. Leaves: whether they are ours. Must stay true: numbers have no gaps; an object is made by
@@ -16,6 +17,7 @@ mod ledger;
 mod numbered;
 mod record;
 mod seal;
+mod versions;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -27,3 +29,4 @@ pub use record::{
     Amendment, Document, Kind, Origin, Reached, Record, SourceSnapshot, SubtaskSnapshot, Tallied, splits_held,
 };
 pub use seal::{open, seal};
+pub use versions::{Entered, Version, Versions};

@@ -4,7 +4,7 @@ import { html, useState } from "../html.js";
 import { path, wish } from "../rest.js";
 import { isOver, State } from "../parts/state.js";
 import { Dialog } from "../parts/dialog.js";
-import { since } from "../words.js";
+import { bytes, since } from "../words.js";
 
 /** What a person can do: what is asked once, and what is wished for. */
 const ACTIONS = {
@@ -65,6 +65,13 @@ export function Header({ datastream, now }) {
       <span>owner <b>${contact || "nobody named"}</b></span>
       <span data-tip="Its name and its life: a life is one fresh start.">job <code>${summary.job}</code></span>
       ${generation ? html`<span data-tip="The leader's term, and how many deployments it has made.">generation <code>${generation}</code></span>` : null}
+      ${
+        datastream.resources
+          ? html`<span data-testid="resources"><span data-tip="Processors that its subtasks keep busy: the sum of their shares at work, over the last one to two seconds."><b>${datastream.resources.cpuCores.toFixed(2)}</b> cores</span>,
+        ${" "}<span data-tip="What it may hold of the memory of all task managers."><b>${bytes(datastream.resources.memoryBytes)}</b> of memory</span>,
+        ${" "}<span data-tip="Bytes a second that enter its chains, and that leave them, over every hand-over."><b>${bytes(datastream.resources.bytesInRate)}/s</b> in, <b>${bytes(datastream.resources.bytesOutRate)}/s</b> out</span></span>`
+          : null
+      }
       <span data-tip="Subtasks at work, of all it has.">${summary.subtasksRunning} of ${summary.subtasks} subtasks at work</span>
     </p>
     <div class="actions" role="group" aria-label="Actions">

@@ -3,6 +3,7 @@
 import { html, signal, useEffect, useMemo, useState } from "../html.js";
 import { follow } from "../live.js";
 import { path, read, readText } from "../rest.js";
+import { route } from "../route.js";
 import { Header } from "./header.js";
 import { Findings } from "./findings.js";
 import { Tiles } from "./tiles.js";
@@ -59,6 +60,11 @@ export function Job({ name }) {
 function Body({ live, past, text, chosen, choose }) {
   const { datastream, nowMs } = live;
   const known = datastream.vertices.length > 0;
+  // Who writes needs room, and not what happens meanwhile.
+  if (route.value.query.has("edit")) {
+    return html`<main class="page job" id="main"><${Header} datastream=${datastream} now=${nowMs} />
+      <${Tabs} datastream=${datastream} text=${text} now=${nowMs} /></main>`;
+  }
   return html`<main class="page job" id="main">
     <${Header} datastream=${datastream} now=${nowMs} />
     <${Findings} datastream=${datastream} now=${nowMs} choose=${choose} />

@@ -8,6 +8,7 @@ import { Exceptions, Operations } from "./happened.js";
 import { Logs } from "./logs.js";
 import { DeadLetters } from "./letters.js";
 import { Document } from "./document.js";
+import { Archive } from "./archive.js";
 
 /** @param {{ datastream: any, text: string, now: number }} props */
 export function Tabs({ datastream, text, now }) {
@@ -22,7 +23,8 @@ export function Tabs({ datastream, text, now }) {
     ],
     ["letters", "Dead letters", dead, () => html`<${DeadLetters} letters=${datastream.deadLetters} />`],
     ["logs", "Log", "", () => html`<${Logs} name=${datastream.summary.name} />`],
-    ["document", "Document", "", () => html`<${Document} text=${text} />`],
+    ["document", "Document", "", () => html`<${Document} name=${datastream.summary.name} text=${text} now=${now} />`],
+    ["archive", "Archive", "", () => html`<${Archive} name=${datastream.summary.name} contact=${datastream.contact} />`],
     [
       "operations",
       "Operations",

@@ -29,10 +29,11 @@ function Member({ one }) {
   const used = one.slots - one.slotsFree;
   const share = one.memoryBytes ? one.rssBytes / one.memoryBytes : 0;
   return html`<li data-late=${silence(one) !== ""}>
-    <b>${one.name}</b>
+    <b><a href=${`#/taskmanagers/${encodeURIComponent(one.name)}`}>${one.name}</a></b>
     <span data-tip="Slots that a job holds, of all it has.">${used} of ${one.slots} slots</span>
     <span class="meter" role="img" aria-label=${`${used} of ${one.slots} slots used`}><i style=${{ width: `${(used / one.slots) * 100}%` }}></i></span>
     <span data-tip="Resident memory of the process. The share is of its budget, which is for what flows, waits and is remembered; the process needs some more.">
       ${bytes(one.rssBytes)} <span class="soft">${share ? `· ${percent(share)}` : ""}</span></span>
+    <span data-tip="Processors that its process keeps busy, over the last second or two.">${one.cpuCores === null ? "–" : one.cpuCores.toFixed(2)} <span class="soft">cores</span></span>
   </li>`;
 }

@@ -1,6 +1,7 @@
 // Which datastreams are shown, and in what order: those that need somebody come first.
 
 import { toneOf } from "../parts/state.js";
+import { backlog } from "./row.js";
 
 /** @typedef {{ text: string, tone: string, by: string, down: boolean }} Choice */
 
@@ -14,6 +15,7 @@ const KEYS = {
   in: (one) => -one.progress.rowsInRate,
   out: (one) => -one.progress.rowsOutRate,
   freshness: (one) => one.watermarkMs ?? Number.MAX_SAFE_INTEGER,
+  backlog: (one) => -backlog(one),
   checkpoint: (one) => one.lastCheckpoint?.triggeredMs ?? Number.MAX_SAFE_INTEGER,
   dead: (one) => -one.progress.deadLetters,
   restarts: (one) => -one.restarts,

@@ -36,6 +36,7 @@ const COLUMNS = [
     "Freshness",
     "Now minus the lowest event time at its sinks; for bounded input without event time, how much has been read.",
   ],
+  ["backlog", "Backlog", "Input still to be read, where that is known, and rows that wait to be sent from subtask to subtask."],
   ["checkpoint", "Checkpoint", "The newest epoch of its chain, and when its last checkpoint was triggered."],
   ["dead", "Dead letters", "Records that a step could not take, in this life."],
   ["restarts", "Restarts", "Restarts after failures since this job manager took the datastream."],

@@ -4,7 +4,7 @@ import { html } from "../html.js";
 import { toJob } from "../route.js";
 import { isOver, State, toneOf } from "../parts/state.js";
 import { Spark } from "../parts/spark.js";
-import { ago, count, exact, percent, rate, span, spanText } from "../words.js";
+import { ago, bytes, count, exact, percent, rate, span, spanText } from "../words.js";
 
 /** @param {{ one: any, now: number, past: number[] }} props */
 export function Row({ one, now, past }) {
@@ -27,6 +27,7 @@ export function Row({ one, now, past }) {
       ${over ? html`<span class="soft">${count(progress.rowsOut)} rows</span>` : rate(progress.rowsOutRate)}
     </td>
     <td class="number"><${Progress} progress=${progress} freshness=${freshness} over=${over} /></td>
+    <td class="number backlog" data-tip=${backlogTip(one)} data-testid="backlog">${over ? html`<span class="faint">–</span>` : bytes(backlog(one))}</td>
     <td class="number checkpoint" data-tip=${checkpointTip(lastCheckpoint)}>
       ${one.epoch ? html`<span class="soft">#${exact(one.epoch)}</span> ` : null}
       ${lastCheckpoint && !over ? ago(lastCheckpoint.triggeredMs, now) : one.epoch ? "" : "–"}
@@ -56,3 +57,9 @@ const checkpointTip = (last) =>
   last
     ? `Its last checkpoint took ${spanText(last.durationMs)} from the trigger to the last commit.`
     : "No checkpoint since this job manager took it.";
+
+/** Input that is still to be read, where that is known, and rows on their way. @param {any} one */
+export const backlog = ({ progress, backlogBytes }) => Math.max(0, (progress.bytesTotal ?? progress.bytesRead) - progress.bytesRead) + backlogBytes;
+
+const backlogTip = (one) =>
+  `${one.progress.bytesTotal === null ? "How much input there is nobody knows" : `${bytes(backlog(one) - one.backlogBytes)} of input to be read`}; ${bytes(one.backlogBytes)} of rows wait to be sent from subtask to subtask.`;

@@ -4,3 +4,6 @@ import { html } from "../html.js";
 
 /** @param {string} text */
 export const ticked = (text) => text.split("`").map((part, index) => (index % 2 ? html`<code>${part}</code>` : part));
+
+/** @param {{ text: string }} props */
+export const Ticked = ({ text }) => html`${ticked(text)}`;

@@ -21,6 +21,7 @@ use checkpoint::Checkpoint;
 use definitions::Definitions;
 use loss_alarm::LossAlarm;
 use restart::Restart;
+pub(crate) use steps::steps;
 use test::Test;
 
 use crate::catalog::Catalog;

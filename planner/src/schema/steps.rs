@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{step_siblings, texts};
 
-pub(super) fn steps() -> Value {
+pub(crate) fn steps() -> Value {
     let expression =
         json!({"type": ["string", "number", "boolean"], "minLength": 1, "description": "An SQL expression."});
     let map = json!({"type": "object", "additionalProperties": expression, "minProperties": 1});
@@ -136,10 +136,10 @@ fn rate_limit() -> Value {
 /// The windows of a `topN`.
 fn plain_window() -> Value {
     json!({
-        "type": "object", "required": ["tumbling"], "additionalProperties": false,
+        "description": "Which spans of time its results are of.", "type": "object", "required": ["tumbling"], "additionalProperties": false,
         "properties": {
             "tumbling": length("One behind the other, each so long."),
-            "time": {"const": "event"},
+            "time": {"const": "event", "description": "By the rows' own clock."},
             "offset": length("Where windows begin, from midnight."),
             "timeZone": {"type": "string", "description": "Whose midnight and days are meant, such as `Europe/Berlin`; UTC unless given."},
         },
@@ -147,21 +147,35 @@ fn plain_window() -> Value {
 }
 
 fn window() -> Value {
-    let two = |part: &str, description: &str| {
+    let two = |part: &str, description: &str, whole: &str| {
         let mut properties = json!({"size": length("How long.")});
         properties[part] = length(description);
-        json!({"type": "object", "required": ["size", part], "additionalProperties": false, "properties": properties})
+        json!({"description": whole, "type": "object", "required": ["size", part], "additionalProperties": false, "properties": properties})
     };
     let gap = json!({"type": "object", "required": ["gap"], "additionalProperties": false, "properties": {"gap": length("So long without a row ends it.")}});
-    let nothing = json!({"type": ["object", "null"], "maxProperties": 0});
+    let nothing = json!({"type": ["object", "null"], "maxProperties": 0, "description": "One for all time: its results are those at the end of the input."});
     let forms = [
         ("tumbling", length("One behind the other, each so long.")),
-        ("sliding", two("every", "From one start to the next; divides the size.")),
+        (
+            "sliding",
+            two(
+                "every",
+                "From one start to the next; divides the size.",
+                "They overlap: one begins every so often.",
+            ),
+        ),
         (
             "session",
-            json!({"anyOf": [length("So long without a row ends it."), gap]}),
+            json!({"anyOf": [length("So long without a row ends it."), gap], "description": "As long as rows of a key come; so long without one ends it."}),
         ),
-        ("cumulative", two("step", "From one end to the next; divides the size.")),
+        (
+            "cumulative",
+            two(
+                "step",
+                "From one end to the next; divides the size.",
+                "One grows from step to step up to its size, with a result at each.",
+            ),
+        ),
         ("global", nothing),
     ];
     let mut all = vec![json!({"const": "global"})];

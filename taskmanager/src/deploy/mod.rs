@@ -23,7 +23,7 @@ use dataflow::{Failure, Registry, Scope};
 use tokio::runtime;
 
 use crate::channel::{Inlet, SharedPool};
-use crate::memory::{Demand, Memory, Share};
+use crate::memory::{Budget, Demand, Memory, Share};
 use crate::network::Exchange;
 use crate::operators;
 use crate::state::{Scratch, Shelf};
@@ -70,6 +70,8 @@ pub(crate) struct Handle {
     pub(crate) mail: Mail,
     /// Its counts.
     pub(crate) gauges: Arc<Gauges>,
+    /// What its whole deployment may hold of the memory.
+    pub(crate) budget: Budget,
 }
 
 /// What all subtasks of one deployment have in common.
@@ -77,6 +79,7 @@ struct Common {
     site: Site,
     deployment: Arc<Deployment>,
     share: Share,
+    budget: Budget,
     pool: SharedPool,
     /// The folder of the job's state files, and that of their copies on this machine.
     state: Option<(Arc<dyn Store>, Option<PathBuf>)>,
@@ -86,9 +89,12 @@ struct Common {
 /// Starts every subtask of a deployment. What goes wrong is reported for the subtask it concerns.
 pub(crate) fn deploy(deployment: Deployment, site: &Site) -> Vec<Handle> {
     let deployment = Arc::new(deployment);
-    let (handles, boxes) = doors(&deployment);
+    let (mut handles, boxes) = doors(&deployment);
     match prepare(&deployment, site) {
-        Ok(common) => launch(&common, &handles, boxes),
+        Ok(common) => {
+            handles.iter_mut().for_each(|handle| handle.budget = common.budget);
+            launch(&common, &handles, boxes);
+        }
         Err(failure) => handles.iter().for_each(|handle| fail(site, handle, failure.clone())),
     }
     handles
@@ -131,6 +137,7 @@ fn doors(deployment: &Deployment) -> (Vec<Handle>, BTreeMap<SubtaskId, Mailbox>)
             name: plan.name.clone(),
             mail,
             gauges,
+            budget: Budget::default(),
         });
         boxes.insert(plan.identity.subtask, mailbox);
     }
@@ -153,7 +160,8 @@ fn seed(common: &Common, handle: &Handle, plan: &Plan, scope: &Scope) -> build::
 
 fn prepare(deployment: &Arc<Deployment>, site: &Site) -> Result<Common, Failure> {
     let memory = site.memory.of_deployment(deployment.slots(), deployment.memory);
-    let share = Share::split(memory, demand(&deployment.subtasks))?;
+    let demand = demand(&deployment.subtasks);
+    let share = Share::split(memory, demand)?;
     let job = site
         .scope
         .child(deployment.fence.job.to_string())
@@ -175,6 +183,7 @@ fn prepare(deployment: &Arc<Deployment>, site: &Site) -> Result<Common, Failure>
         site: site.clone(),
         deployment: Arc::clone(deployment),
         share,
+        budget: share.budget(memory, demand),
         pool,
         job,
     })
@@ -211,7 +220,7 @@ fn launch(common: &Common, handles: &[Handle], mut boxes: BTreeMap<SubtaskId, Ma
         };
         let (own, all) = (demand(std::slice::from_ref(plan)), demand(&common.deployment.subtasks));
         let channels = ends.inlets.iter().map(Inlet::intake).collect();
-        handle.gauges.surround(channels, common.share.budget(own, all));
+        handle.gauges.surround(channels, common.share.allowance(own, all));
         let span = plan.identity.span(&plan.name, common.deployment.asked);
         let scope = common.job.child(subtask.to_string()).within(span);
         let seed = seed(common, handle, plan, &scope);

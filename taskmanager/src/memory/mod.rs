@@ -63,7 +63,7 @@ pub(crate) struct Share {
 
 /// What one subtask may hold, by who of it may; its outputs and its chain have what is left of its deployment's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Budget {
+pub(crate) struct Allowance {
     /// What was granted to its senders, and its part of the pool.
     pub(crate) channels: u64,
     /// The queues of its sinks.
@@ -72,6 +72,21 @@ pub(crate) struct Budget {
     pub(crate) readers: u64,
     /// The state of its steps.
     pub(crate) state: u64,
+}
+
+/// What a deployment may hold, by who holds it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Budget {
+    /// Channels and outputs.
+    pub(crate) network: u64,
+    /// Tables, cuts, caches.
+    pub(crate) state: u64,
+    /// Queues of sinks.
+    pub(crate) sinks: u64,
+    /// Buffers of readers.
+    pub(crate) readers: u64,
+    /// Batches that operators work on.
+    pub(crate) chains: u64,
 }
 
 /// How many sixteenths each part gets.
@@ -131,13 +146,27 @@ impl Share {
     }
 
     /// What a subtask of its own demand gets of what all together get.
-    pub(crate) fn budget(&self, own: Demand, all: Demand) -> Budget {
+    pub(crate) fn allowance(&self, own: Demand, all: Demand) -> Allowance {
         let floating = u128::from(self.pool) * u128::from(own.channels) / u128::from(all.channels.max(1));
-        Budget {
+        Allowance {
             channels: own.channels * EXCLUSIVE + u64::try_from(floating).unwrap_or(self.pool),
             sinks: own.sinks * self.sink,
             readers: own.readers * self.reader,
             state: own.tables * self.state,
+        }
+    }
+
+    /// What all users of a deployment with so much memory may hold together.
+    pub(crate) fn budget(&self, memory: u64, demand: Demand) -> Budget {
+        let part = memory / 16;
+        // Outputs have one sixteenth where there is state, and two where there is none.
+        let outputs = if demand.tables > 0 { part } else { 2 * part };
+        Budget {
+            network: self.pool + demand.channels * EXCLUSIVE + outputs,
+            state: self.state * demand.tables,
+            sinks: self.sink * demand.sinks,
+            readers: self.reader * demand.readers,
+            chains: 2 * part,
         }
     }
 
@@ -244,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn budgets_of_subtasks_are_parts_of_the_whole() {
+    fn allowances_of_subtasks_are_parts_of_the_whole() {
         let demand = |channels, sinks| Demand {
             channels,
             sinks,
@@ -256,7 +285,7 @@ mod tests {
             ..demand(4, 3)
         };
         let share = Share::split(1024 * MIB, all).unwrap();
-        let [one, other] = [demand(1, 3), demand(3, 0)].map(|own| share.budget(own, all));
+        let [one, other] = [demand(1, 3), demand(3, 0)].map(|own| share.allowance(own, all));
         assert_eq!(one.channels + other.channels, 4 * EXCLUSIVE + share.pool);
         assert_eq!((one.sinks, other.sinks), (3 * share.sink, 0));
         assert_eq!(one.state + other.state, 2 * share.state);
@@ -269,6 +298,8 @@ mod tests {
             if let Ok(share) = Share::split(memory, demand) {
                 let sum = channels * EXCLUSIVE + share.pool + sinks * share.sink + readers * share.reader + tables * share.state;
                 prop_assert!(sum <= memory);
+                let Budget { network, state, sinks: queues, readers: buffers, chains } = share.budget(memory, demand);
+                prop_assert!(network + state + queues + buffers + chains <= memory);
                 prop_assert!(sinks == 0 || share.sink >= SMALLEST);
                 prop_assert!(readers == 0 || share.reader >= SMALLEST);
                 prop_assert!(tables == 0 || share.state >= SMALLEST);

@@ -24,7 +24,7 @@ use dataflow::metric::{
 use dataflow::time::Clock;
 use parking_lot::Mutex;
 
-use crate::memory::Budget;
+use crate::memory::Allowance;
 use crate::service::Tasks;
 use counted::{Counted, Now};
 
@@ -66,13 +66,13 @@ impl Source {
 
     fn of_memory(&self, page: &mut Page, tasks: &Tasks) {
         page.count(MEMORY_LIMIT, &[], self.memory_bytes);
-        let budgets = tasks.running().map(|running| running.handle.gauges.budget());
-        let Budget {
+        let allowances = tasks.running().map(|running| running.handle.gauges.allowance());
+        let Allowance {
             channels,
             sinks,
             readers,
             state,
-        } = budgets.fold(Budget::default(), |sum, one| Budget {
+        } = allowances.fold(Allowance::default(), |sum, one| Allowance {
             channels: sum.channels + one.channels,
             sinks: sum.sinks + one.sinks,
             readers: sum.readers + one.readers,

@@ -1,8 +1,11 @@
 //! What is said to the job manager, as messages.
 
+use std::collections::BTreeMap;
+
 use dataflow::Failure;
 use dataflow::error::Disposition;
 use dataflow::id::SubtaskId;
+use dataflow::metric::process::Taken;
 use dataflow::tally::{Account, Histogram};
 use dataflow::time::Instant;
 use proto::v1::{self, FromTaskManager, State, from_task_manager::Message};
@@ -113,7 +116,7 @@ fn state_of(life: Life) -> State {
 
 /// What runs here, for whoever leads next.
 pub(super) fn standings(tasks: &Tasks) -> Vec<v1::Standing> {
-    let mut standings = std::collections::BTreeMap::new();
+    let mut standings = BTreeMap::new();
     for running in tasks.running().filter(|running| running.stays()) {
         let identity = &running.handle.identity;
         let standing = standings
@@ -220,10 +223,37 @@ pub(super) fn refused(subtask: v1::SubtaskStatus, failure: &Failure) -> Message 
 /// What all subtasks have counted, and what they wait for.
 pub(super) fn heartbeat(tasks: &Tasks, now: Instant) -> Message {
     let subtasks = tasks.running().map(|running| gauges(running, now)).collect();
+    let [(_, tables), (_, cache)] = tasks.state_memory();
+    let taken = Taken::now();
     Message::Heartbeat(v1::Heartbeat {
         subtasks,
-        rss_bytes: resident_bytes(),
+        rss_bytes: taken.resident_bytes,
+        cpu_us: taken.cpu_us,
+        threads: taken.threads,
+        memory: memory(tasks),
+        tables_bytes: tables as u64,
+        cache_bytes: cache as u64,
     })
+}
+
+/// What the deployments of each job may hold.
+fn memory(tasks: &Tasks) -> Vec<v1::JobMemory> {
+    let handles = tasks.running().map(|running| &running.handle);
+    let deployments: BTreeMap<_, _> = handles
+        .map(|handle| ((&handle.identity.job, handle.identity.generation), handle.budget))
+        .collect();
+    let mut jobs: BTreeMap<String, v1::JobMemory> = BTreeMap::new();
+    for ((job, _), budget) in deployments {
+        let name = job.to_string();
+        let sum = jobs.entry(name.clone()).or_default();
+        sum.job = name;
+        sum.network += budget.network;
+        sum.state += budget.state;
+        sum.sinks += budget.sinks;
+        sum.readers += budget.readers;
+        sum.chains += budget.chains;
+    }
+    jobs.into_values().collect()
 }
 
 fn gauges(running: &Running, now: Instant) -> v1::SubtaskGauges {
@@ -296,12 +326,4 @@ fn node_gauges(node: &NodeGauges, everything: bool) -> v1::NodeGauges {
         watermark_ms: node.watermark.get().map(|watermark| watermark.0),
         late: node.late.get(),
     }
-}
-
-/// Memory of this process that is really there; 0 where the machine does not say.
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
 }

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use crate::channel::{Fill, Intake};
 use crate::checkpoint::Counts;
-use crate::memory::Budget;
+use crate::memory::Allowance;
 use crate::meter::Book;
 
 /// So many dead letters of a node are kept as text, for a person to look at.
@@ -139,7 +139,7 @@ pub(crate) struct Gauges {
     /// Time without anything to do, in microseconds.
     pub(crate) idle_us: Count,
     waiting: Mutex<Option<(Wait, Instant)>>,
-    surroundings: OnceLock<(Vec<Arc<Intake>>, Budget)>,
+    surroundings: OnceLock<(Vec<Arc<Intake>>, Allowance)>,
     /// One for each node of the chain.
     pub(crate) nodes: Vec<Arc<NodeGauges>>,
     /// One for each edge by which it sends.
@@ -232,9 +232,9 @@ impl Gauges {
     }
 
     /// The channels that it takes from, and what it may hold of memory. Once, when it is built.
-    pub(crate) fn surround(&self, channels: Vec<Arc<Intake>>, budget: Budget) {
+    pub(crate) fn surround(&self, channels: Vec<Arc<Intake>>, allowance: Allowance) {
         // Built once.
-        let _ = self.surroundings.set((channels, budget));
+        let _ = self.surroundings.set((channels, allowance));
     }
 
     /// How full its channels are; none where it has none.
@@ -249,8 +249,8 @@ impl Gauges {
     }
 
     /// What it may hold of memory.
-    pub(crate) fn budget(&self) -> Budget {
-        self.surroundings.get().map(|(_, budget)| *budget).unwrap_or_default()
+    pub(crate) fn allowance(&self) -> Allowance {
+        self.surroundings.get().map(|(_, allowance)| *allowance).unwrap_or_default()
     }
 
     /// Adds time spent.

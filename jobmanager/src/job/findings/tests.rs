@@ -65,6 +65,7 @@ pub(in crate::job) fn datastream(widths: &[u32]) -> Datastream {
         operations: Vec::new(),
         dead_letters: Vec::new(),
         losses: Vec::new(),
+        resources: None,
         findings: Vec::new(),
     }
 }

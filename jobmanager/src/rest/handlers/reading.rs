@@ -49,7 +49,15 @@ pub(crate) async fn describe(State(api): State<Api>, Named(name): Named<String>)
 
 /// The document as it was submitted, byte for byte.
 pub(crate) async fn document(State(api): State<Api>, Named(name): Named<String>) -> Result<impl IntoResponse, Problem> {
-    let text = api.jobs.describe(&name).await?.document;
+    let mut text = api.jobs.describe(&name).await?.document;
+    if text.is_empty() {
+        // One that was over before this job manager began.
+        text = api
+            .jobs
+            .in_force(&name)
+            .await?
+            .map_or(text, |known| known.document.text);
+    }
     // Not as YAML: a browser shows a text, and never looks for anything else in it.
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text))
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{LogLine, Subtask};
+
 /// The cluster: its leader and its task managers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -43,6 +45,21 @@ pub struct TaskManager {
     pub memory_bytes: u64,
     /// What it uses altogether.
     pub rss_bytes: u64,
+    /// How many processors it kept busy lately; none where that is not known yet.
+    #[serde(default)]
+    pub cpu_cores: Option<f64>,
+    /// How many threads it has.
+    #[serde(default)]
+    pub threads: u32,
+    /// What the jobs there may hold of its memory, by who holds it.
+    #[serde(default)]
+    pub memory: Vec<JobMemory>,
+    /// What tables of keys hold of their budgets now.
+    #[serde(default)]
+    pub tables_bytes: u64,
+    /// What the cache of spilled state holds now.
+    #[serde(default)]
+    pub cache_bytes: u64,
     /// Since when, in milliseconds since 1970 UTC.
     pub since_ms: i64,
     /// How long ago it was last heard, in milliseconds.
@@ -79,4 +96,70 @@ pub struct Health {
     pub incarnation: String,
     /// What was built.
     pub build: String,
+}
+
+/// What one job may hold of a task manager's memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JobMemory {
+    /// `<name>@<life>`.
+    pub job: String,
+    /// Rows on their way: channels and outputs.
+    pub network_bytes: u64,
+    /// State: tables, what is cut and not written yet, caches.
+    pub state_bytes: u64,
+    /// The queues of its sinks.
+    pub sink_bytes: u64,
+    /// The buffers of its readers.
+    pub reader_bytes: u64,
+    /// The batches that its operators work on.
+    pub chain_bytes: u64,
+}
+
+impl JobMemory {
+    /// All of it.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.network_bytes + self.state_bytes + self.sink_bytes + self.reader_bytes + self.chain_bytes
+    }
+}
+
+/// One task manager, and who sits in its slots.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Seated {
+    /// As in the list.
+    pub task_manager: TaskManager,
+    /// Its slots that a job holds, by job.
+    pub taken: Vec<SlotTaken>,
+}
+
+/// A slot that a job holds: room for one subtask of each of its vertices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SlotTaken {
+    /// `<name>@<life>`.
+    pub job: String,
+    /// Who sits there.
+    pub subtasks: Vec<Sitting>,
+}
+
+/// A subtask in a slot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Sitting {
+    /// The names of its vertex' steps, joined by ` -> `.
+    pub vertex: String,
+    /// The subtask.
+    pub subtask: Subtask,
+}
+
+/// A line that a task manager has said about a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JobLine {
+    /// The datastream.
+    pub datastream: String,
+    /// What was said.
+    pub line: LogLine,
 }

@@ -36,9 +36,26 @@ pub struct Datastream {
     /// Points where rows are missing, at the cut of the newest checkpoint; empty while none are.
     #[serde(default)]
     pub losses: Vec<Loss>,
+    /// What it takes of the machines now; none where it does not run.
+    #[serde(default)]
+    pub resources: Option<Resources>,
     /// What holds it up or needs somebody, the worst first; empty while all is well.
     #[serde(default)]
     pub findings: Vec<Finding>,
+}
+
+/// What a datastream takes of the machines.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Resources {
+    /// How many processors its subtasks keep busy: the sum of their shares at work.
+    pub cpu_cores: f64,
+    /// What it may hold of the memory of all task managers.
+    pub memory_bytes: u64,
+    /// Bytes a second that enter its chains, over all hand-overs and sources.
+    pub bytes_in_rate: f64,
+    /// Bytes a second that leave its chains.
+    pub bytes_out_rate: f64,
 }
 
 /// Something that a person should know, in one sentence, with who is behind it.

@@ -100,6 +100,9 @@ pub struct Summary {
     /// The lowest event time that its sinks have come to, in milliseconds since 1970 UTC; none without event time.
     #[serde(default)]
     pub watermark_ms: Option<i64>,
+    /// Bytes of rows that wait to be sent from subtask to subtask.
+    #[serde(default)]
+    pub backlog_bytes: u64,
     /// The last checkpoint that was committed, since this job manager took the job.
     #[serde(default)]
     pub last_checkpoint: Option<LastCheckpoint>,
@@ -123,6 +126,7 @@ impl Summary {
             progress: Progress::default(),
             contact: None,
             watermark_ms: None,
+            backlog_bytes: 0,
             last_checkpoint: None,
         }
     }

@@ -9,12 +9,18 @@ mod events;
 mod live;
 mod lag;
 mod cluster;
+mod archive;
 mod wish;
+mod document;
 mod problem;
 
+pub use archive::{Archive, ArchiveFile, ArchivePartition, ArchiveSink};
 pub use checkpoint::{Checkpoint, Checkpoints, CurrentCheckpoint, Split};
-pub use cluster::{Cluster, Health, Target, TaskManager};
-pub use datastream::{Datastream, DeadLetters, Edge, Finding, Holder, Severity, Step, Subtask, Vertex};
+pub use cluster::{Cluster, Health, JobLine, JobMemory, Seated, Sitting, SlotTaken, Target, TaskManager};
+pub use datastream::{Datastream, DeadLetters, Edge, Finding, Holder, Resources, Severity, Step, Subtask, Vertex};
+pub use document::{
+    Cause, Difference, DocumentVersion, Fate, Hunk, HunkLine, LineChange, Prospect, Review, Reviewed, StepVerdict,
+};
 pub use events::{Exception, LogLine, Operation, Outlook, Swept};
 pub use lag::{Ages, Between, Fates, Lag, Loss, LossMinute, LossView, MinuteFates, StepAges, StepLag, Where};
 pub use list::{LastCheckpoint, Outcome, Progress, State, Submitted, Summary};
