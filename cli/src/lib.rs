@@ -6,6 +6,7 @@ mod args;
 mod client;
 mod command;
 mod config;
+mod door;
 mod exit;
 mod logging;
 mod output;
@@ -40,6 +41,7 @@ pub fn weir(connectors: Registry) -> ExitCode {
     };
     let outcome = logging::begin(log, failures, &lines)
         .and_then(|()| wiring::begin(connectors))
+        .and_then(|()| client::begin(&arguments.trust))
         .and_then(|()| command::run(arguments, lines));
     match outcome {
         Ok(exit) => exit.into(),

@@ -8,6 +8,8 @@ import { watchTips } from "./parts/tip.js";
 import { Overview } from "./overview/overview.js";
 import { TaskManagers } from "./taskmanagers/taskmanagers.js";
 import { Job } from "./job/job.js";
+import { Login } from "./login.js";
+import { locked } from "./token.js";
 
 /** The overview, where it is what is looked at. */
 const overview = signal(null);
@@ -57,7 +59,7 @@ function App() {
   }, [view, name]);
   return html`<a class="skip" href="#main" onClick=${skip}>To the content</a>
     <${Bar} />
-    ${view === "job" ? html`<${Job} key=${name} name=${name} />` : html`<${Whole} view=${view} />`}`;
+    ${locked.value !== "no" ? html`<${Login} />` : view === "job" ? html`<${Job} key=${name} name=${name} />` : html`<${Whole} view=${view} />`}`;
 }
 
 /** The address belongs to the views; the focus goes to the content. @param {Event} event */

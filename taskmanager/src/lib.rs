@@ -30,4 +30,5 @@ pub mod rehearsal;
 pub(crate) mod testing;
 
 pub use service::{Fences, Line, Lines, Options, Surroundings, TaskManager, Tenure};
+pub use network::Papers;
 pub use task::FAILURE;

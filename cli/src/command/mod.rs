@@ -32,8 +32,8 @@ pub(crate) fn run(arguments: Arguments, lines: Lines) -> Result<Exit, Stop> {
     let form = arguments.output;
     match arguments.verb {
         Verb::Run(verb) => return run::run(&verb, form, lines),
-        Verb::Jobmanager(verb) => return cluster::jobmanager(&verb),
-        Verb::Taskmanager(verb) => return cluster::taskmanager(verb, lines),
+        Verb::Jobmanager(verb) => return cluster::jobmanager(&verb, &arguments.trust),
+        Verb::Taskmanager(verb) => return cluster::taskmanager(verb, &arguments.trust, lines),
         Verb::Validate(files) => return wait(documents::validate(&files, form)),
         Verb::Test(verb) => return test::test(&verb, form),
         Verb::Plan(verb) => return wait(plan::plan(&verb, form)),

@@ -65,6 +65,7 @@ impl Manager {
             incarnation: name.clone(),
             process: name.clone(),
             address: name,
+            dialling: None,
         };
         let started = Started::default();
         let outcome = started.clone();

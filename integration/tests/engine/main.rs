@@ -9,6 +9,7 @@ mod lag;
 mod letters;
 mod logs;
 mod overtake;
+mod past;
 mod recovery;
 mod refusals;
 mod regions;

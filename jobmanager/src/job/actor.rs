@@ -1,6 +1,6 @@
 //! The task of one job: hears events, lets the machines decide, and hands their actions to `performing`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -30,7 +30,7 @@ use crate::lag::Lines;
 use crate::recover::{Adoption, Found, RestartPolicy};
 use crate::rest::types::{State, Summary};
 use crate::source;
-use crate::store::{Amendment, Appended, Chain, Document, Error, Ledger, Reached, Record, Standing};
+use crate::store::{Amendment, Appended, Chain, Document, Entry, Error, Ledger, Reached, Record, Standing};
 
 /// Events that may wait for a job.
 const EVENTS: usize = 4 << 10;
@@ -84,10 +84,14 @@ pub enum Begin {
 
 /// Starts the task of a job.
 #[must_use]
-pub fn spawn(context: &Context, job: JobId, begin: Begin, standing: Standing) -> Handle {
+pub fn spawn(context: &Context, job: JobId, begin: Begin, entry: Entry) -> Handle {
     let (own, events) = mpsc::channel(EVENTS);
     let since = context.clock.wall();
-    let known = Summary::begin(&job.name, job.to_string(), (State::Created, since.0));
+    let begun = entry.begun.unwrap_or(since);
+    let known = Summary {
+        started_ms: Some(begun.0),
+        ..Summary::begin(&job.name, job.to_string(), (State::Created, since.0))
+    };
     let summary = watch::Sender::new(known);
     let handle = Handle {
         job: job.clone(),
@@ -106,10 +110,13 @@ pub fn spawn(context: &Context, job: JobId, begin: Begin, standing: Standing) ->
         let recovers = matches!(begin, Begin::Recover);
         let (read, trouble) = read(&context, &chain, begin, &summary).await;
         let mut actor = Actor::new(context, (job, chain), read, (events, own), summary);
+        actor.begun = begun;
+        actor.moved.insert(State::Created, begun);
+        actor.run = entry.run;
         if recovers {
             actor.look_for_subtasks();
         }
-        actor.begin(trouble, &standing);
+        actor.begin(trouble, &entry.standing);
         actor.run().await;
     };
     scope.spawn(work, move |outcome| {
@@ -234,6 +241,16 @@ pub(super) struct Actor {
     pub(super) swept: Epoch,
     pub(super) state: State,
     pub(super) since: WallTime,
+    /// When this run began.
+    pub(super) begun: WallTime,
+    /// When it came into each state last.
+    pub(super) moved: BTreeMap<State, WallTime>,
+    /// When it ended.
+    pub(super) ended: Option<WallTime>,
+    /// The newest run of this name that is remembered.
+    pub(super) run: Option<u64>,
+    /// Something of this run became known after its end was written down.
+    pub(super) run_outdated: bool,
     pub(super) summary: watch::Sender<Summary>,
     pub(super) own: mpsc::Sender<Event>,
     events: mpsc::Receiver<Event>,
@@ -303,6 +320,11 @@ impl Actor {
             sweep_under_way: false,
             swept: epoch,
             state: State::Created,
+            begun: since,
+            moved: BTreeMap::new(),
+            ended: None,
+            run: None,
+            run_outdated: false,
             summary,
             own,
             events,
@@ -360,6 +382,7 @@ impl Actor {
             self.settle();
             self.dismiss();
             self.sweep_if_due();
+            self.remember_late();
             self.publish();
         }
     }

@@ -9,7 +9,7 @@ use super::saving::When;
 use crate::cluster::{Gauges, Logged, Reported};
 use crate::gc::{Garbage, Plot};
 use crate::rest::types::{Datastream, Lag, LogLine, Series, Summary};
-use crate::store::{Appended, Error, Record};
+use crate::store::{Appended, Entry, Error, Record};
 
 /// What a job hears.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ pub enum Event {
     /// A try at a record failed; it is tried again.
     RecordTrouble(Epoch, Failure),
     /// The end of the job is written down, or cannot be.
-    Concluded(Result<(), Error>),
+    Concluded(Result<Entry, Error>),
     /// A person asks.
     Asked(Ask),
 }

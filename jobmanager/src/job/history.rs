@@ -155,18 +155,13 @@ impl History {
 
     /// A line of the job manager's own.
     pub(super) fn line(&mut self, at: WallTime, level: &str, text: String) {
-        let line = LogLine {
-            number: self.number(),
-            at_ms: at.0,
-            level: level.to_owned(),
-            origin: OWN.to_owned(),
-            vertex: None,
-            subtask: None,
-            attempt: None,
-            over: false,
-            text,
-        };
+        let line = own(self.number(), (at, level), text);
         keep(&mut self.lines, line);
+    }
+
+    /// The next line of the job manager's own, which is still to be said.
+    pub(super) fn unsaid(&self, at: WallTime, text: String) -> LogLine {
+        own(self.last_number + 1, (at, "INFO"), text)
     }
 
     /// A line of a task manager.
@@ -209,6 +204,20 @@ impl History {
 /// The last part of a chain of causes; none where there is no chain.
 fn cause(message: &str) -> Option<String> {
     message.rsplit_once(": ").map(|(_, cause)| cause.to_owned())
+}
+
+fn own(number: u64, (at, level): (WallTime, &str), text: String) -> LogLine {
+    LogLine {
+        number,
+        at_ms: at.0,
+        level: level.to_owned(),
+        origin: OWN.to_owned(),
+        vertex: None,
+        subtask: None,
+        attempt: None,
+        over: false,
+        text,
+    }
 }
 
 fn keep(lines: &mut VecDeque<LogLine>, line: LogLine) {

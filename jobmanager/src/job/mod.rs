@@ -21,6 +21,7 @@ mod actor;
 mod performing;
 mod changing;
 mod saving;
+mod ending;
 mod sweeping;
 mod view;
 mod times;

@@ -5,6 +5,7 @@
 
 mod error;
 mod asking;
+mod past;
 mod changing;
 mod plan;
 mod saving;
@@ -15,6 +16,8 @@ mod submit;
 mod tests;
 
 pub use asking::Jobs;
+#[cfg(test)]
+pub(crate) use past::from_ledger;
 pub use error::Error;
 pub use plan::{Desired, Plan, Planned, Rejected, Written};
 pub use start::{JobManager, Options, World};

@@ -105,11 +105,15 @@ fn named(path: &str) -> impl Iterator<Item = &str> {
 }
 
 fn path_parameter(name: &str) -> Value {
-    let about = match name {
-        "name" => "The name of a datastream.",
-        _ => "The id of an operation.",
+    let (about, kind) = match name {
+        "name" => ("The name of a datastream.", json!({ "type": "string" })),
+        "number" => (
+            "The number of a run.",
+            json!({ "type": "integer", "format": "uint64", "minimum": 0 }),
+        ),
+        _ => ("The id of an operation.", json!({ "type": "string" })),
     };
-    json!({ "name": name, "in": "path", "required": true, "description": about, "schema": { "type": "string" } })
+    json!({ "name": name, "in": "path", "required": true, "description": about, "schema": kind })
 }
 
 /// A parameter for each property of a type of options.

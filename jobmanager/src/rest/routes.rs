@@ -10,7 +10,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::asked::{After, LagOf, Page, Submission, Sweep};
 use super::types::{
-    Cluster, Datastream, Health, Lag, Live, LogLine, Operation, Overview, Rescale, SavepointRequest, Series, Stop,
+    Cluster, Datastream, Health, Lag, Live, LogLine, Operation, Overview, PastRun, Rescale, SavepointRequest, Series,
+    Stop,
     Submitted, Summary, Swept,
 };
 use super::{Api, handlers};
@@ -108,7 +109,7 @@ fn post<H: Handler<T, Api>, T: 'static>(
 
 /// All of them.
 pub(super) fn table() -> Vec<Route> {
-    [reading(), counting(), changing(), cluster()]
+    [reading(), remembered(), counting(), changing(), cluster()]
         .into_iter()
         .flatten()
         .collect()
@@ -200,6 +201,29 @@ fn counting() -> Vec<Route> {
             json::<Lag>(),
         )
         .query::<LagOf>(),
+    ]
+}
+
+/// What is known of what is over.
+fn remembered() -> Vec<Route> {
+    let tag = "datastreams";
+    vec![
+        get(
+            "/v1/datastreams/{name}/runs",
+            handlers::runs,
+            (
+                tag,
+                "listRuns",
+                "How the runs of a datastream ended that are remembered, the newest first; at most twenty.",
+            ),
+            json::<Vec<PastRun>>(),
+        ),
+        get(
+            "/v1/datastreams/{name}/runs/{number}",
+            handlers::run,
+            (tag, "readRun", "Everything that was known of a run at its end."),
+            json::<Datastream>(),
+        ),
     ]
 }
 

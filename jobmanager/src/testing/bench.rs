@@ -76,6 +76,7 @@ impl Bench {
             incarnation: uuid::Uuid::new_v4().to_string(),
             process: "pid 7".to_owned(),
             address: String::new(),
+            dialling: None,
         };
         (options, world)
     }
