@@ -1,5 +1,6 @@
 //! The engine as a person meets it: real processes, their files, their words and their exit codes.
 
+mod beyond;
 mod drift;
 mod examples;
 mod flink;

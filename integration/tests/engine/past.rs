@@ -94,7 +94,7 @@ fn what_is_over_is_shown_after_a_kill_as_it_was_before() -> Result<()> {
     let text = serde_json::to_string(&before)?;
     ensure!(!text.contains(&place.path().join("state").display().to_string()), "no path of the state folder: {text}");
 
-    cluster.kill("jobmanager")?;
+    cluster.kill_jobmanager();
     cluster.start_jobmanager()?;
     let read = || {
         let listed = cluster.ask("/v1/datastreams")?;
