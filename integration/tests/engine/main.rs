@@ -9,6 +9,7 @@ mod judge;
 mod lag;
 mod letters;
 mod logs;
+mod openapi;
 mod overtake;
 mod past;
 mod recovery;

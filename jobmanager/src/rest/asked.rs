@@ -77,6 +77,7 @@ pub(super) struct Page {
     /// Only those behind this name.
     pub(super) after: Option<String>,
     /// At most so many, and at most 1000; all, where it is not given.
+    #[schemars(range(min = 1))]
     pub(super) limit: Option<usize>,
 }
 
