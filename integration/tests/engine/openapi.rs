@@ -11,7 +11,7 @@ use integration::cluster::Cluster;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// All cases that are made of the document in this time; a machine that is busy makes fewer of them.
-const SECONDS: &str = "80";
+const SECONDS: &str = "45";
 
 /// Where `integration/api/install.sh` has put it.
 #[expect(

@@ -261,6 +261,7 @@ fn micros(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use dataflow::id::{SubtaskId, VertexId};
+    use dataflow::time::Instant;
 
     use super::*;
 
@@ -351,6 +352,31 @@ mod tests {
         assert_eq!(
             (next.exceptions.len(), next.exceptions[0].epoch),
             (EXCEPTIONS_RECORDED, 99)
+        );
+    }
+
+    #[test]
+    fn ten_thousand_checkpoints_are_counted_and_the_newest_are_kept() {
+        let mut history = History::default();
+        let barrier = BarrierId {
+            generation: dataflow::id::Generation { term: 1, deployment: 1 },
+            counter: 1,
+        };
+        let timing = Timing {
+            triggered: Instant::default(),
+            collected: None,
+            recorded: None,
+            over: Instant::default(),
+            aligned: crate::checkpoint::Aligned::default(),
+        };
+        for epoch in 0..10_000 {
+            let outcome = if epoch % 100 == 0 { Err("too slow".to_owned()) } else { Ok(Epoch(epoch)) };
+            history.checkpoint(barrier, (timing, WallTime(0)), 1, outcome);
+        }
+        assert_eq!((history.completed, history.aborted), (9_900, 100));
+        assert_eq!(
+            (history.checkpoints.len(), history.checkpoints[0].epoch),
+            (CHECKPOINTS_KEPT, Some(9_999))
         );
     }
 
