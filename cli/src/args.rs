@@ -31,7 +31,13 @@ pub(crate) struct Arguments {
 pub(crate) struct Trust {
     /// A file with the token by which REST is asked; a job manager lets in who shows one of those in it, and makes the file
     /// where there is none. A token itself is never typed; it may be in the environment as WEIR_TOKEN.
-    #[arg(long, global = true, env = "WEIR_TOKEN_FILE", value_name = "FILE", hide_short_help = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "WEIR_TOKEN_FILE",
+        value_name = "FILE",
+        hide_short_help = true
+    )]
     pub(crate) token_file: Option<PathBuf>,
 
     /// The authority whose certificate the job manager shows, as PEM.

@@ -106,7 +106,11 @@ impl<'a> Protection<'a> {
             files.push((file.clone(), Role::Write));
         }
         files.extend(self.door.read_token_file.iter().map(|file| (file.clone(), Role::Read)));
-        let given: Vec<_> = self.environment.iter().map(|token| (token.clone(), Role::Write)).collect();
+        let given: Vec<_> = self
+            .environment
+            .iter()
+            .map(|token| (token.clone(), Role::Write))
+            .collect();
         let tokens = match files.is_empty() && given.is_empty() {
             true => None,
             false => Some(Tokens::of(files, given)?),
@@ -160,7 +164,11 @@ impl<'a> Protection<'a> {
             return Ok(None);
         };
         let (certificate, key, authority) = (pem(&certificate)?, pem(&key)?, pem(&authority)?);
-        Ok(Some(Papers::new((&certificate, &key), &authority, self.door.tls_name.as_deref())))
+        Ok(Some(Papers::new(
+            (&certificate, &key),
+            &authority,
+            self.door.tls_name.as_deref(),
+        )))
     }
 
     fn papers(&self) -> Option<tls::Papers> {

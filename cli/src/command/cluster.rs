@@ -101,7 +101,10 @@ pub(crate) fn taskmanager(arguments: args::TaskManager, trust: &args::Trust, lin
         let scope = Scope::root("taskmanager", control_runtime.handle().clone());
         let (exchange, data_address) = listen("--listen", arguments.listen).await?;
         let (metrics, metrics_address) = listen("--metrics", arguments.metrics).await?;
-        let name = arguments.name.clone().unwrap_or_else(|| format!("tm-{}", std::process::id()));
+        let name = arguments
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("tm-{}", std::process::id()));
         let jobmanagers: Vec<String> = arguments.jobmanager.iter().map(ToString::to_string).collect();
         let jobmanagers = jobmanagers.join(", ");
         let papers = protection.of_cluster()?;
@@ -110,7 +113,11 @@ pub(crate) fn taskmanager(arguments: args::TaskManager, trust: &args::Trust, lin
             Some(tls) => (Some(tls), "https"),
             None => (None, "http"),
         };
-        let control = control_channel(arguments.jobmanager.clone(), papers.as_ref(), arguments.door.tls_name.as_deref())?;
+        let control = control_channel(
+            arguments.jobmanager.clone(),
+            papers.as_ref(),
+            arguments.door.tls_name.as_deref(),
+        )?;
         let options = taskmanager::Options {
             name: name.clone(),
             data_address: data_address.to_string(),

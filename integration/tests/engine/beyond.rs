@@ -47,9 +47,18 @@ impl Authority {
 
     fn server(&self, file: &str) -> Vec<String> {
         let (certificate, key) = (self.path(&format!("{file}.pem")), self.path(&format!("{file}.key")));
-        ["--tls-cert", &certificate, "--tls-key", &key, "--tls-client-ca", &self.path("ca.pem"), "--tls-name", "weir"]
-            .map(str::to_owned)
-            .to_vec()
+        [
+            "--tls-cert",
+            &certificate,
+            "--tls-key",
+            &key,
+            "--tls-client-ca",
+            &self.path("ca.pem"),
+            "--tls-name",
+            "weir",
+        ]
+        .map(str::to_owned)
+        .to_vec()
     }
 }
 
@@ -67,12 +76,21 @@ fn a_process_that_others_could_reach_does_not_start_without_protection() -> Resu
     for (arguments, help) in [
         (vec!["0.0.0.0:0", "--control", "127.0.0.1:0"], "--token-file"),
         (vec!["[::]:0", "--control", "127.0.0.1:0"], "--token-file"),
-        (vec!["0.0.0.0:0", "--control", "127.0.0.1:0", "--token-file", &token], "--tls-cert"),
-        (vec!["127.0.0.1:0", "--control", "0.0.0.0:0", "--token-file", &token], "--tls-client-ca"),
+        (
+            vec!["0.0.0.0:0", "--control", "127.0.0.1:0", "--token-file", &token],
+            "--tls-cert",
+        ),
+        (
+            vec!["127.0.0.1:0", "--control", "0.0.0.0:0", "--token-file", &token],
+            "--tls-client-ca",
+        ),
     ] {
         let refused = weir(&[&base[..], &arguments].concat(), folder)?;
         let said = String::from_utf8_lossy(&refused.stderr);
-        ensure!(!refused.status.success() && said.contains("help:") && said.contains(help), "{arguments:?}: {said}");
+        ensure!(
+            !refused.status.success() && said.contains("help:") && said.contains(help),
+            "{arguments:?}: {said}"
+        );
     }
     for arguments in [["--listen", "0.0.0.0:0"], ["--metrics", "0.0.0.0:0"]] {
         let refused = weir(&[&["taskmanager"], &arguments[..]].concat(), folder)?;
@@ -94,7 +112,9 @@ fn listens(process: &Process) -> Result<Vec<String>> {
     for table in ["tcp", "tcp6"] {
         for line in fs::read_to_string(format!("/proc/net/{table}"))?.lines().skip(1) {
             let fields: Vec<&str> = line.split_whitespace().collect();
-            let own = sockets.iter().any(|socket| *socket == format!("socket:[{}]", fields[9]));
+            let own = sockets
+                .iter()
+                .any(|socket| *socket == format!("socket:[{}]", fields[9]));
             if own && fields[3] == "0A" {
                 found.push(fields[1].to_owned());
             }
@@ -113,7 +133,10 @@ fn a_fresh_cluster_listens_on_loopback_only() -> Result<()> {
     for (name, process) in cluster.processes() {
         let all = listens(process)?;
         ensure!(all.len() == 2, "{name}: {all:?}");
-        ensure!(all.iter().all(|address| address.starts_with("0100007F:")), "{name}: {all:?}");
+        ensure!(
+            all.iter().all(|address| address.starts_with("0100007F:")),
+            "{name}: {all:?}"
+        );
     }
     Ok(())
 }
@@ -130,12 +153,29 @@ fn begin(folder: &Path, authority: &Authority) -> Result<Behind> {
     let token = folder.join("token").display().to_string();
     let (state, file) = (folder.join("state").display().to_string(), ready.display().to_string());
     let mut arguments = vec![
-        "jobmanager", "--log", "info", "--state", &state, "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0",
-        "--allow-host", "weir", "--token-file", &token, "--ready-file", &file,
+        "jobmanager",
+        "--log",
+        "info",
+        "--state",
+        &state,
+        "--listen",
+        "127.0.0.1:0",
+        "--control",
+        "127.0.0.1:0",
+        "--allow-host",
+        "weir",
+        "--token-file",
+        &token,
+        "--ready-file",
+        &file,
     ];
     let tls = authority.server("server");
     arguments.extend(words(&tls));
-    let mut process = Process::start("jobmanager", command(&arguments, folder), &folder.join("jobmanager.log"))?;
+    let mut process = Process::start(
+        "jobmanager",
+        command(&arguments, folder),
+        &folder.join("jobmanager.log"),
+    )?;
     until("the job manager to be ready", Deadline::of(LIMIT), || {
         process.check()?;
         Ok(ready.exists().then_some(()))
@@ -150,7 +190,17 @@ fn begin(folder: &Path, authority: &Authority) -> Result<Behind> {
 }
 
 fn taskmanager(folder: &Path, name: &str, control: &str, tls: &[String]) -> Result<Process> {
-    let mut arguments = vec!["taskmanager", "--log", "info", "--name", name, "--jobmanager", control, "--slots", "2"];
+    let mut arguments = vec![
+        "taskmanager",
+        "--log",
+        "info",
+        "--name",
+        name,
+        "--jobmanager",
+        control,
+        "--slots",
+        "2",
+    ];
     arguments.extend(words(tls));
     Process::start(name, command(&arguments, folder), &folder.join(format!("{name}.log")))
 }
@@ -179,14 +229,21 @@ fn a_guarded_cluster_works_for_those_who_show_who_they_are_and_for_nobody_else()
     let token = folder.join("token");
     ensure!(fs::read_to_string(&token)?.trim().len() == 64, "a token was made");
     let said = jobmanager.process.log();
-    ensure!(!said.contains(fs::read_to_string(&token)?.trim()), "and not printed: {said}");
+    ensure!(
+        !said.contains(fs::read_to_string(&token)?.trim()),
+        "and not printed: {said}"
+    );
 
     // Two task managers that hand rows to each other; rows are hashed, so both connections are used.
     let _members = [
         taskmanager(folder, "tm-1", &jobmanager.control, &ours.server("tm-1"))?,
         taskmanager(folder, "tm-2", &jobmanager.control, &ours.server("tm-2"))?,
     ];
-    let (url, ca, token) = (format!("https://{}", jobmanager.rest), ours.path("ca.pem"), token.display().to_string());
+    let (url, ca, token) = (
+        format!("https://{}", jobmanager.rest),
+        ours.path("ca.pem"),
+        token.display().to_string(),
+    );
     let known = ["--ca", &ca, "--token-file", &token];
     let joined = || Ok(ask(folder, &url, &["list"], &known)?.0.then_some(()));
     until("the job manager to answer", Deadline::of(LIMIT), joined)?;
@@ -206,7 +263,10 @@ fn a_guarded_cluster_works_for_those_who_show_who_they_are_and_for_nobody_else()
         (&url, vec!["--ca", &ca, "--cert", &pem, "--key", &key], true),
     ] {
         let (done, said) = ask(folder, url, &["list"], &flags)?;
-        ensure!(done == answered && !said.contains("0123456789"), "{url} {flags:?}: {said}");
+        ensure!(
+            done == answered && !said.contains("0123456789"),
+            "{url} {flags:?}: {said}"
+        );
     }
     strangers(folder, &jobmanager.control, (&ours, &theirs))?;
     jobmanager.process.check()
@@ -224,7 +284,10 @@ fn strangers(folder: &Path, control: &str, (ours, theirs): (&Authority, &Authori
     }
     let log = fs::read_to_string(folder.join("jobmanager.log"))?;
     for name in ["bare", "foreign", "old"] {
-        ensure!(!log.contains(&format!("task_manager=\"{name}\"")), "{name} joined: {log}");
+        ensure!(
+            !log.contains(&format!("task_manager=\"{name}\"")),
+            "{name} joined: {log}"
+        );
     }
     let members = log.matches("task manager joined").count();
     ensure!(members == 2, "{members} joined: {log}");

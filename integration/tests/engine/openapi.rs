@@ -22,7 +22,11 @@ fn schemathesis() -> Result<PathBuf> {
     let folder = std::env::var("WEIR_API").map(PathBuf::from);
     let folder = folder.or_else(|_| std::env::var("HOME").map(|home| PathBuf::from(home).join(".cache/weir-api")))?;
     let program = folder.join("bin/st");
-    ensure!(program.is_file(), "{} is missing: run integration/api/install.sh", program.display());
+    ensure!(
+        program.is_file(),
+        "{} is missing: run integration/api/install.sh",
+        program.display()
+    );
     Ok(program)
 }
 
@@ -56,7 +60,11 @@ fn what_the_document_says_is_what_the_job_manager_does() -> Result<()> {
         .current_dir(place.path())
         .output()?;
     let said = String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     ensure!(said.contains("cases:"), "it made some: {said}");
     // It has asked for everything, in every way, and the job manager lives.
     cluster.ask("/v1/health")?;

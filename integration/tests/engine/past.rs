@@ -43,7 +43,12 @@ fn stage(cluster: &Cluster) -> Result<()> {
         reached(cluster, name, "to take checkpoints", flows)?;
     }
     ensure!(cluster.weir(&["cancel", "cancelled"])?.status.success());
-    ensure!(cluster.weir(&["stop", "stopped", "--savepoint", "--as", "kept"])?.status.success());
+    ensure!(
+        cluster
+            .weir(&["stop", "stopped", "--savepoint", "--as", "kept"])?
+            .status
+            .success()
+    );
     for name in ["cancelled", "stopped"] {
         reached(cluster, name, "to be over", state(name))?;
     }
@@ -58,7 +63,10 @@ fn seen(cluster: &Cluster) -> Result<Vec<Value>> {
             seen.push(cluster.ask(&format!("/v1/datastreams/{name}{part}"))?);
         }
         let jobs = seen[1]["jobs"].as_array().context("jobs")?;
-        let id = jobs.iter().find(|job| job["name"] == name).and_then(|job| job["jid"].as_str());
+        let id = jobs
+            .iter()
+            .find(|job| job["name"] == name)
+            .and_then(|job| job["jid"].as_str());
         let id = id.context("its id")?.to_owned();
         for part in ["", "/checkpoints", "/exceptions", "/plan"] {
             let mut answer = cluster.ask(&format!("/jobs/{id}{part}"))?;
@@ -70,7 +78,10 @@ fn seen(cluster: &Cluster) -> Result<Vec<Value>> {
     }
     // The time at which lines are written is known a moment after the end.
     for lines in seen.iter_mut().filter_map(Value::as_array_mut) {
-        lines.iter_mut().filter(|line| line["level"].is_string()).for_each(|line| line["atMs"] = Value::Null);
+        lines
+            .iter_mut()
+            .filter(|line| line["level"].is_string())
+            .for_each(|line| line["atMs"] = Value::Null);
     }
     Ok(seen)
 }
@@ -92,7 +103,10 @@ fn what_is_over_is_shown_after_a_kill_as_it_was_before() -> Result<()> {
     until("its savepoint to be remembered", Deadline::of(LIMIT), named)?;
     let before = seen(&cluster)?;
     let text = serde_json::to_string(&before)?;
-    ensure!(!text.contains(&place.path().join("state").display().to_string()), "no path of the state folder: {text}");
+    ensure!(
+        !text.contains(&place.path().join("state").display().to_string()),
+        "no path of the state folder: {text}"
+    );
 
     cluster.kill_jobmanager();
     cluster.start_jobmanager()?;
@@ -109,7 +123,10 @@ fn what_is_over_is_shown_after_a_kill_as_it_was_before() -> Result<()> {
     let [finished, failed] = ["finished", "failed"].map(|name| cluster.ask(&format!("/v1/datastreams/{name}")));
     let (finished, failed) = (finished?, failed?);
     ensure!(finished["summary"]["progress"]["rowsOut"] == 2000, "{finished}");
-    ensure!(finished["summary"]["startedMs"].as_i64() < finished["summary"]["sinceMs"].as_i64(), "{finished}");
+    ensure!(
+        finished["summary"]["startedMs"].as_i64() < finished["summary"]["sinceMs"].as_i64(),
+        "{finished}"
+    );
     ensure!(failed["exceptions"][0]["message"].is_string(), "{failed}");
     Ok(())
 }

@@ -28,7 +28,10 @@ fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
 
 fn tokens(folder: &Path) -> Tokens {
     let files = vec![
-        (file(folder, "write", &format!("# of operators\n{WRITE}\n")), Role::Write),
+        (
+            file(folder, "write", &format!("# of operators\n{WRITE}\n")),
+            Role::Write,
+        ),
         (file(folder, "read", &format!("{READ}\n\n")), Role::Read),
     ];
     Tokens::of(files, Vec::new()).unwrap()
@@ -108,7 +111,10 @@ fn whoever_guesses_waits_and_whoever_says_nothing_does_not() {
         address: IpAddr::from([127, 0, 0, 2]),
         ..HERE
     };
-    assert_eq!(access.admit(Some(elsewhere), Some(right.as_bytes()), Role::Read), Verdict::Admitted);
+    assert_eq!(
+        access.admit(Some(elsewhere), Some(right.as_bytes()), Role::Read),
+        Verdict::Admitted
+    );
     clock.advance(Duration::from_secs(61));
     assert_eq!(asks(&access, Some(&right), Role::Read), Verdict::Admitted);
 }
@@ -123,10 +129,16 @@ fn a_token_that_is_taken_out_of_its_file_no_longer_opens() {
     file(folder.path(), "write", "another-0123456789\n");
     clock.advance(Duration::from_secs(11));
     assert_eq!(asks(&access, Some(&old), Role::Write), Verdict::Stranger);
-    assert_eq!(asks(&access, Some("Bearer another-0123456789"), Role::Write), Verdict::Admitted);
+    assert_eq!(
+        asks(&access, Some("Bearer another-0123456789"), Role::Write),
+        Verdict::Admitted
+    );
     fs::remove_file(folder.path().join("write")).unwrap();
     clock.advance(Duration::from_secs(11));
-    assert_eq!(asks(&access, Some("Bearer another-0123456789"), Role::Write), Verdict::Stranger);
+    assert_eq!(
+        asks(&access, Some("Bearer another-0123456789"), Role::Write),
+        Verdict::Stranger
+    );
 }
 
 #[test]
@@ -143,7 +155,9 @@ fn a_file_that_others_may_read_or_that_is_too_short_is_refused_and_no_message_na
         assert!(!refused.message.contains("secret"), "{refused}");
     }
     assert!(of(folder.path().join("nowhere")).message.contains("cannot be read"));
-    let given = Tokens::of(Vec::new(), vec![("secret".to_owned(), Role::Write)]).err().unwrap();
+    let given = Tokens::of(Vec::new(), vec![("secret".to_owned(), Role::Write)])
+        .err()
+        .unwrap();
     assert!(!given.message.contains("secret"), "{given}");
 }
 

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dataflow::Failure;
+pub use tokio_rustls::TlsAcceptor;
+use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
-pub use tokio_rustls::TlsAcceptor;
-use tokio_rustls::TlsConnector;
 
 /// A certificate with its key, and the authority that others are measured by.
 #[derive(Clone, Debug)]
@@ -104,7 +104,9 @@ impl Dialling {
 
 impl std::fmt::Debug for Dialling {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dialling").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Dialling")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 

@@ -58,7 +58,10 @@ impl Tokens {
             if !self.files.is_empty() {
                 // A file that is gone or open to others opens nothing.
                 read.1 = read_all(&self.files).unwrap_or_else(|failure| {
-                    tracing::error!(reason = failure.message, "the tokens cannot be read; nobody is let in by them");
+                    tracing::error!(
+                        reason = failure.message,
+                        "the tokens cannot be read; nobody is let in by them"
+                    );
                     Vec::new()
                 });
             }
@@ -99,14 +102,16 @@ fn read_all(files: &[(PathBuf, Role)]) -> Result<Vec<Token>, Failure> {
 
 fn read(path: &Path, role: Role) -> Result<Vec<Token>, Failure> {
     let shown = path.display();
-    let cannot = |error: std::io::Error| Failure::fail(format!("the token file {shown} cannot be read")).because(&error);
+    let cannot =
+        |error: std::io::Error| Failure::fail(format!("the token file {shown} cannot be read")).because(&error);
     let file = fs::File::open(path).map_err(cannot)?;
     let mode = file.metadata().map_err(cannot)?.mode();
     if mode & 0o077 != 0 {
-        return Err(
-            Failure::fail(format!("others may read the token file {shown} (its mode is {:o})", mode & 0o777))
-                .help(format!("chmod 600 {shown}")),
-        );
+        return Err(Failure::fail(format!(
+            "others may read the token file {shown} (its mode is {:o})",
+            mode & 0o777
+        ))
+        .help(format!("chmod 600 {shown}")));
     }
     let mut text = String::new();
     file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(cannot)?;
@@ -136,8 +141,15 @@ pub fn make(path: &Path) -> Result<bool, Failure> {
         .and_then(|mut source| source.read_exact(&mut random))
         .map_err(cannot)?;
     let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    file.and_then(|mut file| file.write_all(format!("{token}\n").as_bytes()).and_then(|()| file.sync_all()))
-        .map_err(cannot)?;
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    file.and_then(|mut file| {
+        file.write_all(format!("{token}\n").as_bytes())
+            .and_then(|()| file.sync_all())
+    })
+    .map_err(cannot)?;
     Ok(true)
 }

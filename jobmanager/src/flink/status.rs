@@ -49,7 +49,10 @@ pub(super) fn times(datastream: &Datastream) -> BTreeMap<&'static str, i64> {
         "SUSPENDED",
     ];
     let mut times: BTreeMap<_, i64> = JOB_STATES.into_iter().map(|state| (state, 0)).collect();
-    let moved = datastream.moved_ms.iter().filter_map(|(state, at)| Some((named(state)?, *at)));
+    let moved = datastream
+        .moved_ms
+        .iter()
+        .filter_map(|(state, at)| Some((named(state)?, *at)));
     let newest = (datastream.summary.state, datastream.summary.since_ms);
     for (state, at) in moved.chain([newest]) {
         let known = times.entry(of_job(state)).or_default();

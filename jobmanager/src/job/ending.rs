@@ -8,11 +8,15 @@ use dataflow::store::Error as StoreError;
 use dataflow::time::{Clock, WallTime};
 
 use super::actor::Actor;
+use super::counting::LagAsked;
 use super::event::Event;
 use super::life::End;
 use crate::rest::types::State;
 use crate::run::{Run, Runs};
 use crate::store::{Entry, Error, Ledger, Standing};
+
+/// So many of the newest minutes of each step are kept of a run.
+const MINUTES_KEPT: usize = 60;
 
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_LONGEST: Duration = Duration::from_secs(10);
@@ -104,6 +108,10 @@ impl Actor {
         Run {
             datastream,
             series: self.series.columns(),
+            lag: self.lag(&LagAsked {
+                minutes: MINUTES_KEPT,
+                between: None,
+            }),
             lines,
         }
     }
@@ -125,7 +133,10 @@ async fn written(runs: &Runs, newest: Option<u64>, run: Run) -> Option<u64> {
 
 async fn name_late(ledger: &Ledger, job: &JobId, (ended, number): (WallTime, u64)) {
     if let Err(error) = ledger.remember(job, ended, number).await {
-        tracing::warn!(error = error.failure().message, "the last word of a run is not remembered");
+        tracing::warn!(
+            error = error.failure().message,
+            "the last word of a run is not remembered"
+        );
     }
 }
 

@@ -370,7 +370,11 @@ mod tests {
             aligned: crate::checkpoint::Aligned::default(),
         };
         for epoch in 0..10_000 {
-            let outcome = if epoch % 100 == 0 { Err("too slow".to_owned()) } else { Ok(Epoch(epoch)) };
+            let outcome = if epoch % 100 == 0 {
+                Err("too slow".to_owned())
+            } else {
+                Ok(Epoch(epoch))
+            };
             history.checkpoint(barrier, (timing, WallTime(0)), 1, outcome);
         }
         assert_eq!((history.completed, history.aborted), (9_900, 100));

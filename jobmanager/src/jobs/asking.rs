@@ -142,7 +142,7 @@ impl Jobs {
         }
     }
 
-    /// Lag and loss of a datastream; nothing of one that was over before this job manager began.
+    /// Lag and loss of a datastream; of one that was over before this job manager began as it was at its end.
     ///
     /// # Errors
     /// When there is none of that name, or it does not answer.
@@ -153,7 +153,14 @@ impl Jobs {
                 self.ask(&handle, Ask::Lag(asked, reply)).await?;
                 self.answer(name, answer).await.map(|lag| *lag)
             }
-            Known::Entry(_) => Ok(Lag::default()),
+            Known::Entry(entry) => {
+                let mut lag = self.past(name, &entry).await.lag;
+                for step in &mut lag.steps {
+                    let surplus = step.minutes.len().saturating_sub(asked.minutes);
+                    step.minutes.drain(..surplus);
+                }
+                Ok(lag)
+            }
         }
     }
 

@@ -16,9 +16,9 @@ mod submit;
 mod tests;
 
 pub use asking::Jobs;
+pub use error::Error;
 #[cfg(test)]
 pub(crate) use past::from_ledger;
-pub use error::Error;
 pub use plan::{Desired, Plan, Planned, Rejected, Written};
 pub use start::{JobManager, Options, World};
 pub use submit::Fresh;

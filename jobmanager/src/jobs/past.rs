@@ -4,7 +4,7 @@ use futures::{StreamExt as _, stream};
 
 use super::asking::Known;
 use super::{Error, Jobs};
-use crate::rest::types::{Checkpoints, Datastream, Series, State, Summary};
+use crate::rest::types::{Checkpoints, Datastream, Lag, Series, State, Summary};
 use crate::run::{Run, Runs};
 use crate::store::{Entry, Standing};
 
@@ -61,6 +61,7 @@ impl Jobs {
             .unwrap_or_else(|| Run {
                 datastream: from_ledger(entry_summary(name, entry)),
                 series: Series::default(),
+                lag: Lag::default(),
                 lines: Vec::new(),
             })
     }

@@ -12,12 +12,12 @@ use futures::Stream;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tonic::transport::{Server, ServerTlsConfig};
 use tonic::transport::server::Connected;
+use tonic::transport::{Server, ServerTlsConfig};
 
 use super::{Jobs, Plan};
-use crate::access::tls::Dialling;
 use crate::access::Access;
+use crate::access::tls::Dialling;
 use crate::cluster::{Cluster, Control, Identity};
 use crate::job::Context;
 use crate::leader::{self, Candidate, Leadership, claim};
@@ -239,13 +239,7 @@ impl JobManager {
     }
 
     /// The same to those whom `access` lets in, by TLS where it is given.
-    pub fn serve_rest_to(
-        &self,
-        listener: TcpListener,
-        plan: Arc<dyn Plan>,
-        access: &Access,
-        tls: Option<TlsAcceptor>,
-    ) {
+    pub fn serve_rest_to(&self, listener: TcpListener, plan: Arc<dyn Plan>, access: &Access, tls: Option<TlsAcceptor>) {
         let router = rest::router(rest::Api {
             jobs: self.jobs.clone(),
             cluster: self.cluster.clone(),

@@ -9,8 +9,8 @@ use dataflow::store::{Error as StoreError, Store};
 use dataflow::time::Clock;
 
 use super::dial::{Asker, Http};
-use crate::access::tls::Dialling;
 use super::term::{Action, Claim, Election, Event, Lock};
+use crate::access::tls::Dialling;
 use crate::store::{self, Created, Numbered};
 
 /// How often a standby looks whether the leader still lives: a lock or one small request.

@@ -97,7 +97,9 @@ fn relative<'a>(text: Cow<'a, str>, place: &str) -> Cow<'a, str> {
 fn is_named(before: &str, behind: &str) -> bool {
     // In JSON the end of a line is written with a letter.
     let begins = !before.ends_with(is_of_a_path) || ["\\n", "\\t", "\\r"].iter().any(|end| before.ends_with(end));
-    let sentence = behind.strip_prefix('.').is_some_and(|next| !next.starts_with(is_of_a_path));
+    let sentence = behind
+        .strip_prefix('.')
+        .is_some_and(|next| !next.starts_with(is_of_a_path));
     begins && (!behind.starts_with(is_of_a_path) || behind.starts_with('/') || sentence)
 }
 
@@ -137,9 +139,18 @@ mod tests {
     #[test]
     fn places_in_the_state_folder_are_said_relative_to_it() {
         for (text, wanted) in [
-            ("savepoint a is at file:///srv/weir/state/savepoints/a", "savepoint a is at savepoints/a"),
-            ("\"file:///srv/weir/state: no space left for `jobs/x`\"", "\"the state folder: no space left for `jobs/x`\""),
-            ("`/srv/weir/state/leader/lock`, /srv/weir/state.", "`leader/lock`, the state folder."),
+            (
+                "savepoint a is at file:///srv/weir/state/savepoints/a",
+                "savepoint a is at savepoints/a",
+            ),
+            (
+                "\"file:///srv/weir/state: no space left for `jobs/x`\"",
+                "\"the state folder: no space left for `jobs/x`\"",
+            ),
+            (
+                "`/srv/weir/state/leader/lock`, /srv/weir/state.",
+                "`leader/lock`, the state folder.",
+            ),
             ("first\\n/srv/weir/state/x", "first\\nx"),
         ] {
             assert_eq!(said(text, STATE_URL), wanted, "{text}");
@@ -157,7 +168,11 @@ mod tests {
             "https://example.org/a@b",
             "",
         ] {
-            assert!(matches!(said(text, STATE_URL), Cow::Borrowed(_)), "{text}: {}", said(text, STATE_URL));
+            assert!(
+                matches!(said(text, STATE_URL), Cow::Borrowed(_)),
+                "{text}: {}",
+                said(text, STATE_URL)
+            );
         }
         assert_eq!(said("/a /b", "/"), "/a /b");
         assert_eq!(said("s3://bucket/x", "s3://bucket"), "s3://bucket/x");

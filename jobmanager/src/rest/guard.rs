@@ -10,8 +10,8 @@ use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
 
 use super::Api;
-use crate::access::{Access, Caller, Role, Verdict};
 use super::problem::problem;
+use crate::access::{Access, Caller, Role, Verdict};
 
 /// The target of the log lines that say who was let in to change something, and who was not let in.
 const AUDIT: &str = "weir::audit";
@@ -37,7 +37,9 @@ pub(super) async fn own_host(State(access): State<Access>, request: Request, nex
             let text = "this interface is not asked for by that name";
             return problem(StatusCode::MISDIRECTED_REQUEST, "host", text)
                 .place(place)
-                .help("use http://127.0.0.1 or http://localhost, or a name that `--allow-host` of the job manager gives")
+                .help(
+                    "use http://127.0.0.1 or http://localhost, or a name that `--allow-host` of the job manager gives",
+                )
                 .into_response();
         }
     }
@@ -89,7 +91,11 @@ pub(super) async fn admitted(State(access): State<Access>, request: Request, nex
         return next.run(request).await;
     }
     let caller = request.extensions().get::<Caller>().copied();
-    let needed = if request.method().is_safe() { Role::Read } else { Role::Write };
+    let needed = if request.method().is_safe() {
+        Role::Read
+    } else {
+        Role::Write
+    };
     let verdict = access.admit(
         caller,
         request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes),
@@ -113,10 +119,14 @@ pub(super) async fn admitted(State(access): State<Access>, request: Request, nex
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
             response
         }
-        Verdict::MayOnlyRead => problem(StatusCode::FORBIDDEN, "read-only", "this token may look, and change nothing")
-            .place("header Authorization")
-            .help("use a token of the job manager's `--token-file`")
-            .into_response(),
+        Verdict::MayOnlyRead => problem(
+            StatusCode::FORBIDDEN,
+            "read-only",
+            "this token may look, and change nothing",
+        )
+        .place("header Authorization")
+        .help("use a token of the job manager's `--token-file`")
+        .into_response(),
         Verdict::Slow(wait) => {
             let text = "too many wrong tokens came from this address";
             let mut response = problem(StatusCode::TOO_MANY_REQUESTS, "guessing", text)

@@ -110,13 +110,21 @@ fn refusals(route: &Route) -> Vec<(u16, &'static str)> {
     let all = [
         (400, true, "The request is garbled; `place` says where."),
         (401, true, "It is not known who asks."),
-        (403, changes, "Whoever asks may not change this, or another page asks in their name."),
+        (
+            403,
+            changes,
+            "Whoever asks may not change this, or another page asks in their name.",
+        ),
         (404, named, "There is none of that name or number."),
         (409, changes, "It cannot be done as things are."),
         (413, route.body.is_some(), "The body is too large."),
         (415, route.body.is_some(), "The body is of another content type."),
         (421, true, "The job manager is not asked for by that name."),
-        (422, changes, "What is asked for makes no sense; `diagnostics` has the places, where it is a document."),
+        (
+            422,
+            changes,
+            "What is asked for makes no sense; `diagnostics` has the places, where it is a document.",
+        ),
         (429, true, "Too many wrong tokens came from there."),
         (503, true, "It cannot be had just now."),
         (504, true, "It took too long."),

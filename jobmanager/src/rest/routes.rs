@@ -11,8 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use super::asked::{After, LagOf, Page, Submission, Sweep};
 use super::types::{
     Cluster, Datastream, Health, Lag, Live, LogLine, Operation, Overview, PastRun, Rescale, SavepointRequest, Series,
-    Stop,
-    Submitted, Summary, Swept,
+    Stop, Submitted, Summary, Swept,
 };
 use super::{Api, handlers};
 

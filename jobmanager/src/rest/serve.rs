@@ -60,12 +60,7 @@ pub async fn serve(
     }
 }
 
-async fn converse(
-    (stream, address): (TcpStream, IpAddr),
-    router: Router,
-    tls: Option<TlsAcceptor>,
-    clock: &dyn Clock,
-) {
+async fn converse((stream, address): (TcpStream, IpAddr), router: Router, tls: Option<TlsAcceptor>, clock: &dyn Clock) {
     // Small answers are not held back to be sent together with others.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
@@ -97,7 +92,10 @@ async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, rout
         .header_read_timeout(HEAD_PATIENCE)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX);
-    let served = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(Extension(caller).layer(router)));
+    let served = builder.serve_connection(
+        TokioIo::new(stream),
+        TowerToHyperService::new(Extension(caller).layer(router)),
+    );
     // Whoever breaks off or sends nonsense is answered by hyper, as far as there is an answer.
     if let Err(error) = served.await {
         tracing::debug!(%error, "a connection to REST ended");

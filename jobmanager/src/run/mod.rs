@@ -16,7 +16,7 @@ pub use row::{KEPT, Runs};
 
 use serde::{Deserialize, Serialize};
 
-use crate::rest::types::{Datastream, LogLine, Outlook, Series};
+use crate::rest::types::{Datastream, Lag, LogLine, Outlook, Series};
 
 /// A run is at most so large; of one that would be larger the least important goes first.
 const BYTES_MAX: usize = 2 << 20;
@@ -32,6 +32,9 @@ pub struct Run {
     pub datastream: Datastream,
     /// How it did in its last quarter of an hour.
     pub series: Series,
+    /// What became of its rows, and how old they were.
+    #[serde(default)]
+    pub lag: Lag,
     /// The last lines of its log.
     pub lines: Vec<LogLine>,
 }
@@ -49,9 +52,15 @@ impl Run {
                 operation.reason = Some("the datastream ended before it was known what came of it".to_owned());
             }
         }
-        let forget: [fn(&mut Self); 4] = [
+        let forget: [fn(&mut Self); 5] = [
             |run| run.lines.clear(),
-            |run| run.datastream.vertices.iter_mut().for_each(|vertex| vertex.subtasks.clear()),
+            |run| run.lag = Lag::default(),
+            |run| {
+                run.datastream
+                    .vertices
+                    .iter_mut()
+                    .for_each(|vertex| vertex.subtasks.clear())
+            },
             |run| run.series = Series::default(),
             |run| run.datastream.document.clear(),
         ];
@@ -78,6 +87,7 @@ mod tests {
         Run {
             datastream: crate::jobs::from_ledger(Summary::begin("orders", "orders@1".to_owned(), (State::Finished, 7))),
             series: Series::default(),
+            lag: Lag::default(),
             lines: Vec::new(),
         }
     }

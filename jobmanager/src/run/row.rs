@@ -66,7 +66,9 @@ impl Runs {
     pub async fn all(&self, newest: u64) -> Vec<(u64, Run)> {
         let numbers = kept(newest).rev();
         let runs = stream::iter(numbers.map(|number| async move { (number, self.read(number).await) }));
-        let found = runs.buffered(AT_ONCE).filter_map(|(number, run)| async move { Some((number, run?)) });
+        let found = runs
+            .buffered(AT_ONCE)
+            .filter_map(|(number, run)| async move { Some((number, run?)) });
         found.collect().await
     }
 

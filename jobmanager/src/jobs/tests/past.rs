@@ -82,7 +82,9 @@ async fn the_start_of_a_run_outlives_the_job_manager_and_another_run_begins_anew
     assert!(second.started_ms >= Some(stopped.since_ms), "{second:?}");
     let runs = bench.jobs().runs("orders").await.unwrap();
     assert_eq!(
-        runs.iter().map(|(number, run)| (*number, run.datastream.summary.state)).collect::<Vec<_>>(),
+        runs.iter()
+            .map(|(number, run)| (*number, run.datastream.summary.state))
+            .collect::<Vec<_>>(),
         [(0, State::Stopped)]
     );
 }
@@ -100,7 +102,10 @@ async fn the_newest_runs_of_a_name_stay_and_the_others_go() {
     let runs = bench.jobs().runs("orders").await.unwrap();
     let numbers: Vec<u64> = runs.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, (5..KEPT + 5).rev().collect::<Vec<_>>());
-    let objects = store.paths().into_iter().filter(|path| path.starts_with("datastreams/runs/"));
+    let objects = store
+        .paths()
+        .into_iter()
+        .filter(|path| path.starts_with("datastreams/runs/"));
     assert_eq!(objects.count() as u64, KEPT);
     assert!(bench.jobs().run("orders", 3).await.unwrap().is_none());
     assert!(bench.jobs().run("orders", KEPT).await.unwrap().is_some());
@@ -113,7 +118,10 @@ async fn a_run_that_is_damaged_or_gone_leaves_what_the_ledger_says() {
     let before = cancelled(&bench).await;
     bench.kill().await;
     let path = "datastreams/runs/orders/0.json";
-    store.objects.lock().insert(path.to_owned(), bytes::Bytes::from_static(b"{}"));
+    store
+        .objects
+        .lock()
+        .insert(path.to_owned(), bytes::Bytes::from_static(b"{}"));
     let bench = Bench::start(&store).await;
     let after = describe(&bench).await.summary;
     assert_eq!(

@@ -5,8 +5,8 @@ mod reading;
 mod remembered;
 
 pub(super) use changing::{cancel, rescale, savepoint, stop, submit, sweep};
-pub(super) use remembered::{run, runs};
 pub(super) use reading::{
     cluster, describe, document, follow, health, lag, list, logs, metrics, not_that_way, nothing_here, openapi,
     operation, overview, series, stream,
 };
+pub(super) use remembered::{run, runs};

@@ -9,10 +9,7 @@ use crate::rest::asked::Named;
 use crate::rest::problem::problem;
 use crate::rest::types::{Datastream, PastRun, Problem};
 
-pub(crate) async fn runs(
-    State(api): State<Api>,
-    Named(name): Named<String>,
-) -> Result<Json<Vec<PastRun>>, Problem> {
+pub(crate) async fn runs(State(api): State<Api>, Named(name): Named<String>) -> Result<Json<Vec<PastRun>>, Problem> {
     let runs = api.jobs.runs(&name).await?.into_iter();
     let short = runs.map(|(number, run)| PastRun {
         number,

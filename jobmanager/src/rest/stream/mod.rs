@@ -151,10 +151,13 @@ async fn view(topic: &Topic, api: &Api) -> Option<Arc<str>> {
         Topic::Datastream(name) => {
             let mut datastream = api.jobs.describe(name).await.ok()?;
             datastream.document.clear();
-            text(&Live {
-                now_ms: api.clock.wall().0,
-                datastream,
-            }, api)
+            text(
+                &Live {
+                    now_ms: api.clock.wall().0,
+                    datastream,
+                },
+                api,
+            )
         }
     }
 }

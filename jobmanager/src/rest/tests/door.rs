@@ -32,26 +32,51 @@ fn access(clock: Arc<dyn Clock>, hosts: &[&str]) -> Access {
 async fn serve(bench: &Bench, access: &Access) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    bench.manager.serve_rest_to(listener, Arc::new(OneDocument), access, None);
+    bench
+        .manager
+        .serve_rest_to(listener, Arc::new(OneDocument), access, None);
     address
 }
 
 /// Every path of ours, and those of Flink's API.
 fn paths() -> Vec<(String, String)> {
-    let ours = table().into_iter().map(|route| (route.method.to_string(), route.path.to_owned()));
+    let ours = table()
+        .into_iter()
+        .map(|route| (route.method.to_string(), route.path.to_owned()));
     let flinks = [
-        "/overview", "/config", "/jobs", "/jobs/overview", "/jobs/x", "/jobs/x/plan", "/jobs/x/checkpoints",
-        "/jobs/x/exceptions", "/jobs/x/vertices/y", "/taskmanagers", "/jobmanager/config", "/v1/overview", "/v1/jobs",
+        "/overview",
+        "/config",
+        "/jobs",
+        "/jobs/overview",
+        "/jobs/x",
+        "/jobs/x/plan",
+        "/jobs/x/checkpoints",
+        "/jobs/x/exceptions",
+        "/jobs/x/vertices/y",
+        "/taskmanagers",
+        "/jobmanager/config",
+        "/v1/overview",
+        "/v1/jobs",
     ];
     let flinks = flinks.iter().map(|path| ("GET".to_owned(), (*path).to_owned()));
     let acts = ["/jobs/x/savepoints", "/jobs/x/stop", "/v1/jobs/x/stop"];
     let acts = acts.iter().map(|path| ("POST".to_owned(), (*path).to_owned()));
-    let others = [("PATCH", "/jobs/x"), ("GET", "/nothing"), ("DELETE", "/v1/cluster"), ("GET", "/v1/../etc/passwd")];
-    let others = others.iter().map(|(method, path)| ((*method).to_owned(), (*path).to_owned()));
+    let others = [
+        ("PATCH", "/jobs/x"),
+        ("GET", "/nothing"),
+        ("DELETE", "/v1/cluster"),
+        ("GET", "/v1/../etc/passwd"),
+    ];
+    let others = others
+        .iter()
+        .map(|(method, path)| ((*method).to_owned(), (*path).to_owned()));
     let all = ours.chain(flinks).chain(acts).chain(others);
     let named = |path: String| {
         let path = path.replace("{name}", "orders").replace("{id}", "op-1");
-        path.replace("{number}", "0").replace("{to}", "1").replace("{from}", "0").replace("{step}", "s")
+        path.replace("{number}", "0")
+            .replace("{to}", "1")
+            .replace("{from}", "0")
+            .replace("{step}", "s")
     };
     all.map(|(method, path)| (method, named(path))).collect()
 }
@@ -69,7 +94,11 @@ async fn no_path_is_answered_without_a_token_but_that_it_lives_and_where_one_is_
             continue;
         }
         let body = String::from_utf8(body).unwrap();
-        assert_eq!((status, problem(&body).code.as_str()), (401, "no-token"), "{method} {path}");
+        assert_eq!(
+            (status, problem(&body).code.as_str()),
+            (401, "no-token"),
+            "{method} {path}"
+        );
         assert!(head.contains("www-authenticate: Bearer"), "{head}");
     }
     for path in ["/", "/ui/app.js", "/ui/login.js", "/v1/health"] {
@@ -90,12 +119,19 @@ async fn a_token_that_may_look_changes_nothing() {
         let (status, body) = ask(address, &format!("{method} {path}"), READ, "").await;
         match method.as_str() {
             "GET" => assert!(![401, 403].contains(&status), "{path}: {status}"),
-            _ => assert_eq!((status, problem(&body).code.as_str()), (403, "read-only"), "{method} {path}"),
+            _ => assert_eq!(
+                (status, problem(&body).code.as_str()),
+                (403, "read-only"),
+                "{method} {path}"
+            ),
         }
     }
     let state = bench.jobs().summary("orders").unwrap().state;
     assert!(!state.is_over(), "{state}");
-    assert_eq!(ask(address, "POST /v1/datastreams/orders/cancel", WRITE, "").await.0, 202);
+    assert_eq!(
+        ask(address, "POST /v1/datastreams/orders/cancel", WRITE, "").await.0,
+        202
+    );
 }
 
 #[tokio::test]
@@ -148,7 +184,10 @@ async fn a_name_that_was_given_is_ours_and_its_page_may_change_something() {
     let ours = format!("Host: weir.example\r\nOrigin: https://weir.example\r\n{WRITE}");
     assert_eq!(ask(address, "POST /v1/datastreams", &ours, "good").await.0, 201);
     let theirs = format!("Host: weir.example\r\nOrigin: https://localhost\r\n{WRITE}");
-    assert_eq!(ask(address, "POST /v1/datastreams/orders/cancel", &theirs, "").await.0, 403);
+    assert_eq!(
+        ask(address, "POST /v1/datastreams/orders/cancel", &theirs, "").await.0,
+        403
+    );
 }
 
 #[tokio::test]
@@ -164,6 +203,9 @@ async fn no_answer_holds_a_token_and_none_gives_another_page_a_right() {
         let (_, head, body) = ask_whole(address, &format!("GET {path}"), &headers, "").await;
         let body = String::from_utf8_lossy(&body);
         assert!(!body.contains("canary") && !head.contains("canary"), "{path}");
-        assert!(!head.contains("set-cookie") && !head.contains("access-control"), "{head}");
+        assert!(
+            !head.contains("set-cookie") && !head.contains("access-control"),
+            "{head}"
+        );
     }
 }

@@ -40,7 +40,9 @@ fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     let number = Number::deserialize(deserializer)?;
     let whole = number.as_u64().or_else(|| {
         // Beyond this a floating-point number is not exact, and no parallelism either.
-        let float = number.as_f64().filter(|float| float.fract() == 0.0 && (0.0..4e9).contains(float))?;
+        let float = number
+            .as_f64()
+            .filter(|float| float.fract() == 0.0 && (0.0..4e9).contains(float))?;
         format!("{float:.0}").parse().ok()
     });
     let whole = whole.and_then(|whole| u32::try_from(whole).ok());
