@@ -241,11 +241,8 @@ pub(super) struct Actor {
     pub(super) swept: Epoch,
     pub(super) state: State,
     pub(super) since: WallTime,
-    /// When this run began.
     pub(super) begun: WallTime,
-    /// When it came into each state last.
     pub(super) moved: BTreeMap<State, WallTime>,
-    /// When it ended.
     pub(super) ended: Option<WallTime>,
     /// The newest run of this name that is remembered.
     pub(super) run: Option<u64>,

@@ -172,16 +172,6 @@ fn reading() -> Vec<Route> {
             ),
             Content::Events(shape::<Live>),
         ),
-        get(
-            "/v1/datastreams/{name}/operations/{id}",
-            handlers::operation,
-            (
-                tag,
-                "readOperation",
-                "What has come of a savepoint, a rescale or a change.",
-            ),
-            json::<Operation>(),
-        ),
     ]
 }
 
@@ -222,6 +212,16 @@ fn remembered() -> Vec<Route> {
             handlers::run,
             (tag, "readRun", "Everything that was known of a run at its end."),
             json::<Datastream>(),
+        ),
+        get(
+            "/v1/datastreams/{name}/operations/{id}",
+            handlers::operation,
+            (
+                tag,
+                "readOperation",
+                "What has come of a savepoint, a rescale or a change.",
+            ),
+            json::<Operation>(),
         ),
     ]
 }
