@@ -367,7 +367,7 @@ mod tests {
             collected: None,
             recorded: None,
             over: Instant::default(),
-            aligned: crate::checkpoint::Aligned::default(),
+            aligned: Aligned::default(),
         };
         for epoch in 0..10_000 {
             let outcome = if epoch % 100 == 0 {
