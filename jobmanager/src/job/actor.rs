@@ -110,9 +110,7 @@ pub fn spawn(context: &Context, job: JobId, begin: Begin, entry: Entry) -> Handl
         let recovers = matches!(begin, Begin::Recover);
         let (read, trouble) = read(&context, &chain, begin, &summary).await;
         let mut actor = Actor::new(context, (job, chain), read, (events, own), summary);
-        actor.begun = begun;
-        actor.moved.insert(State::Created, begun);
-        actor.run = entry.run;
+        actor.begin_run(begun, entry.run);
         if recovers {
             actor.look_for_subtasks();
         }
@@ -244,9 +242,7 @@ pub(super) struct Actor {
     pub(super) begun: WallTime,
     pub(super) moved: BTreeMap<State, WallTime>,
     pub(super) ended: Option<WallTime>,
-    /// The newest run of this name that is remembered.
     pub(super) run: Option<u64>,
-    /// Something of this run became known after its end was written down.
     pub(super) run_outdated: bool,
     pub(super) summary: watch::Sender<Summary>,
     pub(super) own: mpsc::Sender<Event>,

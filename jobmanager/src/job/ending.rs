@@ -22,6 +22,13 @@ const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_LONGEST: Duration = Duration::from_secs(10);
 
 impl Actor {
+    /// Its run began then; `newest` is the one of this name that is remembered.
+    pub(super) fn begin_run(&mut self, begun: WallTime, newest: Option<u64>) {
+        self.begun = begun;
+        self.moved.insert(State::Created, begun);
+        self.run = newest;
+    }
+
     /// It is over: nothing of it runs any more.
     pub(super) fn conclude(&mut self, end: End) {
         let over = Failure::fail(format!("the datastream is {} before it was done", self.life.state()));
