@@ -25,6 +25,7 @@ demo: build      ## A story on a cluster of real processes: archive, replay, cou
 test: setup      ## All tests: units, contracts, goldens, real processes.
 	@./integration/servers.sh
 	@./integration/ui/install.sh
+	@./integration/api/install.sh
 	@cargo build --release --locked --package cli --package integration
 	@cargo test --release --locked --workspace
 

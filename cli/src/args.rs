@@ -31,6 +31,70 @@ pub(crate) struct Arguments {
     /// Tells traces and metrics to a collector of OpenTelemetry at this address, by gRPC, such as http://127.0.0.1:4317.
     #[arg(long, global = true, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub(crate) otlp: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+}
+
+/// Who one is, and whom one believes: the same words for who asks and for who is asked.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Trust {
+    /// A file with the token by which REST is asked; a job manager lets in who shows one of those in it, and makes the file
+    /// where there is none. A token itself is never typed; it may be in the environment as WEIR_TOKEN.
+    #[arg(
+        long,
+        global = true,
+        env = "WEIR_TOKEN_FILE",
+        value_name = "FILE",
+        hide_short_help = true
+    )]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// The authority whose certificate the job manager shows, as PEM.
+    #[arg(long, global = true, env = "WEIR_CA", value_name = "FILE", hide_short_help = true)]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// The certificate to show to a job manager that asks for one, as PEM.
+    #[arg(long, global = true, env = "WEIR_CERT", value_name = "FILE", hide_short_help = true)]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The key of that certificate, as PEM.
+    #[arg(long, global = true, env = "WEIR_KEY", value_name = "FILE", hide_short_help = true)]
+    pub(crate) key: Option<PathBuf>,
+}
+
+/// How a process that listens is protected; needed where it listens beyond this machine.
+#[derive(Args, Clone, Debug, Default)]
+#[group(skip)]
+pub(crate) struct Door {
+    /// The certificate of this process, as PEM: for REST, and for what job managers and task managers say to each other.
+    #[arg(long, value_name = "FILE", env = "WEIR_TLS_CERT", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The key of that certificate, as PEM.
+    #[arg(long, value_name = "FILE", env = "WEIR_TLS_KEY", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// The authority that signs the certificates of the cluster, as PEM: job managers and task managers show them to each
+    /// other, and REST takes them in place of a token.
+    #[arg(long, value_name = "FILE", env = "WEIR_TLS_CLIENT_CA", requires = "tls_cert")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
+
+    /// The name that the certificates of the cluster's processes have; the address that is dialled unless given.
+    #[arg(long, value_name = "NAME", env = "WEIR_TLS_NAME")]
+    pub(crate) tls_name: Option<String>,
+
+    /// REST is behind a proxy that speaks TLS to the outside; a token is asked for all the same.
+    #[arg(long)]
+    pub(crate) tls_terminated_upstream: bool,
+
+    /// A file with tokens that may look and change nothing.
+    #[arg(long, value_name = "FILE", env = "WEIR_READ_TOKEN_FILE")]
+    pub(crate) read_token_file: Option<PathBuf>,
+
+    /// A name by which REST and the page may be asked for, beside those of this machine; may be given several times.
+    #[arg(long = "allow-host", value_name = "NAME")]
+    pub(crate) hosts: Vec<String>,
 }
 
 /// An address of this machine's, or of the job manager's.
@@ -431,6 +495,9 @@ pub(crate) struct JobManager {
     pub(crate) standby: bool,
 
     #[command(flatten)]
+    pub(crate) door: Door,
+
+    #[command(flatten)]
     pub(crate) paths: Paths,
 
     #[command(flatten)]
@@ -487,6 +554,9 @@ pub(crate) struct TaskManager {
 
     #[command(flatten)]
     pub(crate) measures: Measures,
+
+    #[command(flatten)]
+    pub(crate) door: Door,
 
     #[command(flatten)]
     pub(crate) paths: Paths,

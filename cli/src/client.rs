@@ -1,5 +1,6 @@
 //! The command line's side of REST `/v1`.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use dataflow::trace::Context;
@@ -8,18 +9,91 @@ use jobmanager::rest::types::{
     Datastream, Difference, DocumentVersion, Lag, LogLine, Operation, Problem, Rescale, Review, SavepointRequest,
     Stop as StopRequest, Submitted, Summary, Swept,
 };
-use reqwest::header::HeaderValue;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
+use crate::args::Trust;
 use crate::exit::{Exit, Stop};
 use crate::sheet::Sheet;
+use crate::{config, door};
 
 /// No single answer takes longer; long waits are made of short requests.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// But for one that begins from a savepoint, whose state files are copied first.
 const COPYING_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// What this process shows to job managers, as the command line and the environment say.
+static CREDENTIALS: OnceLock<Credentials> = OnceLock::new();
+
+/// Who one is to a job manager, and whom one believes to be it.
+#[derive(Clone, Default)]
+struct Credentials {
+    token: Option<HeaderValue>,
+    authorities: Vec<reqwest::Certificate>,
+    identity: Option<reqwest::Identity>,
+}
+
+/// Keeps what is shown to every job manager that this process asks.
+pub(crate) fn begin(trust: &Trust) -> Result<(), Stop> {
+    let token = match &trust.token_file {
+        // A job manager makes it.
+        Some(file) if file.exists() => Some(door::token_of(file)?),
+        Some(_) | None => config::token()?,
+    };
+    let unusable = |what: &str| Stop::new(Exit::Failed, format!("{what} cannot be used"));
+    let token = token
+        .map(|token| {
+            let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| unusable("the token"))?;
+            value.set_sensitive(true);
+            Ok::<_, Stop>(value)
+        })
+        .transpose()?;
+    let authorities = match &trust.ca {
+        Some(file) => reqwest::Certificate::from_pem_bundle(&door::pem(file)?)
+            .map_err(|error| unusable(&format!("--ca {}: {error}; it", file.display())))?,
+        None => Vec::new(),
+    };
+    let identity = match (&trust.cert, &trust.key) {
+        (Some(certificate), Some(key)) => {
+            let pem = [door::pem(certificate)?, b"\n".to_vec(), door::pem(key)?].concat();
+            let identity = reqwest::Identity::from_pem(&pem);
+            Some(identity.map_err(|error| unusable(&format!("--cert {}: {error}; it", certificate.display())))?)
+        }
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => {
+            return Err(Stop::new(Exit::Failed, "a certificate needs its key").help("give both --cert and --key"));
+        }
+    };
+    let credentials = Credentials {
+        token,
+        authorities,
+        identity,
+    };
+    CREDENTIALS
+        .set(credentials)
+        .map_err(|_| Stop::new(Exit::Failed, "credentials were handed in twice"))
+}
+
+impl Credentials {
+    fn shown_by(self, mut builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+        if let Some(token) = self.token {
+            builder = builder.default_headers([(AUTHORIZATION, token)].into_iter().collect());
+        }
+        if !self.authorities.is_empty() {
+            // Whoever names an authority means that one and no other.
+            builder = builder.tls_built_in_root_certs(false);
+        }
+        for authority in self.authorities {
+            builder = builder.add_root_certificate(authority);
+        }
+        match self.identity {
+            Some(identity) => builder.identity(identity),
+            None => builder,
+        }
+    }
+}
 
 /// A job manager, by its REST address.
 pub(crate) struct Client {
@@ -41,9 +115,10 @@ impl Client {
         if base.cannot_be_a_base() || !matches!(base.scheme(), "http" | "https") {
             return Err(wrong("it does not begin with http://".to_owned()));
         }
-        let http = reqwest::Client::builder()
-            .timeout(REQUEST_TIMEOUT)
-            .no_proxy()
+        let builder = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).no_proxy();
+        let known = CREDENTIALS.get().cloned().unwrap_or_default();
+        let http = known
+            .shown_by(builder)
             .build()
             .map_err(|error| Stop::new(Exit::Failed, format!("no HTTP client: {error}")))?;
         Ok(Self { base, http })

@@ -43,6 +43,11 @@ pub(crate) fn otlp_service() -> Result<Option<String>, Stop> {
     first(&["OTEL_SERVICE_NAME"])
 }
 
+/// The token by which REST is asked, where it is in the environment itself and not in a file.
+pub(crate) fn token() -> Result<Option<String>, Stop> {
+    first(&["WEIR_TOKEN"])
+}
+
 /// The first of these variables that is set to something.
 fn first(names: &[&str]) -> Result<Option<String>, Stop> {
     for name in names {

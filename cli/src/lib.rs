@@ -6,6 +6,7 @@ mod args;
 mod client;
 mod command;
 mod config;
+mod door;
 mod exit;
 mod logging;
 mod output;
@@ -44,6 +45,7 @@ pub fn weir(connectors: Registry) -> ExitCode {
     let outcome = Telemetry::open(arguments.otlp.as_deref(), &arguments.verb).and_then(|telemetry| {
         logging::begin((&log, arguments.log_format), failures, &lines, &telemetry)?;
         wiring::begin(connectors)?;
+        client::begin(&arguments.trust)?;
         let outcome = command::run(arguments, lines, &telemetry);
         telemetry.close();
         outcome

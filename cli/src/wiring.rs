@@ -101,7 +101,7 @@ fn runtime(name: &str, threads: usize) -> Result<Runtime, Stop> {
         .map_err(|error| Stop::new(Exit::Failed, format!("no threads for {name}: {error}")))
 }
 
-/// Refuses to listen beyond this machine: there are no tokens and no mTLS yet that would make it safe.
+/// Refuses to listen beyond this machine, for what has no tokens and no TLS of its own.
 pub(crate) fn loopback_only(flag: &str, address: SocketAddr) -> Result<(), Stop> {
     if address.ip().is_loopback() {
         return Ok(());

@@ -23,8 +23,10 @@ pub mod cluster;
 pub(crate) mod lag;
 pub mod leader;
 pub mod store;
+pub mod run;
 mod flink;
 pub mod gc;
+pub mod access;
 pub mod rest;
 pub mod metrics;
 

@@ -10,6 +10,8 @@ import { TaskManagers } from "./taskmanagers/taskmanagers.js";
 import { Job } from "./job/job.js";
 import { Connectors } from "./connectors/connectors.js";
 import { New } from "./document/new.js";
+import { Login } from "./login.js";
+import { locked } from "./token.js";
 
 /** The overview, where it is what is looked at. */
 const overview = signal(null);
@@ -64,7 +66,7 @@ function App() {
   }, [view, name]);
   return html`<a class="skip" href="#main" onClick=${skip}>To the content</a>
     <${Bar} />
-    <${Shown} view=${view} name=${name} />`;
+    ${locked.value !== "no" ? html`<${Login} />` : html`<${Shown} view=${view} name=${name} />`}`;
 }
 
 function Shown({ view, name }) {

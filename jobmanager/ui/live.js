@@ -1,9 +1,16 @@
 // What changes from second to second: one stream of events for the view that is open, closed while nobody looks.
+//
+// Read by `fetch` and not by an EventSource, which cannot show a token.
 
 import { signal } from "./html.js";
+import { listen } from "./rest.js";
+import { locked } from "./token.js";
 
 /** How the stream is: `connecting`, `live`, `lost`, `paused`; `none` where a view has none. */
 export const link = signal("none");
+
+/** Between two tries. */
+const AGAIN_MS = 2000;
 
 /**
  * Follows a stream for as long as the page can be seen. A browser has six connections to a server: pages in other tabs must
@@ -13,32 +20,40 @@ export const link = signal("none");
  * @returns {() => void} ends it
  */
 export function follow(url, hear) {
-  /** @type {EventSource | null} */
+  /** @type {AbortController | null} */
   let source = null;
+  let timer = 0;
   const open = () => {
+    clearTimeout(timer);
     if (source || document.hidden) return;
-    link.value = "connecting";
-    source = new EventSource(url);
-    source.addEventListener("view", (event) => {
-      link.value = "live";
-      const view = JSON.parse(event.data);
-      if (view) hear(view);
-    });
-    // The browser tries again by itself, unless the answer was a refusal.
-    source.onerror = () => {
-      link.value = "lost";
-      if (source && source.readyState === EventSource.CLOSED) again();
-    };
+    if (link.value !== "live") link.value = "connecting";
+    source = new AbortController();
+    read(source);
+  };
+  /** @param {AbortController} own */
+  const read = async (own) => {
+    let heard = false;
+    try {
+      for await (const data of events(listen(url, own.signal))) {
+        heard = true;
+        link.value = "live";
+        const view = JSON.parse(data);
+        if (view) hear(view);
+      }
+    } catch {
+      heard = false;
+    }
+    if (source !== own) return;
+    source = null;
+    // Who has to show who they are is asked; a stream that has ended in peace is opened anew, to show the token again.
+    if (locked.value !== "no") return;
+    if (!heard) link.value = "lost";
+    timer = setTimeout(open, heard ? 0 : AGAIN_MS);
   };
   const close = () => {
-    if (source) source.close();
-    source = null;
-  };
-  let timer = 0;
-  const again = () => {
-    close();
     clearTimeout(timer);
-    timer = setTimeout(open, 2000);
+    if (source) source.abort();
+    source = null;
   };
   const turn = () => {
     if (document.hidden) {
@@ -51,9 +66,22 @@ export function follow(url, hear) {
   document.addEventListener("visibilitychange", turn);
   open();
   return () => {
-    clearTimeout(timer);
     document.removeEventListener("visibilitychange", turn);
     close();
     link.value = "none";
   };
+}
+
+/** The data of the events `view` in a text that comes in parts. @param {AsyncIterable<string>} parts */
+async function* events(parts) {
+  let waiting = "";
+  for await (const part of parts) {
+    const whole = (waiting + part).split("\n\n");
+    waiting = whole.pop() || "";
+    for (const event of whole) {
+      const lines = event.split("\n");
+      const data = lines.filter((line) => line.startsWith("data:")).map((line) => line.slice(5).trimStart());
+      if (data.length && lines.includes("event: view")) yield data.join("\n");
+    }
+  }
 }

@@ -1,5 +1,7 @@
 // Questions and wishes to our own server, and nobody else's.
 
+import { forget, shown } from "./token.js";
+
 /** An error as the server tells it. */
 export class Problem extends Error {
   /** @param {{ detail: string, help?: string, code?: string, status?: number, diagnostics?: any }} told */
@@ -26,12 +28,24 @@ async function problemOf(answer) {
 async function ask(url, options) {
   let answer;
   try {
-    answer = await fetch(url, { credentials: "omit", ...options });
+    answer = await fetch(url, { credentials: "omit", ...options, headers: { ...options?.headers, ...shown() } });
   } catch {
     throw new Problem({ detail: "the job manager does not answer", help: "is it running? The page tries again by itself" });
   }
+  if (answer.status === 401) forget();
   if (!answer.ok) throw await problemOf(answer);
   return answer;
+}
+
+/** The parts of an answer that goes on, as text. @param {string} url @param {AbortSignal} signal */
+export async function* listen(url, signal) {
+  const answer = await ask(url, { signal, headers: { Accept: "text/event-stream" } });
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    yield value;
+  }
 }
 
 /** @param {string} url */

@@ -29,5 +29,6 @@ pub mod rehearsal;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use network::Papers;
 pub use service::{Fences, Line, Lines, Options, Surroundings, TaskManager, Tenure};
 pub use task::FAILURE;

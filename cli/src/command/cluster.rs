@@ -15,8 +15,9 @@ use dataflow::Scope;
 use dataflow::metric::{Subtasks, Wanted};
 use hyper_util::rt::TokioIo;
 use jobmanager::jobs::{self, World};
+use jobmanager::rest;
 use serde_json::json;
-use taskmanager::{Lines, Surroundings, TaskManager};
+use taskmanager::{Lines, Papers, Surroundings, TaskManager};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -24,6 +25,7 @@ use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
 use crate::args;
+use crate::door::{Protection, Who};
 use crate::exit::{Exit, Stop};
 use crate::output::say;
 use crate::planning::Planner;
@@ -37,9 +39,14 @@ pub(crate) const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("WEI
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(crate) fn jobmanager(arguments: &args::JobManager, telemetry: &Telemetry) -> Result<Exit, Stop> {
-    wiring::loopback_only("--listen", arguments.listen)?;
-    wiring::loopback_only("--control", arguments.control)?;
+pub(crate) fn jobmanager(
+    arguments: &args::JobManager,
+    trust: &args::Trust,
+    telemetry: &Telemetry,
+) -> Result<Exit, Stop> {
+    let protection = Protection::new(&arguments.door, trust)?;
+    protection.check(("--listen", arguments.listen), Who::People)?;
+    protection.check(("--control", arguments.control), Who::Processes)?;
     let parts = Parts::new(wiring::allowed(&arguments.paths))?;
     let runtime = wiring::io_runtime()?;
     runtime.block_on(async {
@@ -51,25 +58,36 @@ pub(crate) fn jobmanager(arguments: &args::JobManager, telemetry: &Telemetry) ->
             clock: parts.clock.clone(),
             scope: scope.clone(),
         };
+        let access = protection.access(arguments.listen, parts.clock.clone())?;
+        let (tls, papers) = (protection.acceptor()?, protection.of_cluster()?);
+        let options = jobs::Options {
+            dialling: protection.dialling()?,
+            ..jobmanager_options()
+        };
         let (leader, [rest, control]) = match arguments.standby {
             true => tokio::select! {
-                led = lead_after_others(arguments, world) => led?,
+                led = lead_after_others(arguments, options, world) => led?,
                 told = until_told() => {
                     told?;
                     scope.shut_down().await;
                     return Ok(Exit::Success);
                 }
             },
-            false => lead(arguments, world).await?,
+            false => lead(arguments, options, world).await?,
         };
         let ((rest, rest_address), (control, control_address)) = (rest, control);
         let measured = leader.measured();
         telemetry.push(move || measured.clone().page())?;
-        leader.serve_control(TcpListenerStream::new(control));
-        leader.serve_rest(rest, Arc::new(Planner::new(parts.catalog, parts.stores)));
+        let task_managers = TcpListenerStream::new(control);
+        match papers {
+            None => leader.serve_control(task_managers),
+            Some(papers) => leader.serve_control_to(task_managers, papers.server())?,
+        }
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        leader.serve_rest_to(rest, Arc::new(Planner::new(parts.catalog, parts.stores)), &access, tls);
         say_ready(arguments.ready_file.as_deref(), rest_address, control_address)?;
         say(&format!(
-            "job manager: page and REST at http://{rest_address}, task managers connect to {control_address}, state in {}",
+            "job manager: page and REST at {scheme}://{rest_address}, task managers connect to {control_address}, state in {}",
             arguments.state
         ));
         let ended = tokio::select! {
@@ -82,26 +100,44 @@ pub(crate) fn jobmanager(arguments: &args::JobManager, telemetry: &Telemetry) ->
     })
 }
 
-pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines, telemetry: &Telemetry) -> Result<Exit, Stop> {
-    wiring::loopback_only("--listen", arguments.listen)?;
-    wiring::loopback_only("--metrics", arguments.metrics)?;
+pub(crate) fn taskmanager(
+    arguments: args::TaskManager,
+    trust: &args::Trust,
+    (lines, telemetry): (Lines, &Telemetry),
+) -> Result<Exit, Stop> {
+    let protection = Protection::new(&arguments.door, trust)?;
+    protection.check(("--listen", arguments.listen), Who::Processes)?;
+    protection.check(("--metrics", arguments.metrics), Who::People)?;
     let parts = Parts::new(wiring::allowed(&arguments.paths))?;
     let (control_runtime, data_runtime) = (wiring::control_runtime()?, wiring::io_runtime()?);
     let outcome = control_runtime.block_on(async {
         let scope = Scope::root("taskmanager", control_runtime.handle().clone());
         let (exchange, data_address) = listen("--listen", arguments.listen).await?;
         let (metrics, metrics_address) = listen("--metrics", arguments.metrics).await?;
-        let name = arguments.name.unwrap_or_else(|| format!("tm-{}", std::process::id()));
+        let name = arguments
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("tm-{}", std::process::id()));
         let jobmanagers: Vec<String> = arguments.jobmanager.iter().map(ToString::to_string).collect();
         let jobmanagers = jobmanagers.join(", ");
-        let control = control_channel(arguments.jobmanager);
+        let papers = protection.of_cluster()?;
+        let access = protection.access(arguments.metrics, parts.clock.clone())?;
+        let (tls, scheme) = match protection.acceptor()? {
+            Some(tls) => (Some(tls), "https"),
+            None => (None, "http"),
+        };
+        let control = control_channel(
+            arguments.jobmanager.clone(),
+            papers.as_ref(),
+            arguments.door.tls_name.as_deref(),
+        )?;
         let options = taskmanager::Options {
             name: name.clone(),
             data_address: data_address.to_string(),
             metrics_address: metrics_address.to_string(),
             slots: arguments.slots,
             memory_bytes: arguments.memory.0,
-            scratch: arguments.state_dir.unwrap_or_else(std::env::temp_dir),
+            scratch: arguments.state_dir.clone().unwrap_or_else(std::env::temp_dir),
             build: BUILD.to_owned(),
             metrics: Wanted {
                 subtasks: match arguments.metrics_per_subtask {
@@ -115,19 +151,21 @@ pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines, telemetry:
             registry: parts.catalog.registry().clone(),
             stores: parts.stores,
             state_stores: wiring::state_stores()?,
-            clock: parts.clock,
+            clock: parts.clock.clone(),
             scope: scope.clone(),
             data_runtime: data_runtime.handle().clone(),
             control,
             exchange: Some(exchange),
+            papers,
             lines,
         };
         let taskmanager = Arc::new(TaskManager::start(options, surroundings)?);
-        serve_metrics(&scope, metrics, &taskmanager);
+        let page = rest::guarded(metrics_of(&taskmanager), &access);
+        scope.run(rest::serve(metrics, page, (scope.child("metrics"), parts.clock), tls));
         let measured = Arc::clone(&taskmanager);
         telemetry.push(move || ready(measured.metrics()))?;
         say(&format!(
-            "task manager {name}: metrics at http://{metrics_address}/metrics, job manager at {jobmanagers}"
+            "task manager {name}: metrics at {scheme}://{metrics_address}/metrics, job manager at {jobmanagers}"
         ));
         until_told().await?;
         taskmanager.shut_down().await;
@@ -140,13 +178,17 @@ pub(crate) fn taskmanager(arguments: args::TaskManager, lines: Lines, telemetry:
 type Listening = (TcpListener, SocketAddr);
 
 /// Leads at once, or says who does.
-async fn lead(arguments: &args::JobManager, world: World) -> Result<(jobs::JobManager, [Listening; 2]), Stop> {
+async fn lead(
+    arguments: &args::JobManager,
+    options: jobs::Options,
+    world: World,
+) -> Result<(jobs::JobManager, [Listening; 2]), Stop> {
     let rest = listen("--listen", arguments.listen).await?;
     let control = listen("--control", arguments.control).await?;
     let options = jobs::Options {
         address: rest.1.to_string(),
         metrics: measures(&arguments.measures),
-        ..jobmanager_options()
+        ..options
     };
     let leader = jobs::JobManager::start(options, world).await.map_err(refused)?;
     Ok((leader, [rest, control]))
@@ -155,6 +197,7 @@ async fn lead(arguments: &args::JobManager, world: World) -> Result<(jobs::JobMa
 /// Leads when nobody else does. It listens only then: whoever connects to a process that listens and does not serve waits.
 async fn lead_after_others(
     arguments: &args::JobManager,
+    options: jobs::Options,
     world: World,
 ) -> Result<(jobs::JobManager, [Listening; 2]), Stop> {
     for (flag, address) in [("--listen", arguments.listen), ("--control", arguments.control)] {
@@ -166,7 +209,7 @@ async fn lead_after_others(
     let options = jobs::Options {
         address: arguments.listen.to_string(),
         metrics: measures(&arguments.measures),
-        ..jobmanager_options()
+        ..options
     };
     let said = AtomicBool::new(false);
     let waiting = |who: &str| {
@@ -190,6 +233,7 @@ pub(crate) fn jobmanager_options() -> jobs::Options {
         process: format!("process {}", std::process::id()),
         address: String::new(),
         metrics: Wanted::default(),
+        dialling: None,
     }
 }
 
@@ -201,7 +245,8 @@ fn measures(measures: &args::Measures) -> Wanted {
 }
 
 /// A way to whichever of these job managers listens: of a leader and its standbys only the leader does.
-fn control_channel(addresses: Vec<SocketAddr>) -> Channel {
+fn control_channel(addresses: Vec<SocketAddr>, papers: Option<&Papers>, name: Option<&str>) -> Result<Channel, Stop> {
+    let endpoint = control_endpoint(&addresses, papers, name)?;
     let connector = service_fn(move |_: Uri| {
         let addresses = addresses.clone();
         async move {
@@ -218,11 +263,30 @@ fn control_channel(addresses: Vec<SocketAddr>) -> Channel {
             Err(last)
         }
     });
-    Endpoint::from_static("http://jobmanager")
+    Ok(endpoint
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .keep_alive_while_idle(true)
-        .connect_with_connector_lazy(connector)
+        .connect_with_connector_lazy(connector))
+}
+
+/// Where certificates are shown, one name stands for all job managers: nobody knows beforehand which of them answers.
+fn control_endpoint(addresses: &[SocketAddr], papers: Option<&Papers>, name: Option<&str>) -> Result<Endpoint, Stop> {
+    let Some(papers) = papers else {
+        return Ok(Endpoint::from_static("http://jobmanager"));
+    };
+    let name = match (name, addresses) {
+        (Some(name), _) => name.to_owned(),
+        (None, [only]) => only.ip().to_string(),
+        (None, _) => {
+            return Err(
+                Stop::new(Exit::Failed, "several job managers have one name in their certificates")
+                    .help("say with --tls-name which"),
+            );
+        }
+    };
+    let endpoint = Endpoint::from_static("https://jobmanager").tls_config(papers.client().domain_name(name));
+    endpoint.map_err(|error| Stop::new(Exit::Failed, format!("the certificates of the cluster: {error}")))
 }
 
 /// What keeps a job manager from leading is a refusal: another one leads, or the folder is not to be had.
@@ -255,18 +319,13 @@ fn say_ready(file: Option<&Path>, rest: SocketAddr, control: SocketAddr) -> Resu
         .map_err(|error| Stop::new(Exit::Failed, format!("--ready-file {}: {error}", file.display())))
 }
 
-fn serve_metrics(scope: &Scope, listener: TcpListener, taskmanager: &Arc<TaskManager>) {
+fn metrics_of(taskmanager: &Arc<TaskManager>) -> Router {
     let taskmanager = Arc::clone(taskmanager);
     let page = move || {
         let text = taskmanager.metrics().text();
         async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text) }
     };
-    let router = Router::new().route("/metrics", get(page));
-    scope.run(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "metrics are no longer served");
-        }
-    });
+    Router::new().route("/metrics", get(page))
 }
 
 /// Hears Ctrl-C and SIGTERM from when it is made, also those that come while nobody waits for them.

@@ -36,8 +36,8 @@ pub(crate) fn run(arguments: Arguments, lines: Lines, telemetry: &Telemetry) -> 
     let form = arguments.output;
     match arguments.verb {
         Verb::Run(verb) => return run::run(&verb, form, lines, telemetry),
-        Verb::Jobmanager(verb) => return cluster::jobmanager(&verb, telemetry),
-        Verb::Taskmanager(verb) => return cluster::taskmanager(verb, lines, telemetry),
+        Verb::Jobmanager(verb) => return cluster::jobmanager(&verb, &arguments.trust, telemetry),
+        Verb::Taskmanager(verb) => return cluster::taskmanager(verb, &arguments.trust, (lines, telemetry)),
         Verb::Validate(files) => return wait(documents::validate(&files, form)),
         Verb::Test(verb) => return test::test(&verb, form),
         Verb::Plan(verb) => return wait(plan::plan(&verb, form)),

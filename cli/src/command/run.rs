@@ -158,6 +158,7 @@ impl House<'_> {
             data_runtime: self.data_runtime.clone(),
             control,
             exchange: None,
+            papers: None,
             lines: self.lines.clone(),
         };
         TaskManager::start(options, surroundings).map_err(Stop::from)

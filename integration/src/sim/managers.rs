@@ -66,6 +66,7 @@ impl Manager {
             process: name.clone(),
             address: name,
             metrics: dataflow::metric::Wanted::default(),
+            dialling: None,
         };
         let started = Started::default();
         let outcome = started.clone();

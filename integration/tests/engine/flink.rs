@@ -1,6 +1,5 @@
 //! Flink's own command-line client and its REST paths against a cluster of ours.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -86,7 +85,8 @@ fn flinks_client_lists_saves_stops_and_cancels() -> Result<()> {
         .and_then(|rest| rest.lines().next())
         .context(saved.clone())?;
     // Small state lies in the record; a folder of files is beside it where there is more.
-    let record = PathBuf::from(format!("{path}.record"));
+    // It is said relative to the state folder: where that lies is nobody's business.
+    let record = cluster.folder().join("state").join(format!("{path}.record"));
     ensure!(record.is_file(), "{path} is a savepoint");
     let stopped = client(&cluster, "stop", &[&orders])?;
     ensure!(stopped.contains("Savepoint completed. Path: "), "{stopped}");

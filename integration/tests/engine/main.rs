@@ -1,5 +1,6 @@
 //! The engine as a person meets it: real processes, their files, their words and their exit codes.
 
+mod beyond;
 mod drift;
 mod examples;
 mod flink;
@@ -8,7 +9,9 @@ mod judge;
 mod lag;
 mod letters;
 mod logs;
+mod openapi;
 mod overtake;
+mod past;
 mod recovery;
 mod refusals;
 mod regions;

@@ -67,12 +67,8 @@ fn a_stop_with_a_savepoint_and_another_job_from_it_make_one_whole() -> Result<()
     bench.submit(&document("first", &bench.out("first"), 2), &[])?;
     bench.until_past("first", 2)?;
     let stopped = bench.cluster.json(&["stop", "first", "--savepoint", "--as", "half"])?;
-    ensure!(
-        stopped["result"]
-            .as_str()
-            .is_some_and(|place| place.ends_with("/savepoints/half")),
-        "{stopped}"
-    );
+    // Relative to the state folder: where that lies is nobody's business.
+    ensure!(stopped["result"] == "savepoints/half", "{stopped}");
     bench.cluster.until("first", "to stop", LIMIT, |described| {
         described["summary"]["state"] == "stopped"
     })?;

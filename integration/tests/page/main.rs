@@ -7,6 +7,9 @@
     reason = "tests are told by the environment where the browser's driver is"
 )]
 
+mod hostile;
+mod login;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -174,16 +177,22 @@ fn stage(folder: &Path) -> Cluster {
 
 #[test]
 fn the_page_shows_what_rest_says_and_does_what_it_is_asked_for() {
-    let driver = driver();
     let folder = tempfile::tempdir().unwrap();
     let cluster = stage(folder.path());
+    drive("page.mjs", &cluster, &[]);
+}
+
+/// Lets a script of `integration/ui` look at the page of a cluster; pictures are left beside those of others.
+fn drive(script: &str, cluster: &Cluster, arguments: &[&str]) {
+    let driver = driver();
     let shots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
     std::fs::create_dir_all(&shots).unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/page.mjs");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui").join(script);
     let output = Command::new("node")
         .arg(script)
         .arg(format!("http://{}", cluster.rest()))
         .arg(&shots)
+        .args(arguments)
         .env("WEIR_BROWSER", driver)
         .output()
         .unwrap();

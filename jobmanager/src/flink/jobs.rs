@@ -37,13 +37,15 @@ pub(super) async fn overview(Extract(api): Extract<Api>) -> Json<Value> {
     Json(json!({ "jobs": all }))
 }
 
-/// Since when it is in its state; -1 for an end that is not there.
+/// From the submission to the end, or until now; -1 for an end that is not there.
 fn times(job: &Summary, now: i64) -> Value {
     let over = job.state.is_over();
+    let start = job.started_ms.unwrap_or(job.since_ms);
+    let end = if over { job.since_ms } else { now };
     json!({
-        "start-time": job.since_ms,
-        "end-time": if over { job.since_ms } else { -1 },
-        "duration": if over { 0 } else { now.saturating_sub(job.since_ms) },
+        "start-time": start,
+        "end-time": if over { end } else { -1 },
+        "duration": end.saturating_sub(start).max(0),
     })
 }
 
@@ -59,7 +61,7 @@ pub(super) async fn one(Extract(api): Extract<Api>, Path(id): Path<String>) -> R
     body["state"] = state.into();
     body["job-type"] = "STREAMING".into();
     body["now"] = now.into();
-    body["timestamps"] = json!({ state: job.since_ms });
+    body["timestamps"] = json!(status::times(&datastream));
     body["vertices"] = all.map(|vertex| vertices::short(&datastream, vertex, now)).collect();
     body["status-counts"] = json!(status::counts(datastream.vertices.iter()));
     body["plan"] = plan_of(&datastream);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::rest::types::{State, Vertex};
+use crate::rest::types::{Datastream, State, Vertex};
 
 /// Flink's states of a task, in the order in which it lists them.
 const TASK_STATES: [&str; 10] = [
@@ -32,6 +32,38 @@ pub(super) fn of_job(state: State) -> &'static str {
         State::Failing => "FAILING",
         State::Failed => "FAILED",
     }
+}
+
+/// When a job came into each of Flink's states last; 0 for those that it was never in, as Flink has it.
+pub(super) fn times(datastream: &Datastream) -> BTreeMap<&'static str, i64> {
+    const JOB_STATES: [&str; 10] = [
+        "INITIALIZING",
+        "CREATED",
+        "RUNNING",
+        "FAILING",
+        "FAILED",
+        "CANCELLING",
+        "CANCELED",
+        "FINISHED",
+        "RESTARTING",
+        "SUSPENDED",
+    ];
+    let mut times: BTreeMap<_, i64> = JOB_STATES.into_iter().map(|state| (state, 0)).collect();
+    let moved = datastream
+        .moved_ms
+        .iter()
+        .filter_map(|(state, at)| Some((named(state)?, *at)));
+    let newest = (datastream.summary.state, datastream.summary.since_ms);
+    for (state, at) in moved.chain([newest]) {
+        let known = times.entry(of_job(state)).or_default();
+        *known = at.max(*known);
+    }
+    times
+}
+
+/// A state of ours by its name.
+fn named(state: &str) -> Option<State> {
+    serde_json::from_value(Value::from(state)).ok()
 }
 
 /// The state of a subtask.

@@ -45,14 +45,16 @@ fn sums<'a>(subtasks: impl Iterator<Item = &'a Subtask> + Clone) -> Value {
 /// A vertex in its job.
 pub(super) fn short(datastream: &Datastream, vertex: &Vertex, now: i64) -> Value {
     let job = &datastream.summary;
+    let (over, start) = (job.state.is_over(), job.started_ms.unwrap_or(job.since_ms));
+    let end = if over { job.since_ms } else { now };
     json!({
         "id": ids::vertex(&job.job, &vertex.id),
         "name": vertex.name,
         "parallelism": vertex.parallelism,
         "status": status::of_vertex(vertex),
-        "start-time": job.since_ms,
-        "end-time": -1,
-        "duration": now.saturating_sub(job.since_ms),
+        "start-time": start,
+        "end-time": if over { end } else { -1 },
+        "duration": end.saturating_sub(start).max(0),
         "tasks": status::counts(std::iter::once(vertex)),
         "metrics": sums(vertex.subtasks.iter()),
     })

@@ -1,6 +1,6 @@
 //! The task of one job: hears events, lets the machines decide, and hands their actions to `performing`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -31,7 +31,7 @@ use crate::lag::Lines;
 use crate::recover::{Adoption, Found, RestartPolicy};
 use crate::rest::types::{Cause, State, Summary};
 use crate::source;
-use crate::store::{Amendment, Appended, Chain, Document, Error, Ledger, Reached, Record, Standing};
+use crate::store::{Amendment, Appended, Chain, Document, Entry, Error, Ledger, Reached, Record, Standing};
 
 /// Events that may wait for a job.
 const EVENTS: usize = 4 << 10;
@@ -85,10 +85,14 @@ pub enum Begin {
 
 /// Starts the task of a job.
 #[must_use]
-pub fn spawn(context: &Context, job: JobId, begin: Begin, standing: Standing) -> Handle {
+pub fn spawn(context: &Context, job: JobId, begin: Begin, entry: Entry) -> Handle {
     let (own, events) = mpsc::channel(EVENTS);
     let since = context.clock.wall();
-    let known = Summary::begin(&job.name, job.to_string(), (State::Created, since.0));
+    let begun = entry.begun.unwrap_or(since);
+    let known = Summary {
+        started_ms: Some(begun.0),
+        ..Summary::begin(&job.name, job.to_string(), (State::Created, since.0))
+    };
     let summary = watch::Sender::new(known);
     let handle = Handle {
         job: job.clone(),
@@ -111,10 +115,11 @@ pub fn spawn(context: &Context, job: JobId, begin: Begin, standing: Standing) ->
         let mut actor = Actor::new(context, (job, chain), read, (events, own), summary);
         actor.traces = Traces::asked(asked);
         actor.enter_version(cause);
+        actor.begin_run(begun, entry.run);
         if recovers {
             actor.look_for_subtasks();
         }
-        actor.begin(trouble, &standing);
+        actor.begin(trouble, &entry.standing);
         actor.run().await;
     };
     scope.spawn(work, move |outcome| {
@@ -242,6 +247,11 @@ pub(super) struct Actor {
     pub(super) swept: Epoch,
     pub(super) state: State,
     pub(super) since: WallTime,
+    pub(super) begun: WallTime,
+    pub(super) moved: BTreeMap<State, WallTime>,
+    pub(super) ended: Option<WallTime>,
+    pub(super) run: Option<u64>,
+    pub(super) run_outdated: bool,
     pub(super) summary: watch::Sender<Summary>,
     pub(super) own: mpsc::Sender<Event>,
     events: mpsc::Receiver<Event>,
@@ -313,6 +323,11 @@ impl Actor {
             sweep_under_way: false,
             swept: epoch,
             state: State::Created,
+            begun: since,
+            moved: BTreeMap::new(),
+            ended: None,
+            run: None,
+            run_outdated: false,
             summary,
             own,
             events,
@@ -370,6 +385,7 @@ impl Actor {
             self.settle();
             self.dismiss();
             self.sweep_if_due();
+            self.remember_late();
             self.publish();
         }
     }

@@ -10,7 +10,7 @@ use super::saving::When;
 use crate::cluster::{Gauges, Logged, Reported};
 use crate::gc::{Garbage, Plot};
 use crate::rest::types::{Datastream, Lag, LogLine, Series, Summary};
-use crate::store::{Appended, Document, Error, Record};
+use crate::store::{Appended, Document, Entry, Error, Record};
 
 /// What a job hears.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub enum Event {
     /// A try at a record failed; it is tried again.
     RecordTrouble(Epoch, Failure),
     /// The end of the job is written down, or cannot be.
-    Concluded(Result<(), Error>),
+    Concluded(Result<Entry, Error>),
     /// A person asks.
     Asked(Ask),
 }

@@ -155,18 +155,13 @@ impl History {
 
     /// A line of the job manager's own.
     pub(super) fn line(&mut self, at: WallTime, level: &str, text: String) {
-        let line = LogLine {
-            number: self.number(),
-            at_ms: at.0,
-            level: level.to_owned(),
-            origin: OWN.to_owned(),
-            vertex: None,
-            subtask: None,
-            attempt: None,
-            over: false,
-            text,
-        };
+        let line = own(self.number(), (at, level), text);
         keep(&mut self.lines, line);
+    }
+
+    /// The next line of the job manager's own, which is still to be said.
+    pub(super) fn unsaid(&self, at: WallTime, text: String) -> LogLine {
+        own(self.last_number + 1, (at, "INFO"), text)
     }
 
     /// A line of a task manager.
@@ -211,6 +206,20 @@ fn cause(message: &str) -> Option<String> {
     message.rsplit_once(": ").map(|(_, cause)| cause.to_owned())
 }
 
+fn own(number: u64, (at, level): (WallTime, &str), text: String) -> LogLine {
+    LogLine {
+        number,
+        at_ms: at.0,
+        level: level.to_owned(),
+        origin: OWN.to_owned(),
+        vertex: None,
+        subtask: None,
+        attempt: None,
+        over: false,
+        text,
+    }
+}
+
 fn keep(lines: &mut VecDeque<LogLine>, line: LogLine) {
     lines.push_back(line);
     if lines.len() > LINES_KEPT {
@@ -252,6 +261,7 @@ fn micros(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use dataflow::id::{SubtaskId, VertexId};
+    use dataflow::time::Instant;
 
     use super::*;
 
@@ -342,6 +352,35 @@ mod tests {
         assert_eq!(
             (next.exceptions.len(), next.exceptions[0].epoch),
             (EXCEPTIONS_RECORDED, 99)
+        );
+    }
+
+    #[test]
+    fn ten_thousand_checkpoints_are_counted_and_the_newest_are_kept() {
+        let mut history = History::default();
+        let barrier = BarrierId {
+            generation: dataflow::id::Generation { term: 1, deployment: 1 },
+            counter: 1,
+        };
+        let timing = Timing {
+            triggered: Instant::default(),
+            collected: None,
+            recorded: None,
+            over: Instant::default(),
+            aligned: Aligned::default(),
+        };
+        for epoch in 0..10_000 {
+            let outcome = if epoch % 100 == 0 {
+                Err("too slow".to_owned())
+            } else {
+                Ok(Epoch(epoch))
+            };
+            history.checkpoint(barrier, (timing, WallTime(0)), 1, outcome);
+        }
+        assert_eq!((history.completed, history.aborted), (9_900, 100));
+        assert_eq!(
+            (history.checkpoints.len(), history.checkpoints[0].epoch),
+            (CHECKPOINTS_KEPT, Some(9_999))
         );
     }
 

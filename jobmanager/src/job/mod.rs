@@ -22,6 +22,7 @@ mod performing;
 mod changing;
 mod versions;
 mod saving;
+mod ending;
 mod sweeping;
 mod view;
 mod times;

@@ -6,20 +6,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use dataflow::id::{BarrierId, Epoch, SubtaskId, VertexId};
 use dataflow::recipe::Recipe;
-use dataflow::store::Error as StoreError;
 use dataflow::{Failure, crash, trace};
 
 use super::actor::Actor;
 use super::event::Event;
 use super::history::{Blame, Place, Then};
-use super::life::{self, End};
+use super::life;
 use super::traces::Part;
 use crate::checkpoint::{self, Purpose, Timing};
 use crate::cluster::Logged;
 use crate::deploy::Order;
 use crate::rest::types::State;
 use crate::source::{self, Drift};
-use crate::store::{Error, Kind, Record, Standing, SubtaskSnapshot};
+use crate::store::{Error, Kind, Record, SubtaskSnapshot};
 
 /// The target of the log line of a failure that ends its job. Who waits for the job's end is shown it there.
 pub const LAST_FAILURE: &str = "jobmanager::failure";
@@ -106,55 +105,6 @@ impl Actor {
         };
         self.traces.fails(&self.job, &failure.message);
         self.history.exception(failure, answer, blame, then);
-    }
-
-    fn conclude(&mut self, end: End) {
-        let over = Failure::fail(format!("the datastream is {} before it was done", self.life.state()));
-        self.end_change(Err(over.help("submit the changed document when it is to go on")));
-        self.abandon_savepoints();
-        (self.adoption, self.adopting) = (None, None);
-        self.dismiss();
-        self.context.cluster.release(&self.job);
-        self.context.cluster.leave(&self.job);
-        self.traces.is_over();
-        let standing = match end {
-            End::Finished => Standing::Finished,
-            End::Stopped => Standing::Stopped,
-            End::Cancelled => Standing::Cancelled,
-            End::Failed(Failure { message, help, .. }) => Standing::Failed { message, help },
-        };
-        let (ledger, clock, own) = (
-            self.context.ledger.clone(),
-            self.context.clock.clone(),
-            self.own.clone(),
-        );
-        let (job, chain, head) = (self.job.clone(), self.chain.clone(), self.coordinator.head());
-        self.context.scope.run(async move {
-            chain.hint(head).await;
-            let mut pause = Duration::from_millis(200);
-            let outcome = loop {
-                match ledger.set(&job, standing.clone()).await {
-                    // The store may come back: the end of a job is not forgotten for a hiccup.
-                    Err(Error::Store(StoreError::Unknown { .. } | StoreError::Full { .. })) => {
-                        clock.sleep(pause).await;
-                        pause = (pause * 2).min(Duration::from_secs(10));
-                    }
-                    outcome => break outcome,
-                }
-            };
-            // The job is there as long as anybody asks.
-            let _ = own.send(Event::Concluded(outcome)).await;
-        });
-    }
-
-    pub(super) fn concluded(&mut self, outcome: Result<(), Error>) {
-        self.concluded = true;
-        if let Err(error) = outcome {
-            self.say(
-                "ERROR",
-                format!("the end of the job is not written down: {}", error.failure().message),
-            );
-        }
     }
 
     /// Takes the coordinator one event on.

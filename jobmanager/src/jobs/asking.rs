@@ -34,6 +34,8 @@ pub struct Jobs {
 pub(super) struct Inner {
     pub(super) context: Context,
     pub(super) known: Mutex<BTreeMap<String, Known>>,
+    /// How those that are over were at their ends, as far as it has been read.
+    pub(super) ended: Mutex<BTreeMap<String, Summary>>,
     /// One change at a time: what is wished is read, written and acted upon without another in between.
     pub(super) gate: tokio::sync::Mutex<()>,
 }
@@ -50,20 +52,24 @@ impl Jobs {
     pub(crate) async fn open(context: Context) -> Self {
         let entries = context.ledger.entries().await.into_iter();
         let known = Mutex::new(entries.map(|(name, entry)| (name, Known::Entry(entry))).collect());
-        Self {
+        let jobs = Self {
             inner: Arc::new(Inner {
                 context,
                 known,
+                ended: Mutex::default(),
                 gate: tokio::sync::Mutex::default(),
             }),
-        }
+        };
+        // Beside everything else: what runs is not kept waiting for what is over.
+        jobs.inner.context.scope.run(jobs.clone().read_past());
+        jobs
     }
 
     /// Takes up every datastream that is wanted.
     pub(crate) async fn recover(&self) {
         for (name, entry) in self.inner.context.ledger.entries().await {
             if entry.standing.is_wanted() {
-                self.take_up(&entry.job(&name), Begin::Recover, entry.standing);
+                self.take_up(&entry.job(&name), Begin::Recover, entry);
             }
         }
     }
@@ -78,7 +84,7 @@ impl Jobs {
     #[must_use]
     pub fn list(&self) -> Vec<Summary> {
         let known = self.inner.known.lock();
-        known.iter().map(|(name, one)| one.summary(name)).collect()
+        known.iter().map(|(name, one)| self.summary_of(name, one)).collect()
     }
 
     /// How a datastream is.
@@ -86,7 +92,7 @@ impl Jobs {
     /// # Errors
     /// When there is none of that name.
     pub fn summary(&self, name: &str) -> Result<Summary, Error> {
-        Ok(self.known(name)?.summary(name))
+        Ok(self.summary_of(name, &self.known(name)?))
     }
 
     /// Follows a datastream that was taken up since this job manager began.
@@ -111,7 +117,7 @@ impl Jobs {
                 self.ask(&handle, Ask::Describe(reply)).await?;
                 self.answer(name, answer).await.map(|datastream| *datastream)
             }
-            Known::Entry(entry) => Ok(from_ledger(entry_summary(name, &entry))),
+            Known::Entry(entry) => Ok(self.past(name, &entry).await.datastream),
         }
     }
 
@@ -126,11 +132,15 @@ impl Jobs {
                 self.ask(&handle, Ask::Logs(after, reply)).await?;
                 self.answer(name, answer).await
             }
-            Known::Entry(_) => Ok(Vec::new()),
+            Known::Entry(entry) => {
+                let mut lines = self.past(name, &entry).await.lines;
+                lines.retain(|line| line.number > after);
+                Ok(lines)
+            }
         }
     }
 
-    /// How a datastream did lately; nothing of one that was over before this job manager began.
+    /// How a datastream did lately.
     ///
     /// # Errors
     /// When there is none of that name, or it does not answer.
@@ -141,11 +151,11 @@ impl Jobs {
                 self.ask(&handle, Ask::Series(reply)).await?;
                 self.answer(name, answer).await
             }
-            Known::Entry(_) => Ok(Series::default()),
+            Known::Entry(entry) => Ok(self.past(name, &entry).await.series),
         }
     }
 
-    /// Lag and loss of a datastream; nothing of one that was over before this job manager began.
+    /// Lag and loss of a datastream; of one that was over before this job manager began as it was at its end.
     ///
     /// # Errors
     /// When there is none of that name, or it does not answer.
@@ -156,7 +166,14 @@ impl Jobs {
                 self.ask(&handle, Ask::Lag(asked, reply)).await?;
                 self.answer(name, answer).await.map(|lag| *lag)
             }
-            Known::Entry(_) => Ok(Lag::default()),
+            Known::Entry(entry) => {
+                let mut lag = self.past(name, &entry).await.lag;
+                for step in &mut lag.steps {
+                    let surplus = step.minutes.len().saturating_sub(asked.minutes);
+                    step.minutes.drain(..surplus);
+                }
+                Ok(lag)
+            }
         }
     }
 
@@ -301,52 +318,8 @@ impl Jobs {
         }
     }
 
-    pub(super) fn take_up(&self, job: &JobId, begin: Begin, standing: Standing) {
-        let handle = spawn(&self.inner.context, job.clone(), begin, standing);
+    pub(super) fn take_up(&self, job: &JobId, begin: Begin, entry: Entry) {
+        let handle = spawn(&self.inner.context, job.clone(), begin, entry);
         self.inner.known.lock().insert(job.name.clone(), Known::Task(handle));
-    }
-}
-
-impl Known {
-    fn summary(&self, name: &str) -> Summary {
-        match self {
-            Self::Task(handle) => handle.summary.borrow().clone(),
-            Self::Entry(entry) => entry_summary(name, entry),
-        }
-    }
-}
-
-fn entry_summary(name: &str, entry: &Entry) -> Summary {
-    let (state, reason, help) = match &entry.standing {
-        Standing::Running | Standing::Draining | Standing::Stopping => (State::Created, None, None),
-        Standing::Stopped => (State::Stopped, None, None),
-        Standing::Cancelled => (State::Cancelled, None, None),
-        Standing::Finished => (State::Finished, None, None),
-        Standing::Failed { message, help } => (State::Failed, Some(message.clone()), help.clone()),
-    };
-    Summary {
-        reason,
-        help,
-        ..Summary::begin(name, entry.job(name).to_string(), (state, entry.at.0))
-    }
-}
-
-/// What is known of a datastream that ended before this job manager began.
-fn from_ledger(summary: Summary) -> Datastream {
-    Datastream {
-        summary,
-        contact: None,
-        document: String::new(),
-        generation: String::new(),
-        vertices: Vec::new(),
-        edges: Vec::new(),
-        checkpoints: crate::rest::types::Checkpoints::default(),
-        exceptions: Vec::new(),
-        watermark: None,
-        operations: Vec::new(),
-        dead_letters: Vec::new(),
-        losses: Vec::new(),
-        resources: None,
-        findings: Vec::new(),
     }
 }

@@ -6,6 +6,7 @@
 mod error;
 mod archive;
 mod asking;
+mod past;
 mod changing;
 mod plan;
 mod saving;
@@ -19,6 +20,8 @@ mod tests;
 pub use archive::Shelves;
 pub use asking::Jobs;
 pub use error::Error;
+#[cfg(test)]
+pub(crate) use past::from_ledger;
 pub use plan::{Desired, Looked, Plan, Planned, Rejected, Written};
 pub use start::{JobManager, Options, World};
 pub use submit::Fresh;

@@ -12,10 +12,13 @@ use dataflow::{Failure, Registry, Scope};
 use futures::Stream;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tonic::transport::Server;
+use tokio_rustls::TlsAcceptor;
 use tonic::transport::server::Connected;
+use tonic::transport::{Server, ServerTlsConfig};
 
 use super::{Jobs, Plan};
+use crate::access::Access;
+use crate::access::tls::Dialling;
 use crate::cluster::{Cluster, Control, Identity};
 use crate::job::Context;
 use crate::leader::{self, Candidate, Leadership, claim};
@@ -36,6 +39,8 @@ pub struct Options {
     pub address: String,
     /// How much of what is measured is shown.
     pub metrics: Wanted,
+    /// How the REST interface of another one is dialled, where those speak TLS.
+    pub dialling: Option<Dialling>,
 }
 
 impl Options {
@@ -44,6 +49,7 @@ impl Options {
             incarnation: self.incarnation.clone(),
             address: self.address.clone(),
             process: self.process.clone(),
+            dialling: self.dialling.clone(),
         }
     }
 }
@@ -200,9 +206,36 @@ impl JobManager {
         C::ConnectInfo: Clone + Send + Sync + 'static,
         E: Into<Box<dyn StdError + Send + Sync>> + Send + 'static,
     {
+        self.serve_control_by(connections, Server::builder());
+    }
+
+    /// The same to those who have a certificate of the cluster.
+    ///
+    /// # Errors
+    /// Where the certificates cannot be used.
+    pub fn serve_control_to<I, C, E>(&self, connections: I, tls: ServerTlsConfig) -> Result<(), Failure>
+    where
+        I: Stream<Item = Result<C, E>> + Send + 'static,
+        C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+        C::ConnectInfo: Clone + Send + Sync + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>> + Send + 'static,
+    {
+        let server = Server::builder().tls_config(tls);
+        let server = server.map_err(|error| Failure::fail("the certificates of the cluster").because(&error))?;
+        self.serve_control_by(connections, server);
+        Ok(())
+    }
+
+    fn serve_control_by<I, C, E>(&self, connections: I, server: Server)
+    where
+        I: Stream<Item = Result<C, E>> + Send + 'static,
+        C: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+        C::ConnectInfo: Clone + Send + Sync + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>> + Send + 'static,
+    {
         let control = Control::new(self.cluster.clone(), self.world.scope.clone());
         // Pings find connections that broke without a sign, long before TCP does.
-        let server = Server::builder()
+        let server = server
             .http2_keepalive_interval(Some(Duration::from_secs(3)))
             .http2_keepalive_timeout(Some(Duration::from_secs(5)))
             .add_service(control.into_service());
@@ -213,8 +246,14 @@ impl JobManager {
         });
     }
 
-    /// Serves REST, `/metrics`, `/v1/health` and the page until the scope ends.
+    /// Serves REST, `/metrics`, `/v1/health` and the page until the scope ends, to whoever reaches it.
     pub fn serve_rest(&self, listener: TcpListener, plan: Arc<dyn Plan>) {
+        let access = Access::open(self.world.clock.clone());
+        self.serve_rest_to(listener, plan, &access, None);
+    }
+
+    /// The same to those whom `access` lets in, by TLS where it is given.
+    pub fn serve_rest_to(&self, listener: TcpListener, plan: Arc<dyn Plan>, access: &Access, tls: Option<TlsAcceptor>) {
         let router = rest::router(rest::Api {
             jobs: self.jobs.clone(),
             cluster: self.cluster.clone(),
@@ -224,7 +263,8 @@ impl JobManager {
             metrics: self.metrics.clone(),
         });
         let (scope, clock) = (self.world.scope.child("rest"), self.world.clock.clone());
-        self.world.scope.run(rest::serve(listener, router, (scope, clock)));
+        let router = rest::guarded(router, access);
+        self.world.scope.run(rest::serve(listener, router, (scope, clock), tls));
     }
 
     /// What it measures, for `/metrics` and whoever pushes it.

@@ -99,8 +99,8 @@ impl Jobs {
             self.enter_version(&job, document).await?;
             return self.keep_off(&job, submitted(Outcome::Off)).await;
         }
-        context.ledger.set(&job, Standing::Running).await?;
-        self.take_up(&job, Begin::New(Box::new((record, document))), Standing::Running);
+        let entry = context.ledger.set(&job, Standing::Running).await?;
+        self.take_up(&job, Begin::New(Box::new((record, document))), entry);
         Ok(submitted(Outcome::Started))
     }
 
@@ -142,23 +142,14 @@ impl Jobs {
         let amended = Some(Box::new(new)).filter(|new| **new != document);
         let is_published = amended.is_some() && entry.standing == Standing::Stopped;
         let head = if is_published { head.published() } else { head };
-        context.ledger.set(&job, Standing::Running).await?;
-        self.take_up(
-            &job,
-            Begin::Resume(Box::new((head, document)), amended),
-            Standing::Running,
-        );
+        let entry = context.ledger.set(&job, Standing::Running).await?;
+        self.take_up(&job, Begin::Resume(Box::new((head, document)), amended), entry);
         Ok(answer)
     }
 
     async fn keep_off(&self, job: &JobId, answer: Submitted) -> Result<Submitted, Error> {
         let context = &self.inner.context;
-        context.ledger.set(job, Standing::Stopped).await?;
-        let entry = Entry {
-            life: job.life,
-            standing: Standing::Stopped,
-            at: context.clock.wall(),
-        };
+        let entry = context.ledger.set(job, Standing::Stopped).await?;
         self.inner.known.lock().insert(job.name.clone(), Known::Entry(entry));
         Ok(answer)
     }

@@ -10,6 +10,7 @@ use dataflow::time::Clock;
 
 use super::dial::{Asker, Http};
 use super::term::{Action, Claim, Election, Event, Lock};
+use crate::access::tls::Dialling;
 use crate::store::{self, Created, Numbered};
 
 /// How often a standby looks whether the leader still lives: a lock or one small request.
@@ -24,6 +25,8 @@ pub struct Candidate {
     pub address: String,
     /// Its process id and the name of its machine.
     pub process: String,
+    /// How the one that led before is dialled, where job managers speak TLS.
+    pub dialling: Option<Dialling>,
 }
 
 /// The term, and what holds others off while it is kept.
@@ -86,7 +89,11 @@ impl Error {
 /// # Errors
 /// Where another one leads, or the store fails.
 pub async fn claim(store: &Arc<dyn Store>, candidate: Candidate, clock: &Arc<dyn Clock>) -> Result<Leadership, Error> {
-    claim_asking(store, candidate, clock, &Http { clock: clock.clone() }).await
+    let asker = Http {
+        clock: clock.clone(),
+        dialling: candidate.dialling.clone(),
+    };
+    claim_asking(store, candidate, clock, &asker).await
 }
 
 /// Becomes the leader; `asker` finds out whether the last one lives.
@@ -195,6 +202,7 @@ async fn create(claims: &Numbered, term: u64, candidate: &Candidate, clock: &Arc
         incarnation,
         address,
         process,
+        dialling: _,
     } = candidate.clone();
     let claim = Claim {
         term,

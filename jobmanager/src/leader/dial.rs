@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dataflow::time::Clock;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::term::{Answer, Claim};
+use crate::access::tls::Dialling;
 use crate::rest::types::Health;
 
 /// How long it may take to answer.
@@ -27,22 +28,40 @@ pub trait Asker: Send + Sync {
 /// Dials the address in the claim.
 pub(super) struct Http {
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) dialling: Option<Dialling>,
 }
 
 #[async_trait]
 impl Asker for Http {
     async fn ask(&self, claim: &Claim) -> Answer {
         tokio::select! {
-            answer = ask(claim) => answer,
+            answer = ask(claim, self.dialling.as_ref()) => answer,
             () = self.clock.sleep(PATIENCE) => Answer::Silent,
         }
     }
 }
 
-async fn ask(claim: &Claim) -> Answer {
-    let Ok(mut connection) = TcpStream::connect(&claim.address).await else {
+async fn ask(claim: &Claim, dialling: Option<&Dialling>) -> Answer {
+    let Ok(connection) = TcpStream::connect(&claim.address).await else {
         return Answer::Gone;
     };
+    let Some(dialling) = dialling else {
+        return converse(connection, claim).await;
+    };
+    let Some((connector, name)) = dialling.to(&claim.address) else {
+        return Answer::Silent;
+    };
+    match connector.connect(name, connection).await {
+        Ok(connection) => converse(connection, claim).await,
+        // Somebody listens and is not understood: it may be a leader whose certificate was changed.
+        Err(error) => {
+            tracing::warn!(%error, address = claim.address, "the last leader does not speak TLS as this one does");
+            Answer::Silent
+        }
+    }
+}
+
+async fn converse(mut connection: impl AsyncRead + AsyncWrite + Unpin + Send, claim: &Claim) -> Answer {
     let request = format!(
         "GET /v1/health HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
         claim.address

@@ -1,5 +1,7 @@
 //! What a request carries, taken apart: every mistake in it is a problem with its place, never a plain text.
 
+use std::num::NonZero;
+
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, StringRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -77,7 +79,7 @@ pub(super) struct Page {
     /// Only those behind this name.
     pub(super) after: Option<String>,
     /// At most so many, and at most 1000; all, where it is not given.
-    pub(super) limit: Option<usize>,
+    pub(super) limit: Option<NonZero<usize>>,
 }
 
 /// Which lines of a log.

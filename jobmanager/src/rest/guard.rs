@@ -1,21 +1,30 @@
-//! What every request passes: it means this host, and it ends in time.
+//! What every request passes: it means this host, somebody is known to ask, and it ends in time.
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use futures::StreamExt as _;
 
 use super::Api;
 use super::problem::problem;
+use crate::access::{Access, Caller, Role, Verdict};
+
+/// The target of the log lines that say who was let in to change something, and who was not let in.
+const AUDIT: &str = "weir::audit";
+
+/// How long a stream of events lasts where somebody had to show a token.
+const LISTENS: Duration = Duration::from_secs(50);
 
 /// How long a request may take; planning looks at the world.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Refuses what names another host: a page in a browser whose name was made to resolve to this machine. What changes
 /// something is refused from every other page as well, be it of another port of this machine.
-pub(super) async fn own_host(request: Request, next: Next) -> Response {
+pub(super) async fn own_host(State(access): State<Access>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
     let origin = request
@@ -24,11 +33,13 @@ pub(super) async fn own_host(request: Request, next: Next) -> Response {
         .map(|origin| origin.to_str().unwrap_or("?"));
     let origin_host = origin.map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
     for (place, named) in [("header Host", host), ("header Origin", origin_host)] {
-        if !named.is_none_or(is_own) {
-            let text = "this interface is for this machine only";
+        if !named.is_none_or(|host| is_own(host) || access.is_named(name_of(host))) {
+            let text = "this interface is not asked for by that name";
             return problem(StatusCode::MISDIRECTED_REQUEST, "host", text)
                 .place(place)
-                .help("use http://127.0.0.1 or http://localhost")
+                .help(
+                    "use http://127.0.0.1 or http://localhost, or a name that `--allow-host` of the job manager gives",
+                )
                 .into_response();
         }
     }
@@ -68,12 +79,93 @@ pub(super) async fn manners(request: Request, next: Next) -> Response {
     response
 }
 
-/// Whether a host, with or without a port, is this machine by a name that nobody else can give out.
-fn is_own(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
+/// What is asked for without a token: the files of the page, which hold nothing and let somebody type one, and whether the
+/// process lives, which other job managers ask before they take over.
+fn is_for_everybody(path: &str) -> bool {
+    matches!(path, "/" | "/v1/health") || path.starts_with("/ui/")
+}
+
+/// Lets in whoever is known, for what they may do.
+pub(super) async fn admitted(State(access): State<Access>, request: Request, next: Next) -> Response {
+    if is_for_everybody(request.uri().path()) && request.method().is_safe() {
+        return next.run(request).await;
+    }
+    let caller = request.extensions().get::<Caller>().copied();
+    let needed = if request.method().is_safe() {
+        Role::Read
+    } else {
+        Role::Write
+    };
+    let verdict = access.admit(
+        caller,
+        request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes),
+        needed,
+    );
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let refused = match verdict {
+        Verdict::Admitted => {
+            if needed == Role::Write && !access.is_open() {
+                tracing::info!(target: AUDIT, address = ?caller.map(|caller| caller.address), %method, path, "admitted");
+            }
+            return until_asked_again(&access, next.run(request).await);
+        }
+        Verdict::Stranger => {
+            let text = "it is not known who asks";
+            let mut response = problem(StatusCode::UNAUTHORIZED, "no-token", text)
+                .place("header Authorization")
+                .help("send `Authorization: Bearer TOKEN`; the command line takes `--token-file` or WEIR_TOKEN_FILE")
+                .into_response();
+            let challenge = HeaderValue::from_static("Bearer realm=\"weir\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            response
+        }
+        Verdict::MayOnlyRead => problem(
+            StatusCode::FORBIDDEN,
+            "read-only",
+            "this token may look, and change nothing",
+        )
+        .place("header Authorization")
+        .help("use a token of the job manager's `--token-file`")
+        .into_response(),
+        Verdict::Slow(wait) => {
+            let text = "too many wrong tokens came from this address";
+            let mut response = problem(StatusCode::TOO_MANY_REQUESTS, "guessing", text)
+                .help(format!("try again in {} s", wait.as_secs() + 1))
+                .into_response();
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+            response
+        }
+    };
+    let status = refused.status().as_u16();
+    tracing::warn!(target: AUDIT, address = ?caller.map(|caller| caller.address), %method, path, status, "refused");
+    refused
+}
+
+/// A stream of events ends after a while: whoever listens asks again, with a token that still counts.
+fn until_asked_again(access: &Access, response: Response) -> Response {
+    let events = |kind: &HeaderValue| kind.as_bytes().starts_with(b"text/event-stream");
+    if access.is_open() || !response.headers().get(header::CONTENT_TYPE).is_some_and(events) {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let clock = access.clock().clone();
+    let end = Box::pin(async move { clock.sleep(LISTENS).await });
+    Response::from_parts(parts, Body::from_stream(body.into_data_stream().take_until(end)))
+}
+
+/// A host without its port.
+fn name_of(host: &str) -> &str {
+    match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         Some(_) | None => host,
-    };
+    }
+}
+
+/// Whether a host, with or without a port, is this machine by a name that nobody else can give out.
+fn is_own(host: &str) -> bool {
+    let name = name_of(host);
     matches!(name, "localhost" | "[::1]")
         || name
             .parse()

@@ -3,13 +3,15 @@
 //! Enters: requests from this machine. Leaves: JSON of [`types`], events, errors as problem details with code, place and
 //! help, the files of the page. Who calls: the command line, the page, scripts, Prometheus. Must stay true: connections,
 //! heads, bodies, waits and listeners are bounded; a request that names another host (a page in a browser that resolves
-//! to us) is refused, and so is a change that another page asks for; nothing is decided here.
+//! to us) is refused, and so is a change that another page asks for; an answer names no folder of this machine and no secret;
+//! nothing is decided here.
 //!
 //! `routes` is the table of all paths; the router and the OpenAPI document (`openapi`) are made from it.
 
 pub(crate) mod asked;
 mod difference;
 mod guard;
+mod discretion;
 mod handlers;
 mod openapi;
 mod page;
@@ -30,11 +32,12 @@ use axum::middleware;
 use axum::routing::get;
 use dataflow::time::Clock;
 
+use crate::access::Access;
 use crate::cluster::Cluster;
 use crate::jobs::{Jobs, Plan};
 
 pub use requests::Requests;
-pub(crate) use serve::serve;
+pub use serve::serve;
 pub use stream::Streams;
 
 /// A text of datastreams is at most this large; the planner's own bounds are tighter.
@@ -87,8 +90,14 @@ pub fn router(api: Api) -> Router {
         .method_not_allowed_fallback(handlers::not_that_way)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(api.clone(), guard::deadline))
-        .layer(middleware::from_fn(guard::own_host))
-        .layer(middleware::from_fn(guard::manners))
-        .layer(middleware::from_fn_with_state(api.clone(), requests::count))
+        .layer(middleware::from_fn_with_state(api.clone(), discretion::discreet))
         .with_state(api)
+}
+
+/// Any router behind a door: asked for by a name of this host, by somebody who is known.
+pub fn guarded(router: Router, access: &Access) -> Router {
+    router
+        .layer(middleware::from_fn_with_state(access.clone(), guard::admitted))
+        .layer(middleware::from_fn_with_state(access.clone(), guard::own_host))
+        .layer(middleware::from_fn(guard::manners))
 }

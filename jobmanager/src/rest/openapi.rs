@@ -4,6 +4,7 @@
 
 use std::sync::OnceLock;
 
+use axum::http::Method;
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -37,7 +38,7 @@ pub(super) fn document() -> Value {
     }
     let mut schemas = written.take_definitions(true);
     schemas.extend(read.take_definitions(true));
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Weir",
@@ -52,8 +53,21 @@ pub(super) fn document() -> Value {
             { "name": "cluster", "description": "The job manager and its task managers." },
         ],
         "paths": paths,
-        "components": { "schemas": schemas },
-    })
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A line of the file that `--token-file` names; where the job manager listens on loopback, nobody is asked.",
+                },
+            },
+        },
+        // Either way: what is asked for depends on how the job manager was started.
+        "security": [{}, { "token": [] }],
+    });
+    bound(&mut document);
+    document
 }
 
 fn operation(route: &Route, problem: &Schema, (written, read): (&mut SchemaGenerator, &mut SchemaGenerator)) -> Value {
@@ -64,16 +78,18 @@ fn operation(route: &Route, problem: &Schema, (written, read): (&mut SchemaGener
         let reference = query(&mut own);
         parameters.extend(options(&reference, &own));
     }
-    let answers = json!({
+    let mut answers = json!({
         route.status.to_string(): {
             "description": route.about,
             "content": content(&route.answer, written),
         },
-        "default": {
-            "description": "It was not done, and why.",
-            "content": { "application/problem+json": { "schema": problem } },
-        },
     });
+    for (status, why) in refusals(route) {
+        answers[status.to_string()] = json!({
+            "description": why,
+            "content": { "application/problem+json": { "schema": problem } },
+        });
+    }
     let mut operation = json!({
         "operationId": route.id,
         "summary": route.about,
@@ -86,6 +102,57 @@ fn operation(route: &Route, problem: &Schema, (written, read): (&mut SchemaGener
         operation["requestBody"] = json!({ "required": required, "content": content(body, read) });
     }
     operation
+}
+
+/// Why something is not done, by the status that says so; every one that this path can answer with.
+fn refusals(route: &Route) -> Vec<(u16, &'static str)> {
+    let changes = route.method != Method::GET;
+    let named = changes || route.path.contains('{');
+    let all = [
+        (400, true, "The request is garbled; `place` says where."),
+        (401, true, "It is not known who asks."),
+        (
+            403,
+            changes,
+            "Whoever asks may not change this, or another page asks in their name.",
+        ),
+        (404, named, "There is none of that name or number."),
+        (409, changes, "It cannot be done as things are."),
+        (413, route.body.is_some(), "The body is too large."),
+        (415, route.body.is_some(), "The body is of another content type."),
+        (421, true, "The job manager is not asked for by that name."),
+        (
+            422,
+            changes,
+            "What is asked for makes no sense; `diagnostics` has the places, where it is a document.",
+        ),
+        (429, true, "Too many wrong tokens came from there."),
+        (503, true, "It cannot be had just now."),
+        (504, true, "It took too long."),
+    ];
+    all.into_iter()
+        .filter(|(_, possible, _)| *possible)
+        .map(|(status, _, why)| (status, why))
+        .collect()
+}
+
+/// The bounds of whole numbers, which their formats name and JSON Schema does not know.
+fn bound(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            let most = match members.get("format").and_then(Value::as_str) {
+                Some("uint32") => Some(u64::from(u32::MAX)),
+                Some("uint64" | "uint") => Some(u64::MAX),
+                _ => None,
+            };
+            if let Some(most) = most {
+                members.entry("maximum").or_insert(most.into());
+            }
+            members.values_mut().for_each(bound);
+        }
+        Value::Array(items) => items.iter_mut().for_each(bound),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn content(content: &Content, generator: &mut SchemaGenerator) -> Value {
@@ -107,12 +174,15 @@ fn named(path: &str) -> impl Iterator<Item = &str> {
 
 fn path_parameter(name: &str) -> Value {
     let (about, kind) = match name {
-        "name" => ("The name of a datastream, or of a task manager.", "string"),
-        "code" => ("The code of a mistake, such as `E0101`.", "string"),
-        "number" => ("The number of a version.", "integer"),
-        _ => ("The id of an operation.", "string"),
+        "name" => ("The name of a datastream, or of a task manager.", json!({ "type": "string" })),
+        "code" => ("The code of a mistake, such as `E0101`.", json!({ "type": "string" })),
+        "number" => (
+            "The number of a version, or of a run.",
+            json!({ "type": "integer", "format": "uint64", "minimum": 0 }),
+        ),
+        _ => ("The id of an operation.", json!({ "type": "string" })),
     };
-    json!({ "name": name, "in": "path", "required": true, "description": about, "schema": { "type": kind } })
+    json!({ "name": name, "in": "path", "required": true, "description": about, "schema": kind })
 }
 
 /// A parameter for each property of a type of options.
@@ -164,7 +234,9 @@ mod tests {
         for route in table() {
             let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
             assert_eq!(operation["operationId"], route.id, "{}", route.path);
-            assert!(operation["responses"]["default"].is_object(), "{}", route.path);
+            for (status, _) in refusals(&route) {
+                assert!(operation["responses"][status.to_string()].is_object(), "{}", route.path);
+            }
             assert!(
                 operation["responses"][route.status.to_string()].is_object(),
                 "{}",

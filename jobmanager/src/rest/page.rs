@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -46,9 +46,25 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
-/// The page itself.
+/// The page itself, and which scripts it is made of: a browser asks for them at once, and not one behind another as it
+/// reads them.
 pub(super) async fn index(headers: HeaderMap) -> Response {
-    send("index.html", &headers).await
+    let mut response = send("index.html", &headers).await;
+    if let Ok(links) = HeaderValue::from_str(scripts()) {
+        response.headers_mut().insert(header::LINK, links);
+    }
+    response
+}
+
+fn scripts() -> &'static str {
+    static SCRIPTS: OnceLock<String> = OnceLock::new();
+    SCRIPTS.get_or_init(|| {
+        let scripts = FILES.iter().filter(|(path, _)| path.ends_with(".js"));
+        let links: Vec<String> = scripts
+            .map(|(path, _)| format!("</ui/{path}>; rel=modulepreload"))
+            .collect();
+        links.join(", ")
+    })
 }
 
 /// One of its files: a path is looked up in the list and means nothing else.

@@ -14,7 +14,7 @@ use super::asked::{After, Between, Earlier, LagOf, Newest, Page, Rows, Shelf, Su
 use super::requests::named;
 use super::types::{
     Archive, Cluster, Datastream, Difference, DocumentVersion, Health, JobLine, Lag, Live, LogLine, Operation,
-    Overview, Rescale, Review, SavepointRequest, Seated, Series, Stop, Submitted, Summary, Swept, Target,
+    Overview, PastRun, Rescale, Review, SavepointRequest, Seated, Series, Stop, Submitted, Summary, Swept, Target,
 };
 use super::{Api, handlers};
 
@@ -111,7 +111,17 @@ fn post<H: Handler<T, Api>, T: 'static>(
 
 /// All of them.
 pub(super) fn table() -> Vec<Route> {
-    [reading(), following(), counting(), documents(), reference(), changing(), cluster(), measuring()]
+    [
+        reading(),
+        remembered(),
+        following(),
+        counting(),
+        documents(),
+        reference(),
+        changing(),
+        cluster(),
+        measuring(),
+    ]
         .into_iter()
         .flatten()
         .collect()
@@ -180,16 +190,6 @@ fn following() -> Vec<Route> {
                 "A datastream as an event `view` a second, while it changes; without its document.",
             ),
             Content::Events(shape::<Live>),
-        ),
-        get(
-            "/v1/datastreams/{name}/operations/{id}",
-            handlers::operation,
-            (
-                tag,
-                "readOperation",
-                "What has come of a savepoint, a rescale or a change.",
-            ),
-            json::<Operation>(),
         ),
     ]
 }
@@ -289,6 +289,39 @@ fn reference() -> Vec<Route> {
                 "Every connector, format and step, with its options.",
             ),
             json::<Vec<Component>>(),
+        ),
+    ]
+}
+
+/// What is known of what is over.
+fn remembered() -> Vec<Route> {
+    let tag = "datastreams";
+    vec![
+        get(
+            "/v1/datastreams/{name}/runs",
+            handlers::runs,
+            (
+                tag,
+                "listRuns",
+                "How the runs of a datastream ended that are remembered, the newest first; at most twenty.",
+            ),
+            json::<Vec<PastRun>>(),
+        ),
+        get(
+            "/v1/datastreams/{name}/runs/{number}",
+            handlers::run,
+            (tag, "readRun", "Everything that was known of a run at its end."),
+            json::<Datastream>(),
+        ),
+        get(
+            "/v1/datastreams/{name}/operations/{id}",
+            handlers::operation,
+            (
+                tag,
+                "readOperation",
+                "What has come of a savepoint, a rescale or a change.",
+            ),
+            json::<Operation>(),
         ),
     ]
 }

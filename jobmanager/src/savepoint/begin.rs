@@ -89,7 +89,8 @@ fn place_of(place: &str, state: &Arc<dyn Store>, stores: &dyn Stores) -> Result<
         let store = state.clone();
         return Ok((Folder { store, path }, place.to_owned()));
     };
-    let store = if url == format!("{}/{FOLDER}", state.url().trim_end_matches('/')) {
+    // As answers say it, and as it is.
+    let store = if url == FOLDER || url == format!("{}/{FOLDER}", state.url().trim_end_matches('/')) {
         return Ok((
             Folder {
                 store: state.clone(),

@@ -60,6 +60,12 @@ pub struct Entry {
     pub standing: Standing,
     /// Since when.
     pub at: WallTime,
+    /// When it was wanted first, of the time that it has been wanted without a break: when its run began.
+    #[serde(default)]
+    pub begun: Option<WallTime>,
+    /// The newest of its runs that is remembered.
+    #[serde(default)]
+    pub run: Option<u64>,
 }
 
 impl Entry {
@@ -138,18 +144,62 @@ impl Ledger {
         self.head.lock().await.1.datastreams.get(name).cloned()
     }
 
-    /// Writes what is wished of one datastream; durable when it returns.
+    /// Writes what is wished of one datastream; durable when it returns. Says how it stands in the ledger then.
     ///
     /// # Errors
     /// When the store fails or a later leader has written.
-    pub async fn set(&self, job: &JobId, standing: Standing) -> Result<(), Error> {
-        let entry = Entry {
-            life: job.life,
-            standing,
-            at: self.clock.wall(),
+    pub async fn set(&self, job: &JobId, standing: Standing) -> Result<Entry, Error> {
+        self.set_at(job, standing, (self.clock.wall(), None)).await
+    }
+
+    /// The same of a time that was, and of one that is over the number of its run.
+    ///
+    /// # Errors
+    /// As for [`Ledger::set`].
+    pub async fn set_at(
+        &self,
+        job: &JobId,
+        standing: Standing,
+        (at, run): (WallTime, Option<u64>),
+    ) -> Result<Entry, Error> {
+        let changed = |known: Option<&Entry>| {
+            let same = known.filter(|known| known.life == job.life);
+            // A run that goes on, or one that ends.
+            let of_before = same.filter(|known| known.standing.is_wanted() || !standing.is_wanted());
+            Entry {
+                life: job.life,
+                standing: standing.clone(),
+                at,
+                begun: match of_before {
+                    Some(known) => known.begun,
+                    None => standing.is_wanted().then_some(at),
+                },
+                run: run.or(known.and_then(|known| known.run)),
+            }
         };
-        self.write(|page| drop(page.datastreams.insert(job.name.clone(), entry.clone())))
-            .await
+        let write = |page: &mut Page| {
+            let entry = changed(page.datastreams.get(&job.name));
+            page.datastreams.insert(job.name.clone(), entry);
+        };
+        self.write(write).await?;
+        // Whoever writes this name waits for this one: nobody has changed it since.
+        let entry = self.entry(&job.name).await;
+        Ok(entry.unwrap_or_else(|| changed(None)))
+    }
+
+    /// Names a run that was written after the end was; nothing where the datastream has gone on by then.
+    ///
+    /// # Errors
+    /// As for [`Ledger::set`].
+    pub async fn remember(&self, job: &JobId, ended: WallTime, run: u64) -> Result<(), Error> {
+        self.write(|page| {
+            let entry = page.datastreams.get_mut(&job.name);
+            let same = entry.filter(|entry| (entry.life, entry.at) == (job.life, ended) && !entry.standing.is_wanted());
+            if let Some(entry) = same {
+                entry.run = Some(run);
+            }
+        })
+        .await
     }
 
     /// Whether this leader may still write, as far as it knows. Before anything is made that the ledger is to name.

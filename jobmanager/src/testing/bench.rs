@@ -77,6 +77,7 @@ impl Bench {
             process: "pid 7".to_owned(),
             address: String::new(),
             metrics: dataflow::metric::Wanted::default(),
+            dialling: None,
         };
         (options, world)
     }

@@ -28,7 +28,7 @@ export function Graph({ datastream, chosen, choose, now }) {
     <div class="filter"><h2>Graph</h2>
       <span class="legend soft" aria-hidden="true"><i class="busy"></i>at work <i class="pressed"></i>held up <i class="rest"></i>nothing to do</span></div>
     <div class="scroll frame" ref=${frame}>
-      <div class="outer" style=${outer}><div class="canvas" style=${size}>
+      <div class="outer" style=${outer}><div class="canvas" style=${size} data-many=${vertices.length > 60}>
         <svg width=${laid.width} height=${laid.height} aria-hidden="true">
           <defs><marker id="arrow" viewBox="0 0 8 8" refX="1" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path d="M0,0 L8,4 L0,8 z" /></marker></defs>
           ${laid.lines.map((line) => html`<${Line} key=${line.key} line=${line} places=${laid.places} rowsRate=${flows.get(line.key)?.rowsRate} most=${most} />`)}

@@ -26,14 +26,16 @@ export function Job({ name }) {
     let close = () => {};
     let gone = false;
     const begin = async () => {
+      // Both at once: of a large one each takes its time.
+      close = follow(`${path(name)}/stream`, (view) => {
+        own.live.value = view;
+        if (own.past.value) own.past.value = append(own.past.value, view);
+      });
       try {
-        own.past.value = await read(`${path(name)}/series`);
-        if (gone) return;
-        close = follow(`${path(name)}/stream`, (view) => {
-          own.live.value = view;
-          own.past.value = append(own.past.value, view);
-        });
+        const past = await read(`${path(name)}/series`);
+        if (!gone) own.past.value = past;
       } catch (error) {
+        close();
         setProblem(error);
       }
     };
@@ -53,7 +55,7 @@ export function Job({ name }) {
       );
   }, [job, generation]);
   if (problem) return html`<${Unknown} name=${name} problem=${problem} />`;
-  if (!own.live.value) return html`<main class="page" id="main"><p class="empty">Asking the job manager …</p></main>`;
+  if (!own.live.value || !own.past.value) return html`<main class="page" id="main"><p class="empty">Asking the job manager …</p></main>`;
   return html`<${Body} live=${own.live.value} past=${own.past.value} text=${own.text.value} chosen=${chosen} choose=${choose} />`;
 }
 

@@ -5,6 +5,9 @@ import { graphlib, layout as dagre } from "../vendor/dagre.js";
 export const WIDTH = 228;
 export const HEIGHT = 84;
 
+/** Of more vertices the plain order by layers is good enough: the time of dagre grows faster than they do. */
+const MANY = 60;
+
 /** Edges between the same two vertices are drawn as one. @param {any[]} edges */
 function bundled(edges) {
   const bundles = new Map();
@@ -27,12 +30,57 @@ export function layout(vertices, edges) {
   graph.setDefaultEdgeLabel(() => ({}));
   for (const vertex of vertices) graph.setNode(vertex.id, { width: WIDTH, height: HEIGHT });
   const bundles = bundled(edges);
+  if (vertices.length > MANY) return layered(vertices, bundles);
   for (const bundle of bundles) graph.setEdge(bundle.from, bundle.to, {});
   dagre(graph);
   const { width, height } = graph.graph();
   const places = new Map(vertices.map(({ id }) => [id, graph.node(id)]));
   const lines = bundles.map((bundle) => ({ ...bundle, points: graph.edge(bundle.from, bundle.to).points }));
   return { width: Math.ceil(width || 1), height: Math.ceil(height || 1), places, lines };
+}
+
+/** Each vertex behind all that it gets rows from, and in its layer beside where those stand. @param {any[]} vertices @param {any[]} bundles */
+function layered(vertices, bundles) {
+  const before = new Map(vertices.map(({ id }) => [id, []]));
+  const behind = new Map(vertices.map(({ id }) => [id, []]));
+  const open = new Map(vertices.map(({ id }) => [id, 0]));
+  for (const { from, to } of bundles) {
+    behind.get(from).push(to);
+    before.get(to).push(from);
+    open.set(to, open.get(to) + 1);
+  }
+  const depth = new Map();
+  const ready = vertices.map(({ id }) => id).filter((id) => open.get(id) === 0);
+  for (let next = 0; next < ready.length; next += 1) {
+    const id = ready[next];
+    depth.set(id, Math.max(-1, ...before.get(id).map((other) => depth.get(other))) + 1);
+    for (const other of behind.get(id)) {
+      open.set(other, open.get(other) - 1);
+      if (open.get(other) === 0) ready.push(other);
+    }
+  }
+  /** @type {string[][]} */
+  const layers = [];
+  for (const { id } of vertices) (layers[depth.get(id) || 0] ||= []).push(id);
+  const row = new Map();
+  for (const layer of layers) {
+    const mean = (id) => before.get(id).reduce((sum, other) => sum + (row.get(other) || 0), 0) / Math.max(1, before.get(id).length);
+    const wanted = new Map(layer.map((id) => [id, mean(id)]));
+    layer.sort((one, other) => wanted.get(one) - wanted.get(other));
+    layer.forEach((id, index) => row.set(id, index - (layer.length - 1) / 2));
+  }
+  const most = Math.max(1, ...layers.map((layer) => layer.length));
+  const place = (id) => ({
+    x: 2 + WIDTH / 2 + (depth.get(id) || 0) * (WIDTH + 92),
+    y: 10 + HEIGHT / 2 + (row.get(id) + (most - 1) / 2) * (HEIGHT + 26),
+  });
+  const places = new Map(vertices.map(({ id }) => [id, place(id)]));
+  return {
+    width: layers.length * (WIDTH + 92) - 88,
+    height: 20 + most * (HEIGHT + 26) - 26,
+    places,
+    lines: bundles.map((bundle) => ({ ...bundle, points: [] })),
+  };
 }
 
 /** A smooth line from the right side of one box to the left side of another. @param {any} line @param {Map<string, any>} places */

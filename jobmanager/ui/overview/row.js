@@ -1,13 +1,24 @@
 // One datastream in the list, in one line; below it what is wrong, if anything.
 
-import { html } from "../html.js";
+import { html, useMemo } from "../html.js";
 import { toJob } from "../route.js";
 import { isOver, State, toneOf } from "../parts/state.js";
 import { Spark } from "../parts/spark.js";
 import { ago, bytes, count, exact, percent, rate, span, spanText } from "../words.js";
 
-/** @param {{ one: any, now: number, past: number[] }} props */
+/**
+ * A row is made anew where something in it has changed, and not because a second is over: there may be hundreds.
+ * @param {{ one: any, now: number, past: number[] }} props
+ */
 export function Row({ one, now, past }) {
+  const over = isOver(one.state);
+  const ages = !over && (one.watermarkMs !== null || one.lastCheckpoint);
+  // A line of nothing looks the same however long it is.
+  const drawn = !over && past.some((value) => value > 0) ? past.join() : "";
+  return useMemo(() => html`<${Line} one=${one} now=${now} past=${past} />`, [JSON.stringify(one), drawn, ages ? now : 0]);
+}
+
+function Line({ one, now, past }) {
   const { progress, lastCheckpoint, restarts } = one;
   const over = isOver(one.state);
   const freshness = one.watermarkMs === null || over ? null : now - one.watermarkMs;

@@ -23,6 +23,7 @@ use super::GIVE_UP;
 use super::address::Identity;
 use super::codec::SenderCodec;
 use super::frame::{FRAME_BYTES_MAX, Outgoing};
+use super::papers::Papers;
 use super::peer::Peer;
 
 /// The one method of the exchange.
@@ -51,6 +52,7 @@ pub(super) struct Dialler {
     pub(super) me: Identity,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) patience: Patience,
+    pub(super) papers: Option<Arc<Papers>>,
 }
 
 /// How long silence is borne.
@@ -105,7 +107,7 @@ pub(super) async fn keep(peer: Arc<Peer>, dialler: Dialler, is_unused: impl Fn(&
 
 /// One connection, from dialling to its end.
 async fn converse(peer: &Arc<Peer>, dialler: &Dialler, receipts: &mut u64) -> Broken {
-    let endpoint = match Endpoint::from_shared(format!("http://{}", peer.address.address)) {
+    let endpoint = match endpoint(&peer.address.address, dialler.papers.as_deref()) {
         Ok(endpoint) => endpoint,
         Err(error) => return Broken::Gone(format!("its address is not one: {}", causes(&error))),
     };
@@ -163,6 +165,13 @@ async fn converse(peer: &Arc<Peer>, dialler: &Dialler, receipts: &mut u64) -> Br
             Ok(None) => return Broken::Cut("the peer closed the stream".to_owned()),
             Err(status) => return Broken::Cut(causes(&status)),
         }
+    }
+}
+
+fn endpoint(address: &str, papers: Option<&Papers>) -> Result<Endpoint, tonic::transport::Error> {
+    match papers {
+        None => Endpoint::from_shared(format!("http://{address}")),
+        Some(papers) => Endpoint::from_shared(format!("https://{address}"))?.tls_config(papers.client.clone()),
     }
 }
 

@@ -24,6 +24,7 @@ mod codec;
 mod connection;
 mod dial;
 pub mod frame;
+mod papers;
 mod peer;
 mod receiver;
 mod registry;
@@ -32,6 +33,7 @@ mod sender;
 mod tests;
 
 pub use address::{Identity, PeerAddress};
+pub use papers::Papers;
 
 pub(crate) use body::Reader;
 
@@ -66,6 +68,7 @@ pub struct Exchange {
     clock: Arc<dyn Clock>,
     scope: Scope,
     patience: Patience,
+    papers: Option<Arc<Papers>>,
     registry: Arc<Registry>,
     peers: Arc<Mutex<BTreeMap<PeerAddress, Arc<Peer>>>>,
 }
@@ -86,9 +89,17 @@ impl Exchange {
             clock,
             scope,
             patience: Patience::default(),
+            papers: None,
             registry,
             peers,
         }
+    }
+
+    /// The same, which speaks with those only that have a certificate of the cluster.
+    #[must_use]
+    pub fn with(self, papers: Option<Papers>) -> Self {
+        let papers = papers.map(Arc::new);
+        Self { papers, ..self }
     }
 
     /// Serves the exchange on a listener until the scope ends; answers at once, with the address.
@@ -99,7 +110,12 @@ impl Exchange {
         let unusable = |error: &std::io::Error| Failure::fail("the exchange has no address").because(error);
         let address = listener.local_addr().map_err(|error| unusable(&error))?;
         let service = CarryService::new(Arc::clone(&self.me), Arc::clone(&self.registry), self.scope.clone());
-        let serving = Server::builder()
+        let mut server = Server::builder();
+        if let Some(papers) = &self.papers {
+            let unusable = |error| Failure::fail("the certificates of the cluster").because(&error);
+            server = server.tls_config(papers.server.clone()).map_err(unusable)?;
+        }
+        let serving = server
             .http2_keepalive_interval(Some(dial::PING.0))
             .http2_keepalive_timeout(Some(dial::PING.1))
             .initial_stream_window_size(dial::WINDOW)
@@ -139,6 +155,7 @@ impl Exchange {
             me,
             clock: Arc::clone(&self.clock),
             patience: self.patience,
+            papers: self.papers.clone(),
         };
         self.scope.run(async move {
             let retire = |peer: &Peer| {

@@ -42,7 +42,7 @@ use tonic::transport::Channel;
 use crate::deploy::Site;
 use crate::memory::Memory;
 use crate::metrics;
-use crate::network::{Exchange, Identity};
+use crate::network::{Exchange, Identity, Papers};
 use crate::state::Scratch;
 use crate::task::Reports;
 
@@ -92,6 +92,8 @@ pub struct Surroundings {
     pub control: Channel,
     /// Where the exchange listens; none inside one process.
     pub exchange: Option<TcpListener>,
+    /// How task managers know each other; none on loopback.
+    pub papers: Option<Papers>,
     /// Where what is logged about its jobs is found.
     pub lines: Lines,
 }
@@ -124,6 +126,7 @@ impl TaskManager {
             data_runtime,
             control,
             exchange,
+            papers,
             lines,
         } = surroundings;
         let scope = scope.child(options.name.clone());
@@ -132,7 +135,7 @@ impl TaskManager {
             task_manager: options.name.clone(),
             incarnation: incarnation.clone(),
         };
-        let channels = Exchange::new(identity, Arc::clone(&clock), scope.clone());
+        let channels = Exchange::new(identity, Arc::clone(&clock), scope.clone()).with(papers);
         let listening = exchange.map(|listener| channels.serve(listener)).transpose()?;
         let (reports, waiting) = mpsc::channel(REPORTS_MAX);
         // A full queue is noticed by the connection, which then counts as lost.

@@ -54,6 +54,7 @@ pub(in crate::job) fn datastream(widths: &[u32]) -> Datastream {
     };
     Datastream {
         summary: Summary::begin("orders", "orders@1".to_owned(), (State::Running, 0)),
+        moved_ms: std::collections::BTreeMap::new(),
         contact: None,
         document: String::new(),
         generation: String::new(),

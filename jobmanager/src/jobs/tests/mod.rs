@@ -1,6 +1,7 @@
 //! Whole lives of jobs: a real job manager, a scripted task manager on the wire, a store in memory.
 
 mod changes;
+mod past;
 
 use std::sync::Arc;
 use std::time::Duration;

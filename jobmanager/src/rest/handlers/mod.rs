@@ -5,6 +5,7 @@ mod changing;
 mod documents;
 mod reading;
 mod reference;
+mod remembered;
 mod taskmanagers;
 
 pub(super) use archive::{archive, archive_sample};
@@ -16,3 +17,4 @@ pub(super) use reading::{
 };
 pub(super) use reference::{connectors, explain};
 pub(super) use taskmanagers::{taskmanager, taskmanager_logs};
+pub(super) use remembered::{run, runs};

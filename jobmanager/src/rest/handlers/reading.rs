@@ -31,7 +31,7 @@ pub(crate) async fn list(
     }
     let mut headers = HeaderMap::new();
     if let Some(limit) = page.limit {
-        let limit = limit.clamp(1, LIMIT_MAX);
+        let limit = limit.get().min(LIMIT_MAX);
         let more = all.len() > limit;
         all.truncate(limit);
         if let Some(last) = all.last().filter(|_| more) {

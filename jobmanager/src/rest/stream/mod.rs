@@ -24,6 +24,7 @@ use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Api;
+use super::discretion::said;
 use super::problem::problem;
 use super::types::{Live, Problem};
 
@@ -151,18 +152,22 @@ impl Streams {
 /// One view; none where it cannot be had just now.
 async fn view(topic: &Topic, api: &Api) -> Option<Arc<str>> {
     match topic {
-        Topic::Overview => text(&api.overview()),
+        Topic::Overview => text(&api.overview(), api),
         Topic::Datastream(name) => {
             let mut datastream = api.jobs.describe(name).await.ok()?;
             datastream.document.clear();
-            text(&Live {
-                now_ms: api.clock.wall().0,
-                datastream,
-            })
+            text(
+                &Live {
+                    now_ms: api.clock.wall().0,
+                    datastream,
+                },
+                api,
+            )
         }
     }
 }
 
-fn text(view: &impl Serialize) -> Option<Arc<str>> {
-    serde_json::to_string(view).ok().map(Arc::from)
+fn text(view: &impl Serialize, api: &Api) -> Option<Arc<str>> {
+    let text = serde_json::to_string(view).ok()?;
+    Some(Arc::from(said(&text, &api.cluster.identity().state)))
 }

@@ -1,5 +1,7 @@
 //! One datastream with everything that is known of it: graph, subtasks, steps, time, dead letters.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,9 @@ use super::{Checkpoints, Exception, Loss, Operation, Summary};
 pub struct Datastream {
     /// As in the list.
     pub summary: Summary,
+    /// When it came into each state last, by the state's name, in milliseconds since 1970 UTC; of this run.
+    #[serde(default)]
+    pub moved_ms: BTreeMap<String, i64>,
     /// Who is to be asked about it.
     pub contact: Option<String>,
     /// The document it was submitted as.

@@ -84,6 +84,9 @@ pub struct Summary {
     pub help: Option<String>,
     /// Since when, in milliseconds since 1970 UTC.
     pub since_ms: i64,
+    /// When it was submitted or taken up again by a person, in milliseconds since 1970 UTC: its run lasts from then.
+    #[serde(default)]
+    pub started_ms: Option<i64>,
     /// Subtasks at work, and of how many.
     pub subtasks_running: u32,
     /// How many subtasks it has.
@@ -119,6 +122,7 @@ impl Summary {
             reason: None,
             help: None,
             since_ms,
+            started_ms: None,
             subtasks_running: 0,
             subtasks: 0,
             restarts: 0,

@@ -6,6 +6,7 @@ mod list;
 mod datastream;
 mod checkpoint;
 mod events;
+mod run;
 mod live;
 mod lag;
 mod cluster;
@@ -26,4 +27,5 @@ pub use lag::{Ages, Between, Fates, Lag, Loss, LossMinute, LossView, MinuteFates
 pub use list::{LastCheckpoint, Outcome, Progress, State, Submitted, Summary};
 pub use live::{Live, Overview, Series};
 pub use problem::Problem;
+pub use run::PastRun;
 pub use wish::{Rescale, SavepointRequest, Stop};

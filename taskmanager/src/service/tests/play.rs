@@ -135,6 +135,7 @@ impl Play {
                 .unwrap()
                 .connect_lazy(),
             exchange: None,
+            papers: None,
             lines: lines.clone(),
         };
         let task_manager = TaskManager::start(options, surroundings).unwrap();
