@@ -10,7 +10,7 @@ const TICKS: f64 = 100.0;
 
 /// What this process takes of its machine; 0 where the machine does not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Taken {
+pub struct Usage {
     /// Memory that is really there.
     pub resident_bytes: u64,
     /// Threads.
@@ -19,7 +19,7 @@ pub struct Taken {
     pub cpu_us: u64,
 }
 
-impl Taken {
+impl Usage {
     /// As it is now.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts that are far below 2^53")]
@@ -83,9 +83,9 @@ mod tests {
 
     #[test]
     fn this_process_has_memory_and_a_thread_and_spends_time() {
-        let before = Taken::now();
+        let before = Usage::now();
         assert!(before.resident_bytes > 0 && before.threads > 0);
-        while Taken::now().cpu_us == before.cpu_us {
+        while Usage::now().cpu_us == before.cpu_us {
             std::hint::black_box((0..10_000_u64).sum::<u64>());
         }
     }

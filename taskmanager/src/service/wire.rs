@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dataflow::Failure;
 use dataflow::error::Disposition;
 use dataflow::id::SubtaskId;
-use dataflow::metric::process::Taken;
+use dataflow::metric::process::Usage;
 use dataflow::tally::{Account, Histogram};
 use dataflow::time::Instant;
 use proto::v1::{self, FromTaskManager, State, from_task_manager::Message};
@@ -224,12 +224,12 @@ pub(super) fn refused(subtask: v1::SubtaskStatus, failure: &Failure) -> Message 
 pub(super) fn heartbeat(tasks: &Tasks, now: Instant) -> Message {
     let subtasks = tasks.running().map(|running| gauges(running, now)).collect();
     let [(_, tables), (_, cache)] = tasks.state_memory();
-    let taken = Taken::now();
+    let usage = Usage::now();
     Message::Heartbeat(v1::Heartbeat {
         subtasks,
-        rss_bytes: taken.resident_bytes,
-        cpu_us: taken.cpu_us,
-        threads: taken.threads,
+        rss_bytes: usage.resident_bytes,
+        cpu_us: usage.cpu_us,
+        threads: usage.threads,
         memory: memory(tasks),
         tables_bytes: tables as u64,
         cache_bytes: cache as u64,
