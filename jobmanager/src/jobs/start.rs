@@ -254,16 +254,16 @@ impl JobManager {
 
     /// The same to those whom `access` lets in, by TLS where it is given.
     pub fn serve_rest_to(&self, listener: TcpListener, plan: Arc<dyn Plan>, access: &Access, tls: Option<TlsAcceptor>) {
-        let router = rest::router(rest::Api {
+        let api = rest::Api {
             jobs: self.jobs.clone(),
             cluster: self.cluster.clone(),
             plan,
             streams: self.metrics.streams.clone(),
             clock: self.world.clock.clone(),
             metrics: self.metrics.clone(),
-        });
+        };
         let (scope, clock) = (self.world.scope.child("rest"), self.world.clock.clone());
-        let router = rest::guarded(router, access);
+        let router = rest::counted(rest::guarded(rest::router(api.clone()), access), api);
         self.world.scope.run(rest::serve(listener, router, (scope, clock), tls));
     }
 

@@ -94,6 +94,11 @@ pub fn router(api: Api) -> Router {
         .with_state(api)
 }
 
+/// A router whose requests are counted, those that are refused at the door among them.
+pub(crate) fn counted(router: Router, api: Api) -> Router {
+    router.layer(middleware::from_fn_with_state(api, requests::count))
+}
+
 /// Any router behind a door: asked for by a name of this host, by somebody who is known.
 pub fn guarded(router: Router, access: &Access) -> Router {
     router
