@@ -6,6 +6,7 @@ mod args;
 mod client;
 mod command;
 mod config;
+mod events;
 mod exit;
 mod logging;
 mod output;

@@ -15,6 +15,7 @@ pub mod crash;
 pub mod element;
 pub mod error;
 pub mod expr;
+pub mod hidden;
 pub mod id;
 pub mod key;
 pub mod quantity;
@@ -29,5 +30,6 @@ pub mod time;
 
 pub use element::Element;
 pub use error::{Disposition, Failure};
+pub use hidden::Hidden;
 pub use registry::Registry;
 pub use scope::Scope;

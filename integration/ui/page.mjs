@@ -3,6 +3,7 @@
 import { accessible, expect, faults, launch, look, open, rest, same, until } from "./browser.mjs";
 import { overview } from "./overview.mjs";
 import { actions, others, running } from "./job.mjs";
+import { looking } from "./looking.mjs";
 
 const [base, shots] = process.argv.slice(2);
 
@@ -38,6 +39,7 @@ try {
   const light = await open(browser, base, { width: 1440, height: 900, theme: "light" });
   await overview(light, base, shots);
   await running(light, base, shots);
+  await looking(light, base, shots);
   await light.close();
   const dark = await open(browser, base, { width: 1440, height: 900, theme: "dark" });
   await taskManagers(dark);

@@ -24,6 +24,8 @@ pub(crate) mod lag;
 pub mod leader;
 pub mod store;
 mod flink;
+pub mod tap;
+pub mod letters;
 pub mod gc;
 pub mod rest;
 pub mod metrics;

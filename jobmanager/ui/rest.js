@@ -2,11 +2,12 @@
 
 /** An error as the server tells it. */
 export class Problem extends Error {
-  /** @param {{ detail: string, help?: string, code?: string, status?: number }} told */
+  /** @param {{ detail: string, help?: string, code?: string, status?: number, rendered?: string }} told */
   constructor(told) {
     super(told.detail);
     this.help = told.help;
     this.code = told.code;
+    this.rendered = told.rendered;
     this.status = told.status;
   }
 }
@@ -37,6 +38,18 @@ async function ask(url, options) {
 export const read = async (url) => (await ask(url)).json();
 /** @param {string} url */
 export const readText = async (url) => (await ask(url)).text();
+
+/** Why a stream of events is refused, which the browser does not say; nothing where it is not. @param {string} url */
+export async function refusal(url) {
+  const question = new AbortController();
+  try {
+    await ask(url, { signal: question.signal });
+    question.abort();
+    return null;
+  } catch (problem) {
+    return problem;
+  }
+}
 
 /** Changes something; never by GET. @param {string} url @param {unknown} [body] */
 export async function wish(url, body) {

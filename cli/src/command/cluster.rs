@@ -177,7 +177,7 @@ pub(crate) fn jobmanager_options() -> jobs::Options {
 }
 
 /// A way to whichever of these job managers listens: of a leader and its standbys only the leader does.
-fn control_channel(addresses: Vec<SocketAddr>) -> Channel {
+pub(crate) fn control_channel(addresses: Vec<SocketAddr>) -> Channel {
     let connector = service_fn(move |_: Uri| {
         let addresses = addresses.clone();
         async move {

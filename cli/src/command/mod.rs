@@ -4,17 +4,22 @@ mod change;
 mod cluster;
 mod control;
 mod describe;
+mod dev;
 mod doctor;
 mod documents;
 mod explain;
+mod letters;
 mod list;
 mod logs;
 mod plan;
 mod run;
+mod stall;
 mod starter;
 mod state;
 mod submit;
+mod tap;
 mod test;
+mod top;
 
 use std::future::Future;
 
@@ -32,6 +37,7 @@ pub(crate) fn run(arguments: Arguments, lines: Lines) -> Result<Exit, Stop> {
     let form = arguments.output;
     match arguments.verb {
         Verb::Run(verb) => return run::run(&verb, form, lines),
+        Verb::Dev(verb) => return dev::dev(&verb, &lines),
         Verb::Jobmanager(verb) => return cluster::jobmanager(&verb),
         Verb::Taskmanager(verb) => return cluster::taskmanager(verb, lines),
         Verb::Validate(files) => return wait(documents::validate(&files, form)),
@@ -44,6 +50,11 @@ pub(crate) fn run(arguments: Arguments, lines: Lines) -> Result<Exit, Stop> {
         Verb::List(cluster) => wait(list::list(&cluster, form)),
         Verb::Describe(named) => wait(describe::describe(&named, form)),
         Verb::Logs(verb) => wait(logs::logs(&verb, form)),
+        // Ctrl-C is how they end.
+        Verb::Top(verb) => return wiring::io_runtime()?.block_on(top::top(&verb, form)),
+        Verb::Tap(verb) => return wiring::io_runtime()?.block_on(tap::tap(&verb, form)),
+        Verb::ExplainStall(named) => return wait(stall::explain(&named, form)),
+        Verb::Dlq(verb) => wait(letters::dlq(&verb, form)),
         Verb::Stop(verb) if verb.savepoint => wait(change::stop(&verb, form)),
         Verb::Stop(verb) => wait(control::stop(&verb, form)),
         Verb::Cancel(named) => wait(control::cancel(&named, form)),

@@ -1,5 +1,6 @@
 //! The engine as a person meets it: real processes, their files, their words and their exit codes.
 
+mod dev;
 mod drift;
 mod examples;
 mod flink;
@@ -8,6 +9,7 @@ mod judge;
 mod lag;
 mod letters;
 mod logs;
+mod looking;
 mod overtake;
 mod recovery;
 mod refusals;

@@ -22,6 +22,7 @@ mod performing;
 mod changing;
 mod saving;
 mod sweeping;
+mod tapping;
 mod view;
 mod times;
 mod series;

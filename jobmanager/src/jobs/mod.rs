@@ -6,6 +6,8 @@
 mod error;
 mod asking;
 mod changing;
+mod looking;
+mod letters;
 mod plan;
 mod saving;
 mod sweeping;
@@ -16,6 +18,8 @@ mod tests;
 
 pub use asking::Jobs;
 pub use error::Error;
+pub use letters::Kept;
+pub use looking::Looker;
 pub use plan::{Desired, Plan, Planned, Rejected, Written};
 pub use start::{JobManager, Options, World};
 pub use submit::Fresh;

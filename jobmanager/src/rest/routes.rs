@@ -8,10 +8,10 @@ use axum::http::Method;
 use axum::routing::{self, MethodRouter};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::asked::{After, LagOf, Page, Submission, Sweep};
+use super::asked::{After, LagOf, Letters, Page, Submission, Sweep, Tap};
 use super::types::{
-    Cluster, Datastream, Health, Lag, Live, LogLine, Operation, Overview, Rescale, SavepointRequest, Series, Stop,
-    Submitted, Summary, Swept,
+    Cluster, Datastream, DeadLetter, DeadLetterPage, Finding, Health, Lag, Live, LogLine, Operation, Overview, Rescale,
+    SavepointRequest, Series, Stop, Submitted, Summary, Swept, TapEvent,
 };
 use super::{Api, handlers};
 
@@ -108,7 +108,10 @@ fn post<H: Handler<T, Api>, T: 'static>(
 
 /// All of them.
 pub(super) fn table() -> Vec<Route> {
-    [reading(), changing(), cluster()].into_iter().flatten().collect()
+    [reading(), looking(), changing(), cluster()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The router of the table.
@@ -189,6 +192,50 @@ fn reading() -> Vec<Route> {
                 "What has come of a savepoint, a rescale or a change.",
             ),
             json::<Operation>(),
+        ),
+    ]
+}
+
+fn looking() -> Vec<Route> {
+    let tag = "datastreams";
+    vec![
+        get(
+            "/v1/datastreams/{name}/findings",
+            handlers::findings,
+            (
+                tag,
+                "explainStall",
+                "What holds a datastream up and who is behind it, the worst first, with what is seen of it.",
+            ),
+            json::<Vec<Finding>>(),
+        ),
+        get(
+            "/v1/datastreams/{name}/tap",
+            handlers::tap,
+            (
+                tag,
+                "tapDatastream",
+                "Some rows behind a step as they go by, as events `open`, `row`, `count` and `end`. Looking changes nothing and slows nothing: what is too much is left out and counted. Hidden fields show `•••`.",
+            ),
+            Content::Events(shape::<TapEvent>),
+        )
+        .query::<Tap>(),
+        get(
+            "/v1/datastreams/{name}/dead-letters",
+            handlers::letters,
+            (
+                tag,
+                "listDeadLetters",
+                "Records that a step could not take, the newest first, read back from where the document keeps them.",
+            ),
+            json::<DeadLetterPage>(),
+        )
+        .query::<Letters>(),
+        get(
+            "/v1/datastreams/{name}/dead-letters/{id}",
+            handlers::letter,
+            (tag, "readDeadLetter", "One of them, whole."),
+            json::<DeadLetter>(),
         ),
     ]
 }

@@ -8,6 +8,9 @@ import { Exceptions, Operations } from "./happened.js";
 import { Logs } from "./logs.js";
 import { DeadLetters } from "./letters.js";
 import { Document } from "./document.js";
+import { Tap } from "./tap.js";
+
+const OVER = ["finished", "stopped", "cancelled", "failed"];
 
 /** @param {{ datastream: any, text: string, now: number }} props */
 export function Tabs({ datastream, text, now }) {
@@ -20,7 +23,8 @@ export function Tabs({ datastream, text, now }) {
       datastream.exceptions.length,
       () => html`<${Exceptions} exceptions=${datastream.exceptions} now=${now} />`,
     ],
-    ["letters", "Dead letters", dead, () => html`<${DeadLetters} letters=${datastream.deadLetters} />`],
+    ["letters", "Dead letters", dead, () => html`<${DeadLetters} name=${datastream.summary.name} letters=${datastream.deadLetters} />`],
+    ["tap", "Tap", "", () => html`<${Tap} name=${datastream.summary.name} vertices=${datastream.vertices} over=${OVER.includes(datastream.summary.state)} />`],
     ["logs", "Log", "", () => html`<${Logs} name=${datastream.summary.name} />`],
     ["document", "Document", "", () => html`<${Document} text=${text} />`],
     [

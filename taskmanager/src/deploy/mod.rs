@@ -19,7 +19,7 @@ use dataflow::id::SubtaskId;
 use dataflow::recipe::{self, Recipe};
 use dataflow::store::{Store, Stores};
 use dataflow::time::Clock;
-use dataflow::{Failure, Registry, Scope};
+use dataflow::{Failure, Hidden, Registry, Scope};
 use tokio::runtime;
 
 use crate::channel::SharedPool;
@@ -70,6 +70,8 @@ pub(crate) struct Handle {
     pub(crate) mail: Mail,
     /// Its counts.
     pub(crate) gauges: Arc<Gauges>,
+    /// What nobody is shown who looks at its rows.
+    pub(crate) hidden: Arc<Hidden>,
 }
 
 /// What all subtasks of one deployment have in common.
@@ -131,6 +133,7 @@ fn doors(deployment: &Deployment) -> (Vec<Handle>, BTreeMap<SubtaskId, Mailbox>)
             name: plan.name.clone(),
             mail,
             gauges,
+            hidden: Arc::clone(&deployment.hidden),
         });
         boxes.insert(plan.identity.subtask, mailbox);
     }

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 
 use crate::checkpoint::Counts;
 use crate::meter::Book;
+use crate::tap::Valve;
 
 /// So many dead letters of a node are kept as text, for a person to look at.
 const SAMPLES_MAX: usize = 5;
@@ -291,6 +292,8 @@ pub(crate) struct NodeGauges {
     pub(crate) watermark: Reached,
     /// What became of its rows, by the minute of their time, and how old they were.
     pub(crate) book: Book,
+    /// Where people look at its rows.
+    pub(crate) valve: Valve,
     samples: Mutex<Vec<String>>,
 }
 

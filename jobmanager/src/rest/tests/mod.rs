@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 mod live;
+mod looking;
 mod security;
 
 use super::types::{Health, Problem, State, Submitted, Summary};
