@@ -148,20 +148,8 @@ fn compile(graph: &JobGraph, (vertex, schema): (&Vertex, &Schema), sql: &str) ->
         range,
     };
     let parsed = Parsed::parse(sql).map_err(refused)?;
-    for path_use in parsed.uses() {
-        let (path, range) = (&path_use.path, path_use.range.clone());
-        if let Some(hidden) = graph.settings.hidden.touched_by(path) {
-            let message = format!("`{path}` cannot be asked for: `{hidden}` is hidden");
-            return Err(wrong(
-                range,
-                message,
-                "its document hides it from everybody who looks at rows",
-            ));
-        }
-        if columns::is_reserved(path.column()) {
-            let message = format!("`{path}` is a name of Weir's own");
-            return Err(wrong(range, message, "name fields of the rows"));
-        }
+    if let Some((range, message, help)) = forbidden(graph, &parsed) {
+        return Err(wrong(range, message, help));
     }
     let open = match schema.index_of(columns::RAW) {
         Ok(_) => Some((
@@ -203,6 +191,19 @@ fn compile(graph: &JobGraph, (vertex, schema): (&Vertex, &Schema), sql: &str) ->
     Ok(Condition {
         expression: Expression::new(sql),
         open,
+    })
+}
+
+/// What must not be asked for: where it stands, why, and what to do.
+fn forbidden(graph: &JobGraph, parsed: &Parsed) -> Option<(Range<usize>, String, &'static str)> {
+    parsed.uses().iter().find_map(|path_use| {
+        let (path, range) = (&path_use.path, path_use.range.clone());
+        if let Some(hidden) = graph.settings.hidden.touched_by(path) {
+            let message = format!("`{path}` cannot be asked for: `{hidden}` is hidden");
+            return Some((range, message, "its document hides it from everybody who looks at rows"));
+        }
+        let message = format!("`{path}` is a name of Weir's own");
+        columns::is_reserved(path.column()).then_some((range, message, "name fields of the rows"))
     })
 }
 
