@@ -11,7 +11,9 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 fn start(folder: &Path, arguments: &[&str]) -> Result<(Process, String)> {
     let arguments = [&["dev", "--listen", "127.0.0.1:0"], arguments].concat();
-    let mut dev = Process::start("dev", command(&arguments, folder), &folder.join("dev.log"))?;
+    // Each has a log of its own.
+    let log = folder.join(format!("dev-{}.log", std::fs::read_dir(folder)?.count()));
+    let mut dev = Process::start("dev", command(&arguments, folder), &log)?;
     let address = until("weir dev to say where its page is", Deadline::of(LIMIT), || {
         dev.check()?;
         let log = dev.log();

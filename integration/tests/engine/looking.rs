@@ -6,10 +6,11 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use integration::cluster::{Cluster, Deadline, until};
+use integration::cluster::{Cluster, Deadline, Process, command, until};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(90);
@@ -22,7 +23,7 @@ fn document(folder: &Path) -> String {
          checkpoint: {{ interval: 500ms }}\nsources:\n\
          \x20 - name: events\n    generator: {{ events: shop, throughput: 4000, rate: 4000, splits: 2, malformed: 0.01, seed: 3 }}\n\
          steps:\n  - name: bought\n    filter: \"eventType = 'PURCHASE'\"\n\
-         \x20 - name: typed\n    select: {{ id: eventId, subscriberId: subscriberId, total: \"CAST(payload.total AS DOUBLE)\" }}\n\
+         \x20 - name: typed\n    select: {{ id: eventId, subscriberId: subscriberId, total: \"payload.total + 0\" }}\n\
          sinks:\n  - name: out\n    blackhole: {{}}\n\
          deadLetter: {{ path: \"{dead}\", roll: {{ every: 1s }} }}\n"
     )
@@ -37,15 +38,24 @@ fn started(place: &Path, document: &str, name: &str) -> Result<Cluster> {
     Ok(cluster)
 }
 
-/// Rows of a tap, one a line.
+/// Rows of a tap, one a line; one that sees none in time is a failure.
 fn rows(cluster: &Cluster, arguments: &[&str]) -> Result<Vec<Value>> {
-    let output = cluster.weir(&[&["tap"], arguments, &["-o", "json"]].concat())?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success(), "{said}");
-    serde_json::Deserializer::from_slice(&output.stdout)
-        .into_iter()
-        .map(|row| row.context("a row"))
-        .collect()
+    let url = format!("http://{}", cluster.rest());
+    let arguments = [&["tap"], arguments, &["-o", "json", "--cluster", &url]].concat();
+    let mut command = command(&arguments, cluster.folder());
+    command.stdout(Stdio::piped());
+    let log = cluster.folder().join("tap.log");
+    let mut tap = Process::start_piped("weir tap", command, &log)?;
+    let mut out = tap.stdout().context("its output")?;
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        out.read_to_string(&mut text).map(|_| text)
+    });
+    let status = tap.wait(Deadline::of(LIMIT)).with_context(|| arguments.join(" "))?;
+    ensure!(status.success(), "{arguments:?}: {}", fs::read_to_string(&log)?);
+    let text = reader.join().map_err(|_panic| anyhow::anyhow!("the reader"))??;
+    let rows = serde_json::Deserializer::from_str(&text).into_iter();
+    rows.map(|row| row.context("a row")).collect()
 }
 
 #[test]
