@@ -80,8 +80,8 @@ function List({ name, found }) {
     <thead><tr><th scope="col" class="first" data-tip="When the step met it, by the clock of its task manager.">Failed, UTC</th><th scope="col">Step</th><th scope="col">Error</th>
       <th scope="col" data-tip="The split of the source, and the record's place in it.">From</th><th scope="col">Record</th></tr></thead>
     <tbody>${found.letters.map((letter) => [
-      html`<tr key=${letter.id} data-testid="letter" data-id=${letter.id} aria-expanded=${open === letter.id} onClick=${() => turn(letter.id)}>
-        <td class="first"><button class="plain" aria-label=${`Show the record of ${time(letter.failedAtMs)}`}>${time(letter.failedAtMs)}</button></td>
+      html`<tr key=${letter.id} data-testid="letter" data-id=${letter.id} data-open=${open === letter.id} onClick=${() => turn(letter.id)}>
+        <td class="first"><button class="plain" aria-expanded=${open === letter.id} aria-label=${`Show the record of ${time(letter.failedAtMs)}`}>${time(letter.failedAtMs)}</button></td>
         <td>${letter.step}</td><td class="text" title=${letter.error}>${ticked(letter.error)}</td>
         <td class="soft">${from(letter)}</td><td class="text"><code>${excerpt(letter)}</code></td></tr>`,
       open === letter.id ? html`<${Whole} key=${`${letter.id} whole`} name=${name} letter=${letter} />` : null,
