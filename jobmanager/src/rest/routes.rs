@@ -167,13 +167,6 @@ fn reading() -> Vec<Route> {
         )
         .query::<LagOf>(),
         get(
-            "/v1/datastreams/{name}/logs",
-            handlers::logs,
-            (tag, "readLogs", "Lines of a datastream's log, the oldest first."),
-            json::<Vec<LogLine>>(),
-        )
-        .query::<After>(),
-        get(
             "/v1/datastreams/{name}/stream",
             handlers::follow,
             (
@@ -199,6 +192,13 @@ fn reading() -> Vec<Route> {
 fn looking() -> Vec<Route> {
     let tag = "datastreams";
     vec![
+        get(
+            "/v1/datastreams/{name}/logs",
+            handlers::logs,
+            (tag, "readLogs", "Lines of a datastream's log, the oldest first."),
+            json::<Vec<LogLine>>(),
+        )
+        .query::<After>(),
         get(
             "/v1/datastreams/{name}/findings",
             handlers::findings,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   chain ── pass ──> [ Valve ] ── one batch, when asked for ──> watch ── look ──> a few rows as JSON ──> [ Outlet ] ──> service
-//!           one relaxed load           by reference                 on another thread, a fifth of a core at most
+//!           one relaxed load           by reference                 on another thread, all together a fifth of a core
 //! ```
 //!
 //! Enters: batches behind a step, by reference. Leaves: rows as people read them, hidden fields covered, with counts. Who

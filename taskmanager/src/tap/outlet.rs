@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -18,6 +19,8 @@ const WAITING_MAX: usize = 256;
 pub(crate) struct Outlet {
     waiting: Arc<Mutex<Waiting>>,
     bell: Arc<Notify>,
+    /// How many watches there are: they share what all of them may cost.
+    watches: Arc<AtomicU32>,
 }
 
 #[derive(Debug, Default)]
@@ -30,7 +33,30 @@ fn bytes(shown: &Shown) -> usize {
     shown.rows.iter().map(Row::weight).sum()
 }
 
+/// That one more watches, as long as it is held.
+#[derive(Debug)]
+pub(super) struct Watching(Arc<AtomicU32>);
+
+impl Watching {
+    /// How many do, this one among them.
+    pub(super) fn count(&self) -> u32 {
+        self.0.load(Ordering::Relaxed).max(1)
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Outlet {
+    /// One more watches.
+    pub(super) fn watching(&self) -> Watching {
+        self.watches.fetch_add(1, Ordering::Relaxed);
+        Watching(Arc::clone(&self.watches))
+    }
+
     /// Puts it behind what waits; `false` where there is no room.
     pub(crate) fn put(&self, shown: Shown) -> bool {
         let mut waiting = self.waiting.lock();

@@ -17,6 +17,7 @@ use serde_json::Value;
 use super::allowance::Allowance;
 use super::look::Look;
 use super::valve::Inlet;
+use super::watch::rest;
 use super::{Asked, Condition, Counts, Outlet, Row, Shown, Watch};
 use crate::task::Identity;
 use crate::task::gauges::NodeGauges;
@@ -162,6 +163,24 @@ fn a_tap_shows_a_second_s_worth_at_once_and_then_so_many_a_second() {
     assert_eq!(allowance.room(at(5_000)), 10);
     allowance.spend(10, at(5_000));
     assert_eq!((allowance.room(at(5_000)), allowance.room(at(5_350))), (0, 3));
+}
+
+#[test]
+fn all_watches_of_a_task_manager_share_a_fifth_of_a_core() {
+    let outlet = Outlet::default();
+    let some: Vec<_> = (0..10).map(|_| outlet.watching()).collect();
+    assert_eq!(some[0].count(), 10);
+    let looked = Duration::from_millis(2);
+    let of_time = |watches: u32| f64::from(watches) * 0.002 / (looked + rest(looked, watches)).as_secs_f64();
+    for watches in [1, 2, 10, 512] {
+        assert!(
+            (0.19..0.21).contains(&of_time(watches)),
+            "{watches}: {}",
+            of_time(watches)
+        );
+    }
+    drop(some);
+    assert_eq!(outlet.watching().count(), 1);
 }
 
 #[test]

@@ -8,13 +8,14 @@ use dataflow::{Hidden, Registry};
 
 use super::allowance::Allowance;
 use super::look::{Condition, Look, Row};
+use super::outlet::Watching;
 use super::valve::Inlet;
 use super::{Counts, Outlet, Shown};
 use crate::task::Identity;
 use crate::task::gauges::NodeGauges;
 
-/// What one look costs is rested for so many times as long: a watch takes a fifth of a core at most.
-const REST: u32 = 4;
+/// What one look costs is a part of at most so many of the time, of all watches of a task manager together: a fifth of a core.
+const SHARE: u32 = 5;
 /// Between two looks at least.
 const REST_LEAST: Duration = Duration::from_millis(2);
 /// Where all rows of this second were shown.
@@ -52,6 +53,7 @@ pub(crate) struct Watch {
     look: Look,
     allowance: Allowance,
     outlet: Outlet,
+    watching: Watching,
     clock: Arc<dyn Clock>,
     counts: Counts,
     rows: Vec<Row>,
@@ -74,6 +76,7 @@ impl Watch {
             allowance: Allowance::per_second(asked.rows_per_second),
             asked,
             gauges,
+            watching: outlet.watching(),
             outlet,
             clock,
             counts: Counts::default(),
@@ -129,7 +132,7 @@ impl Watch {
 
     /// How long nothing is asked for.
     fn rest(&self, looked: Duration, now: Instant) -> Duration {
-        let rest = (looked * REST).max(REST_LEAST);
+        let rest = rest(looked, self.watching.count()).max(REST_LEAST);
         match self.allowance.room(now) {
             0 => rest.max(REST_PAID),
             _ => rest,
@@ -155,4 +158,9 @@ impl Watch {
             self.counts.shown = shown;
         }
     }
+}
+
+/// How long one of so many rests after a look that took so long.
+pub(super) fn rest(looked: Duration, watches: u32) -> Duration {
+    looked.saturating_mul(SHARE.saturating_mul(watches).saturating_sub(1))
 }
