@@ -92,7 +92,7 @@ impl Screen {
         let mut text: String = lines
             .map(|(row, line)| format!("\u{1b}[{};1H{line}\u{1b}[K", row + 1))
             .collect();
-        text.push_str(&format!("\u{1b}[{};1H\u{1b}[J", page.lines().count() + 1));
+        text.push_str(&format!("\u{1b}[{};1H\u{1b}[J\u{1b}[H", page.lines().count() + 1));
         print(&text)
     }
 }
