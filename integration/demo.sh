@@ -39,6 +39,7 @@ What to try next
   weir state ls shop-counts --state $folder/state                the state in the last checkpoint
   weir jobmanager --state $folder/state --allow-path $folder &   the same cluster again; then
   weir list; weir describe shop-counts                           what it remembers
+  weir dev                                                       a cluster in one process, with its page and streams to look at
   weir new file/parquet > mine.yaml                              a document of your own
   weir explain E0201                                             what an error code means
 TEXT

@@ -2,10 +2,11 @@
 
 use std::net::{AddrParseError, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use dataflow::quantity::ByteCount;
+use dataflow::quantity::{ByteCount, Span, Time};
 
 use crate::logging::Format as LogFormat;
 
@@ -126,6 +127,8 @@ pub(crate) enum OutputForm {
 pub(crate) enum Verb {
     /// Runs datastreams in this process; run again, it goes on where it was.
     Run(Run),
+    /// Runs a small cluster in this process, with the page and datastreams to look at.
+    Dev(Dev),
     /// Finds every mistake in documents, without running them.
     Validate(Files),
     /// Runs the tests in documents: in virtual time, without their sources and sinks.
@@ -152,6 +155,15 @@ pub(crate) enum Verb {
     Describe(Named),
     /// Prints what the job manager and the task managers say about a datastream.
     Logs(Logs),
+    /// Shows the datastreams of a cluster, or the parts of one, as they change; once where nobody sits at a terminal.
+    Top(Top),
+    /// Shows some rows behind a step of a running datastream, as they go by.
+    Tap(Tap),
+    /// Says what holds a datastream up and who is behind it, the worst first; exits with 1 where something does.
+    ExplainStall(Named),
+    /// Shows records that a step could not take.
+    #[command(subcommand)]
+    Dlq(Dlq),
     /// Takes a last checkpoint and stops; the state is kept.
     Stop(Stop),
     /// Stops now, without a last checkpoint.
@@ -236,6 +248,22 @@ pub(crate) struct Run {
     pub(crate) listen: Option<SocketAddr>,
 }
 
+/// `weir dev`.
+#[derive(Args, Debug)]
+pub(crate) struct Dev {
+    /// Where the page and REST are. Port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:7080", value_parser = address)]
+    pub(crate) listen: SocketAddr,
+
+    /// Keeps everything in this folder, and goes on from there; without it, all is gone at the end.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// Without the demo's datastreams.
+    #[arg(long)]
+    pub(crate) bare: bool,
+}
+
 /// Where the cluster is.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Cluster {
@@ -312,6 +340,86 @@ pub(crate) struct Logs {
     /// Prints further lines as they come, until the datastream has ended.
     #[arg(short, long)]
     pub(crate) follow: bool,
+}
+
+/// `weir top`.
+#[derive(Args, Debug)]
+pub(crate) struct Top {
+    /// The datastream; without it, all of them.
+    pub(crate) name: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+}
+
+/// `weir tap`.
+#[derive(Args, Debug)]
+pub(crate) struct Tap {
+    /// The datastream's name.
+    pub(crate) name: String,
+
+    /// The step, by its name in the document or in `weir describe`; of a sink, the rows that it is handed.
+    pub(crate) step: String,
+
+    /// Only rows for which this SQL expression is true, such as `payload.total > 100`.
+    #[arg(long = "where", value_name = "EXPR")]
+    pub(crate) condition: Option<String>,
+
+    /// Ends after so many rows; without it, at Ctrl-C.
+    #[arg(short = 'n', long = "rows", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rows: Option<u32>,
+
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+}
+
+/// `weir dlq`.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Dlq {
+    /// Lists them, the newest first.
+    List {
+        /// Whose.
+        #[command(flatten)]
+        named: Named,
+        /// Only those of this step.
+        #[arg(long)]
+        step: Option<String>,
+        /// Only those with this in their errors.
+        #[arg(long, value_name = "TEXT")]
+        error: Option<String>,
+        /// Not older than this, such as `10m`; or not before this, such as `2026-01-31T12:00:00Z`.
+        #[arg(long, value_name = "SPAN|TIME", value_parser = ago)]
+        since: Option<Since>,
+        /// At most so many.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        /// Goes on behind this one: the last of the list before.
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
+    },
+    /// Shows one whole: the record as it came, where it lay, the step, the error.
+    Show {
+        /// Whose.
+        #[command(flatten)]
+        named: Named,
+        /// Which, by its id in the list; without it, the newest.
+        id: Option<String>,
+    },
+}
+
+/// A moment, or so long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// So long before now.
+    Ago(Duration),
+    /// In milliseconds since 1970 UTC.
+    At(i64),
+}
+
+fn ago(text: &str) -> Result<Since, String> {
+    let span = text.parse::<Span>().map(|span| Since::Ago(span.0));
+    span.or_else(|_| text.parse::<Time>().map(|time| Since::At(time.0)))
+        .map_err(|_| format!("`{text}` is neither a span such as `10m` nor a time such as `2026-01-31T12:00:00Z`"))
 }
 
 /// `weir submit`.

@@ -1,19 +1,21 @@
 //! The command line's side of REST `/v1`.
 
+use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use dataflow::trace::Context;
 use dataflow::traced;
 use jobmanager::rest::types::{
-    Datastream, Difference, DocumentVersion, Lag, LogLine, Operation, Problem, Rescale, Review, SavepointRequest,
-    Stop as StopRequest, Submitted, Summary, Swept,
+    Datastream, Difference, DocumentVersion, Finding, Lag, LogLine, Operation, Problem, Rescale, Review,
+    SavepointRequest, Stop as StopRequest, Submitted, Summary, Swept,
 };
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use crate::args::Trust;
+use crate::events::{Event, Parser};
 use crate::exit::{Exit, Stop};
 use crate::sheet::Sheet;
 use crate::{config, door};
@@ -239,6 +241,53 @@ impl Client {
         self.answer(self.http.request(Method::POST, url)).await
     }
 
+    /// Some dead letters, or one of them.
+    pub(crate) async fn dead_letters<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        id: Option<&str>,
+        options: &[(&str, String)],
+    ) -> Result<T, Stop> {
+        let mut url = self.url(&["datastreams", name, "dead-letters"])?;
+        if let (Some(id), Ok(mut path)) = (id, url.path_segments_mut()) {
+            path.push(id);
+        }
+        url.query_pairs_mut().extend_pairs(options);
+        self.answer(self.http.request(Method::GET, url)).await
+    }
+
+    /// What holds one up, the worst first.
+    pub(crate) async fn findings(&self, name: &str) -> Result<Vec<Finding>, Stop> {
+        self.get(&["datastreams", name, "findings"]).await
+    }
+
+    /// Listens to events, for so long at most.
+    pub(crate) async fn listen(
+        &self,
+        path: &[&str],
+        options: &[(&str, String)],
+        patience: Duration,
+    ) -> Result<Listener<'_>, Stop> {
+        let mut url = self.url(path)?;
+        if !options.is_empty() {
+            url.query_pairs_mut().extend_pairs(options);
+        }
+        let request = self.http.request(Method::GET, url).timeout(patience);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(Listener {
+                client: self,
+                response,
+                parser: Parser::default(),
+                events: VecDeque::new(),
+            });
+        }
+        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let problem: Problem = serde_json::from_slice(&body).map_err(|error| self.foreign(&error))?;
+        Err(refusal(status, problem, None))
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Stop> {
         let url = self.url(path)?;
         self.answer(self.http.request(Method::GET, url)).await
@@ -334,6 +383,35 @@ impl Client {
             ),
         )
         .help("look at the address, and use the same build of `weir` everywhere")
+    }
+}
+
+/// One who listens to events.
+pub(crate) struct Listener<'a> {
+    client: &'a Client,
+    response: Response,
+    parser: Parser,
+    events: VecDeque<Event>,
+}
+
+impl Listener<'_> {
+    /// The next event; none where the other end has ended the stream.
+    pub(crate) async fn next(&mut self) -> Result<Option<Event>, Stop> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
+            }
+            let bytes = self.response.chunk().await;
+            match bytes.map_err(|error| self.client.unreachable(&error))? {
+                Some(bytes) => self.events.extend(self.parser.take(&bytes)),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// What an event says.
+    pub(crate) fn read<T: DeserializeOwned>(&self, event: &Event) -> Result<T, Stop> {
+        serde_json::from_str(&event.data).map_err(|error| self.client.foreign(&error))
     }
 }
 

@@ -7,6 +7,7 @@ mod client;
 mod command;
 mod config;
 mod door;
+mod events;
 mod exit;
 mod logging;
 mod output;

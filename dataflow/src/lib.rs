@@ -16,6 +16,7 @@ pub mod crash;
 pub mod element;
 pub mod error;
 pub mod expr;
+pub mod hidden;
 pub mod id;
 pub mod key;
 pub mod metric;
@@ -32,5 +33,6 @@ pub mod trace;
 
 pub use element::Element;
 pub use error::{Disposition, Failure};
+pub use hidden::Hidden;
 pub use registry::Registry;
 pub use scope::Scope;

@@ -52,7 +52,8 @@ export async function open(browser, base, { width, height, theme }) {
   const page = await context.newPage();
   page.on("console", (message) => {
     // A browser logs the answer that there is no such datastream, which is asked for on purpose.
-    const expected = message.location().url.includes("/datastreams/nobody/");
+    // So it does with a tap whose condition is wrong on purpose.
+    const expected = /\/datastreams\/nobody\/|\/tap\?.*where=nonsense/.test(message.location().url);
     if (message.type() === "error" && !expected) faults.push(`console: ${message.text()} ${message.location().url}`);
   });
   page.on("pageerror", (error) => faults.push(`error: ${error.stack}`));

@@ -101,7 +101,7 @@ async function tabs(page, base) {
   const lines = await page.$$eval("[data-testid=document] li > code", (all) => all.map((one) => one.textContent));
   same(lines.join("\n"), (await rest(`${of(base, "shop")}/document`)).trimEnd(), "document");
   await page.click("[data-testid=tab-letters]");
-  await until(page, "dead letters", () => document.querySelector(".sample"));
+  await until(page, "dead letters", () => document.querySelector("[data-testid=letter]"));
   await page.click("[data-testid=tab-logs]");
   await until(page, "the log", () => document.querySelectorAll("[data-testid=line]").length > 3);
   // By keyboard from one to the next.

@@ -7,6 +7,7 @@ import { documents } from "./document.mjs";
 import { connectors } from "./connectors.mjs";
 import { archive } from "./archive.mjs";
 import { taskManagers } from "./taskmanagers.mjs";
+import { looking } from "./looking.mjs";
 
 const [base, shots] = process.argv.slice(2);
 
@@ -18,6 +19,7 @@ try {
   await connectors(light, base, shots);
   await documents(light, base, shots);
   await archive(light, base, shots);
+  await looking(light, base, shots);
   await light.close();
   const dark = await open(browser, base, { width: 1440, height: 900, theme: "dark" });
   await taskManagers(dark, base, shots);

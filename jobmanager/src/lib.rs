@@ -25,6 +25,8 @@ pub mod leader;
 pub mod store;
 pub mod run;
 mod flink;
+pub mod tap;
+pub mod letters;
 pub mod gc;
 pub mod access;
 pub mod rest;

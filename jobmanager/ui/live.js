@@ -34,7 +34,8 @@ export function follow(url, hear) {
   const read = async (own) => {
     let heard = false;
     try {
-      for await (const data of events(listen(url, own.signal))) {
+      for await (const [event, data] of events(listen(url, own.signal))) {
+        if (event !== "view") continue;
         heard = true;
         link.value = "live";
         const view = JSON.parse(data);
@@ -72,8 +73,8 @@ export function follow(url, hear) {
   };
 }
 
-/** The data of the events `view` in a text that comes in parts. @param {AsyncIterable<string>} parts */
-async function* events(parts) {
+/** The events in a text that comes in parts, each with its name and its data. @param {AsyncIterable<string>} parts */
+export async function* events(parts) {
   let waiting = "";
   for await (const part of parts) {
     const whole = (waiting + part).split("\n\n");
@@ -81,7 +82,8 @@ async function* events(parts) {
     for (const event of whole) {
       const lines = event.split("\n");
       const data = lines.filter((line) => line.startsWith("data:")).map((line) => line.slice(5).trimStart());
-      if (data.length && lines.includes("event: view")) yield data.join("\n");
+      const name = lines.find((line) => line.startsWith("event:"));
+      if (data.length && name) yield [name.slice(6).trim(), data.join("\n")];
     }
   }
 }

@@ -4,11 +4,12 @@ import { forget, shown } from "./token.js";
 
 /** An error as the server tells it. */
 export class Problem extends Error {
-  /** @param {{ detail: string, help?: string, code?: string, status?: number, diagnostics?: any }} told */
+  /** @param {{ detail: string, help?: string, code?: string, status?: number, rendered?: string, diagnostics?: any }} told */
   constructor(told) {
     super(told.detail);
     this.help = told.help;
     this.code = told.code;
+    this.rendered = told.rendered;
     this.status = told.status;
     this.diagnostics = told.diagnostics;
   }

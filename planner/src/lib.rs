@@ -12,6 +12,7 @@ pub mod job;
 pub mod explain;
 pub mod plan;
 pub mod verdict;
+pub mod tap;
 pub mod catalog;
 pub mod components;
 pub mod diagnostic;

@@ -22,6 +22,7 @@ pub mod gate;
 pub mod state;
 pub mod overtaken;
 pub(crate) mod writer;
+pub(crate) mod tap;
 pub mod checkpoint;
 pub(crate) mod memory;
 pub(crate) mod metrics;

@@ -245,7 +245,11 @@ fn measures(measures: &args::Measures) -> Wanted {
 }
 
 /// A way to whichever of these job managers listens: of a leader and its standbys only the leader does.
-fn control_channel(addresses: Vec<SocketAddr>, papers: Option<&Papers>, name: Option<&str>) -> Result<Channel, Stop> {
+pub(crate) fn control_channel(
+    addresses: Vec<SocketAddr>,
+    papers: Option<&Papers>,
+    name: Option<&str>,
+) -> Result<Channel, Stop> {
     let endpoint = control_endpoint(&addresses, papers, name)?;
     let connector = service_fn(move |_: Uri| {
         let addresses = addresses.clone();

@@ -4,17 +4,22 @@ mod change;
 mod cluster;
 mod control;
 mod describe;
+mod dev;
 mod doctor;
 mod documents;
 mod explain;
+mod letters;
 mod list;
 mod logs;
 mod plan;
 mod run;
+mod stall;
 mod starter;
 mod state;
 mod submit;
+mod tap;
 mod test;
+mod top;
 mod versions;
 
 pub(crate) use cluster::BUILD;
@@ -36,6 +41,7 @@ pub(crate) fn run(arguments: Arguments, lines: Lines, telemetry: &Telemetry) -> 
     let form = arguments.output;
     match arguments.verb {
         Verb::Run(verb) => return run::run(&verb, form, lines, telemetry),
+        Verb::Dev(verb) => return dev::dev(&verb, &lines),
         Verb::Jobmanager(verb) => return cluster::jobmanager(&verb, &arguments.trust, telemetry),
         Verb::Taskmanager(verb) => return cluster::taskmanager(verb, &arguments.trust, (lines, telemetry)),
         Verb::Validate(files) => return wait(documents::validate(&files, form)),
@@ -51,6 +57,11 @@ pub(crate) fn run(arguments: Arguments, lines: Lines, telemetry: &Telemetry) -> 
         Verb::History(named) => wait(versions::history(&named, form)),
         Verb::Diff(verb) => wait(versions::diff(&verb, form)),
         Verb::Rollback(verb) => wait(versions::rollback(&verb, form)),
+        // Ctrl-C is how they end.
+        Verb::Top(verb) => return wiring::io_runtime()?.block_on(top::top(&verb, form)),
+        Verb::Tap(verb) => return wiring::io_runtime()?.block_on(tap::tap(&verb, form)),
+        Verb::ExplainStall(named) => return wait(stall::explain(&named, form)),
+        Verb::Dlq(verb) => wait(letters::dlq(&verb, form)),
         Verb::Stop(verb) if verb.savepoint => wait(change::stop(&verb, form)),
         Verb::Stop(verb) => wait(control::stop(&verb, form)),
         Verb::Cancel(named) => wait(control::cancel(&named, form)),

@@ -35,13 +35,19 @@ pub(super) fn events(options: &Options) -> Box<dyn Events> {
 /// When events happen: at a steady rate, some of them out of order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct EventTime {
+    start_ms: u64,
     rate: f64,
     out_of_order_ms: u64,
 }
 
 impl EventTime {
-    pub(super) fn new(rate: f64, out_of_order_ms: u64) -> Self {
-        Self { rate, out_of_order_ms }
+    /// At so many a second, where the options do not say.
+    pub(super) fn new(options: &Options, rate: f64) -> Self {
+        Self {
+            start_ms: options.start_ms.unwrap_or(BASE_MS),
+            rate: options.rate.unwrap_or(rate),
+            out_of_order_ms: options.out_of_order_ms,
+        }
     }
 
     pub(super) fn out_of_order_ms(self) -> u64 {
@@ -50,7 +56,9 @@ impl EventTime {
 
     /// The time of event `index`, in milliseconds since 1970, were it in order.
     pub(super) fn in_order(self, index: u64) -> u64 {
-        (BASE_MS + self.out_of_order_ms).saturating_add((index as f64 * 1000.0 / self.rate) as u64)
+        self.start_ms
+            .saturating_add(self.out_of_order_ms)
+            .saturating_add((index as f64 * 1000.0 / self.rate) as u64)
     }
 
     /// The time of event `index`, one in ten of them behind; `stream` is that of the draws.

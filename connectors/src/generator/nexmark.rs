@@ -70,7 +70,7 @@ impl Nexmark {
     pub(super) fn new(options: &Options) -> Self {
         Self {
             seed: options.seed,
-            time: EventTime::new(options.rate.unwrap_or(10_000.0), options.out_of_order_ms),
+            time: EventTime::new(options, 10_000.0),
             layout: options.layout.unwrap_or_default(),
         }
     }

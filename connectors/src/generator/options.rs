@@ -24,6 +24,10 @@ pub struct Options {
     #[serde(default)]
     #[schemars(extend("exclusiveMinimum" = 0, "x-unit" = "rows/s"))]
     pub rate: Option<f64>,
+    /// Event time of the first event, in milliseconds since 1970 UTC; 2023-11-14T22:13:20Z unless given.
+    #[serde(default)]
+    #[schemars(range(max = 4_102_444_800_000_u64))]
+    pub start_ms: Option<u64>,
     /// How far, in milliseconds, the event time of one event in ten may lie behind.
     #[serde(default = "out_of_order_ms")]
     #[schemars(range(max = 86_400_000), extend("x-unit" = "ms"))]

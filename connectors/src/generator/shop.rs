@@ -66,7 +66,7 @@ impl Shop {
         let subscribers = options.subscribers.unwrap_or(1_000_000);
         Self {
             seed: options.seed,
-            time: EventTime::new(options.rate.unwrap_or(5_000.0), options.out_of_order_ms),
+            time: EventTime::new(options, 5_000.0),
             format: options.time_format.unwrap_or_default(),
             malformed: options.malformed.unwrap_or(0.0),
             late: options.late.unwrap_or(0.0),

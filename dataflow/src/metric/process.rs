@@ -22,7 +22,11 @@ pub struct Usage {
 impl Usage {
     /// As it is now.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts that are far below 2^53")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "counts that are far below 2^53"
+    )]
     pub fn now() -> Self {
         let status = read("status");
         let number = |name: &str| field(&status, name).unwrap_or_default();

@@ -209,7 +209,12 @@ impl World {
                 let key = self.reader(slot, &assign);
                 key.is_some_and(|key| self.act(key, |task| task.assign(&assign)))
             }
-            to::Message::Recorded(_) | to::Message::Registered(_) | to::Message::Refused(_) | to::Message::Bound(_) => {
+            to::Message::Recorded(_)
+            | to::Message::Registered(_)
+            | to::Message::Refused(_)
+            | to::Message::Bound(_)
+            | to::Message::Tap(_)
+            | to::Message::Untap(_) => {
                 return;
             }
         };

@@ -1,6 +1,7 @@
 //! The engine as a person meets it: real processes, their files, their words and their exit codes.
 
 mod beyond;
+mod dev;
 mod drift;
 mod examples;
 mod flink;
@@ -10,6 +11,7 @@ mod lag;
 mod letters;
 mod logs;
 mod openapi;
+mod looking;
 mod overtake;
 mod past;
 mod recovery;

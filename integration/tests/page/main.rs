@@ -26,6 +26,7 @@ datastreamName: shop
 contactName: eng-analytics
 desiredState: ON
 parallelism: 2
+hidden: [subscriberId]
 sources:
   - name: events
     generator: { events: shop, throughput: 2000, rate: 2000, malformed: 0.01, late: 0.01, splits: 2 }
@@ -36,7 +37,7 @@ steps:
     dedup: { key: [eventId], within: 10m }
 sinks:
   - blackhole: {}
-deadLetter: { path: FOLDER/dead }
+deadLetter: { path: FOLDER/dead, roll: { every: 2s } }
 ";
 
 const SLOW: &str = "

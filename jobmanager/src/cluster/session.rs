@@ -108,7 +108,11 @@ impl Session {
         };
         match route(first) {
             Routed::Register(register) => Some(register),
-            Routed::Report(..) | Routed::Heartbeat { .. } | Routed::Log(..) | Routed::Malformed => None,
+            Routed::Report(..)
+            | Routed::Heartbeat { .. }
+            | Routed::Log(..)
+            | Routed::Tapped(..)
+            | Routed::Malformed => None,
         }
     }
 
@@ -191,6 +195,8 @@ impl Cluster {
             }
             // A job too busy to take a line does without it; it is for people.
             Routed::Log(job, logged) => self.deliver_if_room(&job, Event::Logged { task_manager, logged }),
+            // As with a line: who looks at rows is told how many were left out.
+            Routed::Tapped(job, tapped) => self.deliver_if_room(&job, Event::Tapped(tapped)),
             // A second registration on one stream means nothing.
             Routed::Register(_) | Routed::Malformed => self.count_dropped(),
         }

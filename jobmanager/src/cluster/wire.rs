@@ -13,6 +13,7 @@ use proto::v1::from_task_manager::Message;
 use super::vitals::Vitals;
 use crate::checkpoint::{Aligned, Parts};
 use crate::recover::{Standing, Works};
+use crate::tap::{Counts, Tapped, TappedRow};
 
 /// What a task manager says about one subtask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,6 +192,7 @@ pub(super) enum Routed {
         gauges: Vec<(JobId, SubtaskId, Gauges)>,
     },
     Log(JobId, Logged),
+    Tapped(JobId, Tapped),
     /// Nothing that this build understands.
     Malformed,
 }
@@ -200,6 +202,9 @@ const SAMPLES_MAX: usize = 10;
 const SAMPLE_BYTES_MAX: usize = 2 << 10;
 const MINUTES_MAX: usize = 256;
 const TEXT_BYTES_MAX: usize = 16 << 10;
+/// Rows that somebody looks at, in one message, and how long each may be.
+const ROWS_MAX: usize = 1_000;
+const ROW_BYTES_MAX: usize = 128 << 10;
 /// A line of a log, and the words beside it. A thousand lines of a job are kept.
 const LINE_BYTES_MAX: usize = 4 << 10;
 const WORD_BYTES_MAX: usize = 64;
@@ -249,6 +254,7 @@ pub(super) fn route(message: v1::FromTaskManager) -> Routed {
             split,
         }) => report(fence, subtask, attempt, Report::SplitFinished(split)),
         Message::Adopted(message) => adopted(message),
+        Message::Tapped(message) => tapped(message),
         Message::Log(v1::LogLine {
             job,
             wall_ms,
@@ -290,6 +296,38 @@ fn acknowledged(done: v1::Acknowledge) -> Routed {
         aligned,
     };
     report(done.fence, done.subtask, done.attempt, acknowledged)
+}
+
+fn tapped(message: v1::Tapped) -> Routed {
+    let (Some((job, generation)), Some(subtask)) = (message.fence.and_then(fenced), message.subtask) else {
+        return Routed::Malformed;
+    };
+    let fits = |row: &v1::TappedRow| row.row.len() + row.text.len() + row.base64.len() <= ROW_BYTES_MAX;
+    let row = |row: v1::TappedRow| TappedRow {
+        event_time_ms: row.event_time_ms,
+        kind: row.kind,
+        json: row.row,
+        text: row.text,
+        base64: row.base64,
+        bytes: row.bytes,
+        cut: row.cut,
+    };
+    let tapped = Tapped {
+        generation,
+        subtask: named(subtask),
+        tap: message.tap,
+        rows: message.rows.into_iter().filter(fits).take(ROWS_MAX).map(row).collect(),
+        counts: Counts {
+            passed: message.passed,
+            looked_at: message.looked_at,
+            failed: message.failed,
+            matched: message.matched,
+            shown: message.shown,
+        },
+        failure: Some(cut(message.failure, SAMPLE_BYTES_MAX)).filter(|failure| !failure.is_empty()),
+        trouble: Some(cut(message.trouble, SAMPLE_BYTES_MAX)).filter(|trouble| !trouble.is_empty()),
+    };
+    Routed::Tapped(job, tapped)
 }
 
 fn adopted(message: v1::Adopted) -> Routed {

@@ -82,6 +82,7 @@ fn deploys(plan: Plan<'_>, generation: Generation) -> BTreeMap<Seat, v1::Deploy>
             epoch: plan.epoch.0,
             max_parallelism: settings.max_parallelism,
             state_url: plan.state_url.to_owned(),
+            hidden: settings.hidden.paths().iter().map(ToString::to_string).collect(),
         });
         message.subtasks.push(deployment(plan, subtask, generation));
     }

@@ -9,9 +9,10 @@ use proto::v1::to_task_manager::Message;
 
 use super::named;
 use crate::source::Bound;
+use crate::tap::Wanted;
 
 /// One thing that subtasks of a deployment are told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Order {
     /// Go, for this reason.
     Cancel(String),
@@ -61,6 +62,10 @@ pub enum Order {
         /// How far.
         bound: Bound,
     },
+    /// Show rows of a step.
+    Tap(Box<Wanted>),
+    /// Show none any more.
+    Untap(u64),
     /// Read these.
     Assign {
         /// Who.
@@ -120,6 +125,8 @@ impl Order {
                 until_ms: bound.until_ms,
                 slowest: Some(named(bound.slowest)),
             }),
+            Self::Tap(wanted) => Message::Tap(tap(fence, *wanted)),
+            Self::Untap(tap) => Message::Untap(v1::Untap { fence, tap }),
             Self::Assign {
                 subtask,
                 splits,
@@ -139,6 +146,27 @@ impl Order {
             message: Some(message),
             ..v1::ToTaskManager::default()
         }
+    }
+}
+
+fn tap(fence: Option<v1::Fence>, wanted: Wanted) -> v1::Tap {
+    let json = |written: Result<Vec<u8>, serde_json::Error>| Bytes::from(written.expect("a schema is plain JSON"));
+    let open = wanted.condition.as_ref().and_then(|condition| condition.open.as_ref());
+    v1::Tap {
+        fence,
+        tap: wanted.tap,
+        vertex: wanted.vertex.0,
+        indexes: wanted.indexes,
+        step: wanted.step,
+        fields: open.map_or_else(Bytes::new, |(fields, _)| json(serde_json::to_vec(fields.as_ref()))),
+        format: open.map_or_else(Bytes::new, |(_, format)| json(serde_json::to_vec(format))),
+        condition: wanted
+            .condition
+            .map(|condition| condition.expression.sql)
+            .unwrap_or_default(),
+        rows_per_second: wanted.rows_per_second,
+        row_bytes_max: wanted.row_bytes_max,
+        duration_ms: u64::try_from(wanted.duration.as_millis()).unwrap_or(u64::MAX),
     }
 }
 

@@ -27,11 +27,13 @@ use crate::checkpoint::{self, Config, Coordinator};
 use crate::cluster::{Cluster, Report, Reported, SubtaskState};
 use crate::execution::attempt::Event as AttemptEvent;
 use crate::execution::{ExecutionGraph, expand};
+use crate::jobs::Kept;
 use crate::lag::Lines;
 use crate::recover::{Adoption, Found, RestartPolicy};
 use crate::rest::types::{Cause, State, Summary};
 use crate::source;
 use crate::store::{Amendment, Appended, Chain, Document, Entry, Error, Ledger, Reached, Record, Standing};
+use crate::tap::Taps;
 
 /// Events that may wait for a job.
 const EVENTS: usize = 4 << 10;
@@ -236,6 +238,9 @@ pub(super) struct Actor {
     pub(super) series: Series,
     /// How old rows were at each step.
     pub(super) lags: Lines,
+    pub(super) taps: Taps,
+    /// The deployment that the taps were planned for.
+    pub(super) tapped: Generation,
     pub(super) operations: Operations,
     /// The change that is under way.
     pub(super) pending: Option<changing::Pending>,
@@ -316,6 +321,8 @@ impl Actor {
             history,
             series: Series::default(),
             lags: Lines::default(),
+            taps: Taps::default(),
+            tapped: Generation::default(),
             operations: Operations::begin(since),
             pending: None,
             saving: Vec::new(),
@@ -387,6 +394,7 @@ impl Actor {
             self.sweep_if_due();
             self.remember_late();
             self.publish();
+            self.tend_taps();
         }
     }
 
@@ -403,6 +411,7 @@ impl Actor {
                 }
             }
             Event::Logged { task_manager, logged } => self.logged(task_manager, logged),
+            Event::Tapped(tapped) => self.tapped(tapped),
             Event::TaskManagerLost {
                 task_manager,
                 incarnation,
@@ -444,6 +453,12 @@ impl Actor {
             Ask::Measure(reply) => drop(reply.send(self.measure())),
             Ask::Describe(reply) => drop(reply.send(Box::new(self.describe()))),
             Ask::Logs(number, reply) => drop(reply.send(self.history.lines_after(number))),
+            Ask::Kept(reply) => {
+                let graph = self.document.as_ref().map(|document| &document.graph);
+                drop(reply.send(graph.map(Kept::of).unwrap_or_default()));
+            }
+            Ask::Tap(request, reply) => self.tap(request, reply),
+            Ask::Untap(tap) => self.untap(tap),
         }
     }
 
@@ -501,6 +516,7 @@ impl Actor {
         match state {
             SubtaskState::Running => {
                 deployment.on(subtask, AttemptEvent::Running);
+                self.tap_again(subtask);
             }
             SubtaskState::Ended => {
                 if deployment.on(subtask, AttemptEvent::Ended) {

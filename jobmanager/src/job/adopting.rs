@@ -93,6 +93,7 @@ impl Actor {
         if stand.state == SubtaskState::Ended {
             deployment.on(subtask, AttemptEvent::Ended);
         }
+        self.tap_again(subtask);
     }
 
     /// A subtask that has not heard of its adoption speaks. Only that it is gone matters.
@@ -176,6 +177,7 @@ impl Actor {
             self.sweep_due(),
             adoption,
             answers.filter(|until| now < *until),
+            self.taps.due(),
         ];
         due.into_iter().flatten().min()
     }

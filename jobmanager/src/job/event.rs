@@ -2,6 +2,7 @@
 
 use dataflow::Failure;
 use dataflow::id::{Epoch, JobId, SubtaskId};
+use planner::tap::Refusal;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::changing::{Change, Reply};
@@ -9,8 +10,14 @@ use super::measure::Measured;
 use super::saving::When;
 use crate::cluster::{Gauges, Logged, Reported};
 use crate::gc::{Garbage, Plot};
+use crate::jobs::Kept;
 use crate::rest::types::{Datastream, Lag, LogLine, Series, Summary};
 use crate::store::{Appended, Document, Entry, Error, Record};
+use crate::tap::{Piece, Request, Tapped};
+
+/// Who is told what comes of the wish to look at rows: the tap's number and its pieces; or why not, where too many look
+/// without words.
+pub(super) type Looking = oneshot::Sender<Result<(u64, mpsc::Receiver<Piece>), Option<Refusal>>>;
 
 /// What a job hears.
 #[derive(Debug)]
@@ -31,6 +38,8 @@ pub enum Event {
         /// What, and when.
         logged: Logged,
     },
+    /// Rows that somebody looks at.
+    Tapped(Tapped),
     /// A task manager is gone.
     TaskManagerLost {
         /// Its name.
@@ -98,6 +107,12 @@ pub enum Ask {
     Measure(oneshot::Sender<Measured>),
     /// The lines of its log after this number.
     Logs(u64, oneshot::Sender<Vec<LogLine>>),
+    /// Say where its dead letters are.
+    Kept(oneshot::Sender<Kept>),
+    /// Show rows of a step.
+    Tap(Request, Looking),
+    /// Show none any more.
+    Untap(u64),
 }
 
 /// How a job is reached.

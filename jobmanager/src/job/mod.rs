@@ -24,6 +24,7 @@ mod versions;
 mod saving;
 mod ending;
 mod sweeping;
+mod tapping;
 mod view;
 mod times;
 mod series;

@@ -1,12 +1,16 @@
 //! What datastreams have kept: the folders and files of their archives, and a few rows of a file, without what is hidden.
 
 use dataflow::contract::browse::{Asked, Browse, Listed};
+use dataflow::hidden::MASK;
 use dataflow::recipe::{Recipe, Role, Sink};
 use planner::job::JobGraph;
 use serde_json::Value;
 
 use super::{Error, Jobs};
 use crate::rest::types::ArchiveSink;
+
+/// Under this name stand records that were kept as they came.
+const RAW: &str = "raw";
 
 /// A sink that can be looked into.
 struct Kept {
@@ -110,7 +114,40 @@ fn chosen<'a>(all: &'a [Kept], name: &str, sink: Option<&str>) -> Result<&'a Kep
         .ok_or_else(|| Error::NoArchive { name: name.to_owned() })
 }
 
-/// A row as people are shown it. The one place where fields of archived rows are hidden that the document marks so.
-fn shown(_graph: &JobGraph, row: Value) -> Value {
+/// A row as people are shown it, without the fields that the document hides; of a record that was kept as bytes, where it
+/// is not JSON, nothing.
+fn shown(graph: &JobGraph, mut row: Value) -> Value {
+    let hidden = &graph.settings.hidden;
+    if hidden.is_empty() {
+        return row;
+    }
+    hidden.cover(&mut row);
+    match row.get_mut(RAW) {
+        Some(Value::String(text)) => MASK.clone_into(text),
+        Some(record) => hidden.cover(record),
+        None => {}
+    }
     row
+}
+
+#[cfg(test)]
+mod tests {
+    use dataflow::Hidden;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_document_hides_is_hidden_in_columns_and_in_records_that_were_kept_as_they_came() {
+        let mut graph = JobGraph::default();
+        let row = json!({ "email": "a@b.example", "n": 1, "raw": { "email": "a@b.example", "n": 2 } });
+        assert_eq!(shown(&graph, row.clone()), row);
+        graph.settings.hidden = Hidden::new(vec!["email".parse().unwrap()]);
+        let covered = json!({ "email": MASK, "n": 1, "raw": { "email": MASK, "n": 2 } });
+        assert_eq!(shown(&graph, row), covered);
+        assert_eq!(
+            shown(&graph, json!({ "raw": "a@b.example, no JSON" })),
+            json!({ "raw": MASK })
+        );
+    }
 }

@@ -1,10 +1,13 @@
 //! Why something that was asked about a datastream is not done, and what to do instead.
 
 use dataflow::Failure;
+use planner::tap::Refusal;
 
 use super::Rejected;
+use crate::letters;
 use crate::rest::types::State;
 use crate::store;
+use crate::tap::TAPS_MAX;
 
 /// Something is not done.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +99,18 @@ pub enum Error {
     /// Garbage cannot be found or taken away.
     #[error("{}", .0.message)]
     Garbage(Failure),
+    /// There is nothing to look at.
+    #[error("{0}")]
+    Tap(Refusal),
+    /// So many look at the rows of a datastream that nobody else can.
+    #[error("{TAPS_MAX} look at rows of datastream `{name}` already, which is as many as may")]
+    Taps {
+        /// The name.
+        name: String,
+    },
+    /// There are no dead letters to show.
+    #[error("{0}")]
+    Letters(letters::Error),
     /// It does not answer in time.
     #[error("datastream `{name}` is busy and does not answer")]
     Silent {
@@ -125,6 +140,12 @@ impl Error {
             Self::Savepoint(_) | Self::Unfit { .. } => "savepoint",
             Self::Garbage(_) => "state-folder",
             Self::Archive(_) => "archive",
+            Self::Tap(Refusal::Step { .. }) => "step",
+            Self::Tap(Refusal::Condition { .. }) => "condition",
+            Self::Taps { .. } => "taps",
+            Self::Letters(letters::Error::Nowhere) => "no-dead-letters",
+            Self::Letters(letters::Error::Unknown(_)) => "not-found",
+            Self::Letters(letters::Error::Store) => "dead-letters",
             Self::Silent { .. } => "busy",
             Self::ShuttingDown => "shutting-down",
             Self::Store(_) => "state-folder",
@@ -148,6 +169,9 @@ impl Error {
             | Self::Name { .. }
             | Self::Savepoint(_)
             | Self::Garbage(_)
+            | Self::Tap(_)
+            | Self::Taps { .. }
+            | Self::Letters(_)
             | Self::Silent { .. }
             | Self::ShuttingDown
             | Self::Store(_) => None,
@@ -181,6 +205,12 @@ impl Error {
                 .help
                 .clone()
                 .unwrap_or_else(|| "look at the state folder; `weir describe` shows the savepoints of a datastream".to_owned()),
+            Self::Tap(Refusal::Step { help, .. }) => help.clone(),
+            Self::Tap(Refusal::Condition { help, .. }) => {
+                help.clone().unwrap_or_else(|| "it is an SQL expression over the rows of the step".to_owned())
+            }
+            Self::Letters(error) => error.help(),
+            Self::Taps { .. } => "end one of them, or wait: each ends by itself".to_owned(),
             Self::Silent { .. } => "try again in a moment; its log says what it is doing".to_owned(),
             Self::ShuttingDown => "start the job manager again".to_owned(),
             Self::Store(error) => {

@@ -8,6 +8,8 @@ mod archive;
 mod asking;
 mod past;
 mod changing;
+mod looking;
+mod letters;
 mod plan;
 mod saving;
 mod sweeping;
@@ -20,6 +22,8 @@ mod tests;
 pub use archive::Shelves;
 pub use asking::Jobs;
 pub use error::Error;
+pub use letters::Kept;
+pub use looking::Looker;
 #[cfg(test)]
 pub(crate) use past::from_ledger;
 pub use plan::{Desired, Looked, Plan, Planned, Rejected, Written};

@@ -159,6 +159,39 @@ pub(super) struct Between {
     pub(super) to: Option<u64>,
 }
 
+/// Which rows are looked at, and for how long.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tap {
+    /// Rows behind this step; of a sink, the rows that it is handed.
+    pub(super) step: String,
+    /// Only those for which this SQL expression is true.
+    #[serde(rename = "where")]
+    pub(super) condition: Option<String>,
+    /// At most so many rows, and at most 10000; 1000 where it is not given.
+    pub(super) limit: Option<u32>,
+    /// For so many seconds, and at most 600; 60 where it is not given.
+    pub(super) seconds: Option<u32>,
+}
+
+/// Which dead letters.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Letters {
+    /// Of this step.
+    pub(super) step: Option<String>,
+    /// With this in their errors; case does not matter.
+    pub(super) error: Option<String>,
+    /// Not before this, in milliseconds since 1970 UTC.
+    pub(super) since_ms: Option<i64>,
+    /// Before this, in milliseconds since 1970 UTC.
+    pub(super) until_ms: Option<i64>,
+    /// Where the last page ended: its `next`.
+    pub(super) after: Option<String>,
+    /// At most so many, and at most 1000; 100 where it is not given.
+    pub(super) limit: Option<usize>,
+}
+
 /// Options of a submission.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -174,7 +174,10 @@ fn named(path: &str) -> impl Iterator<Item = &str> {
 
 fn path_parameter(name: &str) -> Value {
     let (about, kind) = match name {
-        "name" => ("The name of a datastream, or of a task manager.", json!({ "type": "string" })),
+        "name" => (
+            "The name of a datastream, or of a task manager.",
+            json!({ "type": "string" }),
+        ),
         "code" => ("The code of a mistake, such as `E0101`.", json!({ "type": "string" })),
         "number" => (
             "The number of a version, or of a run.",

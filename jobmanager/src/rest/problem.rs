@@ -1,11 +1,16 @@
 //! Errors as problem details (RFC 9457).
 
+use std::ops::Range;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use planner::tap::Refusal;
+
 use super::types::Problem;
 use crate::jobs::{Error, Rejected};
+use crate::letters;
 
 /// A problem with a code for programs and a sentence for people.
 pub(super) fn problem(status: StatusCode, code: &str, detail: impl Into<String>) -> Problem {
@@ -49,7 +54,10 @@ impl IntoResponse for Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let status = match &error {
-            Error::Unknown { .. } | Error::NoVersion { .. } | Error::NoArchive { .. } => StatusCode::NOT_FOUND,
+            Error::Unknown { .. }
+            | Error::NoVersion { .. }
+            | Error::NoArchive { .. }
+            | Error::Letters(letters::Error::Nowhere | letters::Error::Unknown(_)) => StatusCode::NOT_FOUND,
             Error::AlreadyThere { .. }
             | Error::Over { .. }
             | Error::FinishedOther { .. }
@@ -58,13 +66,19 @@ impl From<Error> for Problem {
             | Error::Unfit { .. }
             | Error::Archive(_)
             | Error::Savepoint(_) => StatusCode::CONFLICT,
-            Error::Name { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Error::Silent { .. } | Error::Garbage(_) | Error::ShuttingDown | Error::Store(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Error::Name { .. } | Error::Tap(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::Letters(letters::Error::Store)
+            | Error::Taps { .. }
+            | Error::Silent { .. }
+            | Error::Garbage(_)
+            | Error::ShuttingDown
+            | Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         let shown = error.shown().cloned();
         let problem = problem(status, error.code(), error.to_string()).help(error.help());
+        if let Error::Tap(refusal) = &error {
+            return untapped(problem, refusal);
+        }
         Self {
             diagnostics: shown.as_ref().map(|shown| shown.diagnostics.clone()),
             rendered: shown.map(|shown| shown.rendered),
@@ -87,4 +101,36 @@ impl From<Rejected> for Problem {
             ..problem
         }
     }
+}
+
+/// Why there is nothing to look at, with the place in the condition.
+fn untapped(problem: Problem, refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::Step { .. } => problem.place("step"),
+        Refusal::Condition { sql, range, .. } => {
+            let place = format!("where:{}-{}", range.start, range.end);
+            let rendered = pointed(sql, range, &problem);
+            Problem {
+                place: Some(place),
+                rendered: Some(rendered),
+                ..problem
+            }
+        }
+    }
+}
+
+/// The condition with a mark under the part that is wrong.
+fn pointed(sql: &str, range: &Range<usize>, problem: &Problem) -> String {
+    let whole = |end: usize| sql.get(..end).unwrap_or(sql);
+    let line = |text: &str| text.replace(['\n', '\t', '\r'], " ");
+    let before = whole(range.start).chars().count();
+    let marked = whole(range.end).chars().count().saturating_sub(before).max(1);
+    let (indent, mark) = (" ".repeat(before), "^".repeat(marked));
+    let help = problem.help.as_ref().map(|help| format!("\n  help: {help}"));
+    format!(
+        "error: {}\n  {}\n  {indent}{mark}{}",
+        problem.detail,
+        line(sql),
+        help.unwrap_or_default()
+    )
 }

@@ -31,6 +31,7 @@ function Finding({ one, now, choose, more }) {
     <i aria-hidden="true">${MARK[one.severity]}</i>
     <span><span class="hidden">${one.severity}: </span>${ticked(one.text)}
       ${one.sinceMs ? html` <span class="soft">for ${since(one.sinceMs, now)}</span>` : null}
+      ${(one.evidence || []).map((seen, index) => html`<small key=${index} class="seen">${ticked(seen)}</small>`)}
       ${one.help ? html`<small>${ticked(one.help)}</small>` : null}</span>
     ${vertex ? html`<button class="plain" onClick=${() => choose(vertex)}>show ${one.subtask}</button>` : null}
     ${more}

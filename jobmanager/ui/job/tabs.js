@@ -9,6 +9,9 @@ import { Logs } from "./logs.js";
 import { DeadLetters } from "./letters.js";
 import { Document } from "./document.js";
 import { Archive } from "./archive.js";
+import { Tap } from "./tap.js";
+
+const OVER = ["finished", "stopped", "cancelled", "failed"];
 
 /** @param {{ datastream: any, text: string, now: number }} props */
 export function Tabs({ datastream, text, now }) {
@@ -21,7 +24,8 @@ export function Tabs({ datastream, text, now }) {
       datastream.exceptions.length,
       () => html`<${Exceptions} exceptions=${datastream.exceptions} now=${now} />`,
     ],
-    ["letters", "Dead letters", dead, () => html`<${DeadLetters} letters=${datastream.deadLetters} />`],
+    ["letters", "Dead letters", dead, () => html`<${DeadLetters} name=${datastream.summary.name} letters=${datastream.deadLetters} />`],
+    ["tap", "Tap", "", () => html`<${Tap} name=${datastream.summary.name} vertices=${datastream.vertices} over=${OVER.includes(datastream.summary.state)} />`],
     ["logs", "Log", "", () => html`<${Logs} name=${datastream.summary.name} />`],
     ["document", "Document", "", () => html`<${Document} name=${datastream.summary.name} text=${text} now=${now} />`],
     ["archive", "Archive", "", () => html`<${Archive} name=${datastream.summary.name} contact=${datastream.contact} />`],

@@ -283,6 +283,8 @@ codes! {
     W0503,
     /// Columns that are not known yet.
     W0504,
+    /// A hidden field that no step has.
+    W0505,
     // W06: time, windows and keys
     /// A `dedup` by processing time, because its rows have no event time.
     W0601,

@@ -130,6 +130,10 @@ fn head(name: &str, contact: Option<&str>, settings: &Settings) -> String {
             settings.max_parallelism, settings.checkpoint_interval, settings.buffer_timeout
         ),
     );
+    if !settings.hidden.is_empty() {
+        let paths: Vec<String> = settings.hidden.paths().iter().map(ToString::to_string).collect();
+        line(&mut out, 1, &format!("nobody is shown {}", paths.join(", ")));
+    }
     out
 }
 

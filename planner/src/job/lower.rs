@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::Schema;
 use dataflow::contract::dead;
 use dataflow::id::{EdgeId, VertexId};
-use dataflow::recipe::{Chain, Node, Partition, Port, Recipe, Target};
+use dataflow::recipe::{Chain, Node, Partition, Port, Recipe, Role, Target};
 
 use super::dealt::dealt;
 use super::{Edge, JobGraph, Vertex};
@@ -38,6 +38,17 @@ pub fn lower(plan: &LogicalPlan) -> JobGraph {
         edges: lowering.edges,
         settings: plan.settings.clone(),
     }
+}
+
+/// Where a job keeps its dead letters, if it does.
+#[must_use]
+pub fn dead_letter_folder(graph: &JobGraph) -> Option<&str> {
+    let nodes = graph.vertices.iter().flat_map(|vertex| &vertex.chain.nodes);
+    let mut sinks = nodes.filter_map(|node| match &node.recipe {
+        Recipe::Sink(sink) if sink.role == Role::DeadLetter => Some(sink),
+        _ => None,
+    });
+    sinks.next()?.options.get("path")?.as_str()
 }
 
 struct Lowering<'a> {

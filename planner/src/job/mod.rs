@@ -7,11 +7,12 @@ mod dealt;
 mod lower;
 
 pub(crate) use dealt::dealt;
-pub use lower::{DEAD_LETTER, lower};
+pub use lower::{DEAD_LETTER, dead_letter_folder, lower};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use dataflow::Hidden;
 use dataflow::id::{EdgeId, VertexId};
 use dataflow::recipe::{Chain, Partition};
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,9 @@ pub struct Settings {
     /// What steps were called before, by their names now: `renamedFrom`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub renamed: BTreeMap<String, String>,
+    /// What nobody is shown who looks at rows: `hidden`.
+    #[serde(default, skip_serializing_if = "Hidden::is_empty")]
+    pub hidden: Hidden,
 }
 
 /// When missing rows are worth an alarm.
@@ -147,6 +151,7 @@ impl Default for Settings {
             restart: Restart::default(),
             loss_alarm: LossAlarm::default(),
             renamed: BTreeMap::new(),
+            hidden: Hidden::default(),
         }
     }
 }

@@ -81,7 +81,7 @@ pub fn bind(
     if missing || diagnostics.error_count() > errors || spec.broken {
         return None;
     }
-    Some(LogicalPlan {
+    let plan = LogicalPlan {
         name: spec.name.value.clone(),
         contact: spec.contact.as_ref().map(|contact| contact.value.clone()),
         nodes: nodes.into_iter().flatten().collect(),
@@ -91,7 +91,9 @@ pub fn bind(
             name: spec.name.span,
             items: stages.iter().map(|stage| (stage.name.clone(), stage.span)).collect(),
         },
-    })
+    };
+    super::hidden::check(spec, &plan, diagnostics);
+    Some(plan)
 }
 
 fn settings(spec: &Spec) -> Settings {
@@ -118,6 +120,7 @@ fn settings(spec: &Spec) -> Settings {
         },
         restart: written.restart.clone().map_or(default.restart, |restart| restart.value),
         renamed: renamed(spec),
+        hidden: super::hidden::marked(spec),
     }
 }
 

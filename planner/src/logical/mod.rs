@@ -14,13 +14,14 @@ mod scope;
 mod fields;
 mod input;
 mod checked;
+mod hidden;
 mod test;
 mod bind;
 
 pub use bind::bind;
 pub(crate) use bind::{Binder, Bound};
 pub(crate) use checked::{Checked, CheckedAggregate};
-pub(crate) use fields::{begins_with, holds, prune, replace, rows, user, without};
+pub(crate) use fields::{begins_with, holds, nested, prune, replace, rows, user, without};
 pub(crate) use input::{Changing, Input, Origin, Stream, Untimed};
 pub(crate) use outline::{Column, Kind, Measure, SinkItem, Stage};
 pub use places::Places;

@@ -58,6 +58,10 @@ struct Datastream {
     buffer_timeout: Option<Span>,
     /// When somebody is told that rows are missing: rows that nobody left out on purpose, called late or could not take.
     loss_alarm: Option<LossAlarm>,
+    /// Paths whose values nobody is shown who looks at rows, in taps and in dead letters: `[email, payload.card]`. Sinks get
+    /// them as they are.
+    #[schemars(length(min = 1))]
+    hidden: Option<Vec<String>>,
     /// Where it comes from.
     #[schemars(length(min = 1))]
     sources: Vec<Source>,

@@ -29,6 +29,7 @@ pub const KEYS: &[&str] = &[
     "restart",
     "bufferTimeout",
     "lossAlarm",
+    "hidden",
     "sources",
     "eventTypeFilters",
     "eventTypeField",
@@ -338,6 +339,7 @@ impl Reader<'_> {
             buffer_timeout: node.get("bufferTimeout").and_then(|node| self.duration(node)),
             loss_above: of_alarm("above").and_then(|node| self.share(node)),
             loss_settle: of_alarm("settle").and_then(|node| self.duration(node)),
+            hidden: node.get("hidden").map(|node| self.paths(node)).unwrap_or_default(),
         };
         if let (Some(parallelism), Some(most)) = (settings.parallelism, settings.max_parallelism)
             && parallelism.value > most.value

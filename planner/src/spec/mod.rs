@@ -236,4 +236,6 @@ pub struct Settings {
     pub loss_above: Option<Spanned<f64>>,
     /// `lossAlarm.settle`.
     pub loss_settle: Option<Spanned<Duration>>,
+    /// `hidden`.
+    pub hidden: Vec<Spanned<Path>>,
 }

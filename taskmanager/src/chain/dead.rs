@@ -12,7 +12,7 @@ use dataflow::contract::{BadRecord, dead};
 use dataflow::element::{Batch, columns};
 use dataflow::tally::Fate;
 use dataflow::time::Clock;
-use dataflow::{Failure, id};
+use dataflow::{Failure, Hidden, hidden, id};
 
 use crate::chain::columns::batch;
 use crate::meter::Which;
@@ -36,6 +36,8 @@ pub(crate) struct Origin {
     pub(crate) attempt: String,
     /// Says when.
     pub(crate) clock: Arc<dyn Clock>,
+    /// What nobody is shown who looks at them; the letters themselves hold everything.
+    pub(crate) hidden: Arc<Hidden>,
 }
 
 impl DeadLetters {
@@ -88,10 +90,16 @@ impl DeadLetters {
 
     fn sample(&self, bad: &BadRecord, record: &[u8], place: impl FnOnce() -> String) {
         let sample = self.gauges.sample(|| {
-            let place = place();
+            let (place, hidden) = (place(), &self.origin.hidden);
+            let error = hidden.scrub(&bad.error, record);
+            let masked = match hidden.is_empty() {
+                true => None,
+                false => Some(hidden.mask(record).unwrap_or_else(|| hidden::MASK.to_owned())),
+            };
+            let record = masked.as_deref().map_or(record, str::as_bytes);
             let cut = &record[..record.len().min(SAMPLE_BYTES)];
             let more = if cut.len() < record.len() { "…" } else { "" };
-            format!("{place}{}: {}{more}", bad.error, String::from_utf8_lossy(cut))
+            format!("{place}{error}: {}{more}", String::from_utf8_lossy(cut))
         });
         if let Some(sample) = sample {
             tracing::warn!(step = self.gauges.step, sample, "a record went to the dead letters");

@@ -233,6 +233,7 @@ impl Chain {
         if port == Port::Main {
             node.gauges.records_out.add_size(batch.row_count());
             self.meter.left(&node.gauges, &batch, node.carries);
+            node.gauges.valve.pass(&batch);
         }
         let nexts = std::mem::take(node.nexts(port));
         let sent = self.fan_out(&nexts, batch, now);
@@ -304,6 +305,8 @@ impl Chain {
         if node.writer.is_some() {
             self.gauges.records_out.add_size(batch.row_count());
             self.gauges.bytes_out.add_size(batch.bytes());
+            // What a sink is handed is what is seen of it.
+            node.gauges.valve.pass(&batch);
         }
         node.operator.push(batch)?;
         if node.writer.is_some() {

@@ -237,6 +237,7 @@ impl Seed {
             job: identity.job.clone(),
             attempt: identity.attempt.clone(),
             clock,
+            hidden: Arc::clone(&self.deployment.hidden),
         };
         let kept: Vec<Kept> = if operators::has_state(&node.recipe) {
             left(&self.plan.restored, &node.name)?

@@ -19,7 +19,7 @@ use dataflow::id::SubtaskId;
 use dataflow::recipe::{self, Recipe};
 use dataflow::store::{Store, Stores};
 use dataflow::time::Clock;
-use dataflow::{Failure, Registry, Scope};
+use dataflow::{Failure, Hidden, Registry, Scope};
 use tokio::runtime;
 
 use crate::channel::{Inlet, SharedPool};
@@ -72,6 +72,8 @@ pub(crate) struct Handle {
     pub(crate) gauges: Arc<Gauges>,
     /// What its whole deployment may hold of the memory.
     pub(crate) budget: Budget,
+    /// What nobody is shown who looks at its rows.
+    pub(crate) hidden: Arc<Hidden>,
 }
 
 /// What all subtasks of one deployment have in common.
@@ -138,6 +140,7 @@ fn doors(deployment: &Deployment) -> (Vec<Handle>, BTreeMap<SubtaskId, Mailbox>)
             mail,
             gauges,
             budget: Budget::default(),
+            hidden: Arc::clone(&deployment.hidden),
         });
         boxes.insert(plan.identity.subtask, mailbox);
     }

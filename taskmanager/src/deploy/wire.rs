@@ -1,13 +1,14 @@
 //! Deployment messages in our own words, checked: what leaves here makes sense.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use dataflow::Failure;
 use dataflow::contract::Committable;
 use dataflow::id::{EdgeId, Epoch, Generation, JobId, SubtaskId, VertexId};
 use dataflow::recipe::{Chain, Partition};
 use dataflow::trace::Context;
+use dataflow::{Failure, Hidden};
 use proto::v1;
 
 use crate::checkpoint::{NodeCommittables, Part, Snapshot};
@@ -37,6 +38,8 @@ pub(crate) struct Deployment {
     pub(crate) max_parallelism: u32,
     /// The folder of the job's state files; none where state must fit into the snapshots.
     pub(crate) state_url: Option<String>,
+    /// What nobody is shown who looks at rows.
+    pub(crate) hidden: Arc<Hidden>,
     /// What runs here.
     pub(crate) subtasks: Vec<Plan>,
     /// The trace that it is a part of.
@@ -151,10 +154,19 @@ impl TryFrom<v1::Deploy> for Deployment {
             epoch: Epoch(deploy.epoch),
             max_parallelism: deploy.max_parallelism.max(1),
             state_url: Some(deploy.state_url).filter(|url| !url.is_empty()),
+            hidden: Arc::new(hidden(deploy.hidden)?),
             subtasks,
             asked: None,
         })
     }
+}
+
+/// A path that makes no sense must not be taken for one that hides nothing.
+fn hidden(paths: Vec<String>) -> Result<Hidden, Failure> {
+    let paths = paths.iter().map(|path| path.parse());
+    let paths: Result<Vec<_>, _> = paths.collect();
+    let paths = paths.map_err(|error| senseless("what it hides").because(&error))?;
+    Ok(Hidden::new(paths))
 }
 
 impl Deployment {

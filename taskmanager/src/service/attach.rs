@@ -14,10 +14,13 @@ use tonic::transport::Channel;
 
 use super::lines::Outlet;
 use super::{Options, Tasks, wire};
+use crate::tap;
 use crate::task::{Identity, Report};
 
 /// So many messages may wait for the job manager to take them.
 const OUTGOING_MAX: usize = 4096;
+/// Rows that somebody looks at are worth less than a line: they are sent while fewer messages wait than these.
+const SHOWN_MAX: usize = 32;
 /// A deployment of thousands of subtasks is some MiB; anything larger is no deployment.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// The first message is answered within this time, or the connection is tried again.
@@ -43,6 +46,7 @@ pub(super) struct Connection {
     pub(super) tasks: Arc<Mutex<Tasks>>,
     pub(super) reports: mpsc::Receiver<(Identity, Report)>,
     pub(super) lines: Outlet,
+    pub(super) taps: tap::Outlet,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -254,6 +258,7 @@ impl Connection {
                     None => Err("this task manager ends".to_owned()),
                 },
                 () = self.lines.rung() => self.pass_on(out),
+                () = self.taps.rung() => self.show(out),
                 () = clock.sleep_until(beat) => {
                     beat = clock.now() + interval;
                     self.beat(out)
@@ -309,7 +314,17 @@ impl Connection {
                 .into_iter()
                 .try_for_each(|line| send(out, wire::log_line(line)))?;
         }
+        self.show(out)?;
         self.pass_on(out)
+    }
+
+    /// Sends rows that somebody looks at as long as next to nothing else waits; the others wait for the next beat.
+    fn show(&self, out: &Out) -> Result<(), String> {
+        while out.capacity() > OUTGOING_MAX - SHOWN_MAX {
+            let Some(shown) = self.taps.take() else { return Ok(()) };
+            send(out, wire::shown(shown))?;
+        }
+        Ok(())
     }
 
     /// Sends lines as long as they take nobody's room; the others wait for the next beat.

@@ -12,6 +12,7 @@
 mod attach;
 mod fences;
 mod lines;
+mod tapping;
 mod tasks;
 mod tenure;
 mod traces;
@@ -44,6 +45,7 @@ use crate::memory::Memory;
 use crate::metrics;
 use crate::network::{Exchange, Identity, Papers};
 use crate::state::Scratch;
+use crate::tap;
 use crate::task::Reports;
 
 /// So many reports of subtasks may wait for the connection; more means that nobody takes them.
@@ -153,8 +155,8 @@ impl TaskManager {
             scratch: Arc::new(Scratch::new(options.scratch.clone(), &incarnation)),
             reports,
         };
-        let lines = lines.outlet();
-        let tasks = Arc::new(Mutex::new(Tasks::new(site, lines.clone())));
+        let (lines, taps) = (lines.outlet(), tap::Outlet::default());
+        let tasks = Arc::new(Mutex::new(Tasks::new(site, (lines.clone(), taps.clone()))));
         let metrics = metrics::Source {
             tasks: Arc::clone(&tasks),
             clock: Arc::clone(&clock),
@@ -169,6 +171,7 @@ impl TaskManager {
             tasks: Arc::clone(&tasks),
             reports: waiting,
             lines,
+            taps,
             clock: Arc::clone(&clock),
         };
         scope.run(connection.keep());

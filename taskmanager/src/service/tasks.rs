@@ -15,12 +15,14 @@ use tokio::sync::Notify;
 
 use super::fences::Fences;
 use super::lines::Outlet;
+use super::tapping::Taps;
 use super::tenure::Tenure;
 use super::traces::Traces;
 use super::wire;
 use crate::deploy::{Deployment, Fence, Handle, Site, deploy, subtask_id};
 use crate::metrics::Retired;
 use crate::operators::Outlook;
+use crate::tap;
 use crate::task::life::{Life, Status};
 use crate::task::mailbox::Control;
 use crate::task::{Identity, Report};
@@ -50,7 +52,7 @@ impl Running {
         self.cancelled.is_none() && self.life != Life::Over
     }
 
-    fn obeys(&self, fence: &Fence) -> bool {
+    pub(super) fn obeys(&self, fence: &Fence) -> bool {
         let Identity { job, obeys, .. } = &self.handle.identity;
         *job == fence.job && *obeys == fence.generation
     }
@@ -58,19 +60,20 @@ impl Running {
 
 /// All subtasks, by job, generation and id.
 pub(crate) struct Tasks {
-    site: Site,
+    pub(super) site: Site,
     lines: Outlet,
     running: BTreeMap<Key, Running>,
     fences: Fences,
     tenure: Tenure,
     retired: Retired,
+    pub(super) taps: Taps,
     /// Rings whenever a subtask has left.
     departures: Arc<Notify>,
 }
 
 impl Tasks {
     /// None yet.
-    pub(super) fn new(site: Site, lines: Outlet) -> Self {
+    pub(super) fn new(site: Site, (lines, taps): (Outlet, tap::Outlet)) -> Self {
         let departures = Arc::new(Notify::new());
         let retired = Retired::default();
         Self {
@@ -80,6 +83,7 @@ impl Tasks {
             fences: Fences::default(),
             tenure: Tenure::default(),
             retired,
+            taps: Taps::new(taps),
             departures,
         }
     }
@@ -126,6 +130,8 @@ impl Tasks {
             Some(Message::Commit(message)) => self.commit(message, asked),
             Some(Message::AssignSplits(message)) => self.assign(message),
             Some(Message::Bound(message)) => self.bound(message),
+            Some(Message::Tap(message)) => self.tap(&message),
+            Some(Message::Untap(message)) => self.untap(message),
             Some(Message::Recorded(message)) if message.r#final => self.all_of(message.fence, |_| Control::Release),
             // Without `final` it concerns the job manager's own order of barriers only.
             Some(Message::Recorded(_)) => Ok(true),
@@ -397,6 +403,7 @@ impl Tasks {
         if let Some(running) = self.running.remove(&key) {
             self.retired.add(&running.handle);
         }
+        self.taps.left(identity);
         self.settle(&identity.job);
         self.departures.notify_one();
     }

@@ -1,21 +1,31 @@
 //! What is said to the job manager, as messages.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-use dataflow::Failure;
+use arrow_schema::Schema;
 use dataflow::error::Disposition;
+use dataflow::expr::Expression;
 use dataflow::id::SubtaskId;
 use dataflow::metric::process::Usage;
 use dataflow::tally::{Account, Histogram};
 use dataflow::time::Instant;
+use dataflow::{Failure, recipe};
 use proto::v1::{self, FromTaskManager, State, from_task_manager::Message};
 
 use super::lines::{Line, Taken};
 use super::{Options, Running, Tasks};
 use crate::meter::Ages;
+use crate::tap::{Asked, Condition, Row, Shown};
 use crate::task::gauges::{EdgeGauges, NodeGauges};
 use crate::task::life::{Life, Status};
 use crate::task::{Identity, Report};
+
+/// What a tap may ask for at most, whoever leads.
+const TAP_ROWS_MAX: u32 = 1_000;
+const TAP_ROW_BYTES_MAX: usize = 64 << 10;
+const TAP_DURATION_MAX: Duration = Duration::from_secs(3600);
 
 /// The first message.
 pub(super) fn register(options: &Options, incarnation: &str, running: Vec<v1::Standing>) -> FromTaskManager {
@@ -138,7 +148,7 @@ pub(super) fn standings(tasks: &Tasks) -> Vec<v1::Standing> {
     standings.into_values().collect()
 }
 
-fn micros(duration: std::time::Duration) -> u64 {
+fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -188,6 +198,58 @@ pub(super) fn log_line(Taken { line, at }: Taken) -> Message {
         text,
         subtask: speaker.and_then(subtask),
         attempt: attempt.unwrap_or_default(),
+    })
+}
+
+/// Rows of a step that somebody looks at.
+pub(super) fn shown(shown: Shown) -> Message {
+    let row = |row: Row| v1::TappedRow {
+        event_time_ms: row.event_time_ms,
+        kind: i32::from(row.kind),
+        row: row.json,
+        text: row.text,
+        base64: row.base64,
+        bytes: row.bytes,
+        cut: row.cut,
+    };
+    Message::Tapped(v1::Tapped {
+        fence: fence(&shown.identity),
+        subtask: subtask(shown.identity.subtask),
+        tap: shown.tap,
+        rows: shown.rows.into_iter().map(row).collect(),
+        passed: shown.counts.passed,
+        looked_at: shown.counts.looked_at,
+        matched: shown.counts.matched,
+        shown: shown.counts.shown,
+        failed: shown.counts.failed,
+        failure: shown.failure.unwrap_or_default(),
+        trouble: shown.trouble.unwrap_or_default(),
+    })
+}
+
+/// What a tap is asked for.
+pub(super) fn asked(tap: &v1::Tap) -> Result<Asked, Failure> {
+    let wrong = |error: serde_json::Error| Failure::bug("a tap that makes no sense").because(&error);
+    let open = match tap.fields.is_empty() {
+        true => None,
+        false => {
+            let fields: Schema = serde_json::from_slice(&tap.fields).map_err(wrong)?;
+            let format: recipe::Format = serde_json::from_slice(&tap.format).map_err(wrong)?;
+            Some((Arc::new(fields), format))
+        }
+    };
+    let expression = Some(tap.condition.as_str()).filter(|sql| !sql.is_empty());
+    Ok(Asked {
+        tap: tap.tap,
+        condition: expression.map(|sql| Condition {
+            expression: Expression::new(sql),
+            open,
+        }),
+        rows_per_second: tap.rows_per_second.clamp(1, TAP_ROWS_MAX),
+        row_bytes_max: usize::try_from(tap.row_bytes_max)
+            .unwrap_or(usize::MAX)
+            .min(TAP_ROW_BYTES_MAX),
+        duration: Duration::from_millis(tap.duration_ms).min(TAP_DURATION_MAX),
     })
 }
 

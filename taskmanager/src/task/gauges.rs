@@ -16,6 +16,7 @@ use crate::channel::{Fill, Intake};
 use crate::checkpoint::Counts;
 use crate::memory::Allowance;
 use crate::meter::Book;
+use crate::tap::Valve;
 
 /// So many dead letters of a node are kept as text, for a person to look at.
 const SAMPLES_MAX: usize = 5;
@@ -250,7 +251,10 @@ impl Gauges {
 
     /// What it may hold of memory.
     pub(crate) fn allowance(&self) -> Allowance {
-        self.surroundings.get().map(|(_, allowance)| *allowance).unwrap_or_default()
+        self.surroundings
+            .get()
+            .map(|(_, allowance)| *allowance)
+            .unwrap_or_default()
     }
 
     /// Adds time spent.
@@ -316,6 +320,8 @@ pub(crate) struct NodeGauges {
     pub(crate) watermark: Reached,
     /// What became of its rows, by the minute of their time, and how old they were.
     pub(crate) book: Book,
+    /// Where people look at its rows.
+    pub(crate) valve: Valve,
     samples: Mutex<Vec<String>>,
 }
 

@@ -28,6 +28,7 @@ impl Footing {
                 job: "orders@1".parse().unwrap(),
                 attempt: "a1".to_owned(),
                 clock: Arc::new(ManualClock::new()),
+                hidden: Arc::default(),
             },
             gauges: Arc::new(NodeGauges::new(node.name.clone())),
         }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BinaryViewArray, BinaryViewBuilder, RecordBatch};
-use arrow::json::ReaderBuilder;
+use arrow::json::{LineDelimitedWriter, ReaderBuilder};
 use arrow_schema::SchemaRef;
-use dataflow::contract::{BadRecord, Decoded, Decoder, Encoder, Format, Framing, InvalidOptions, Splicer, Unnested};
+use dataflow::contract::{
+    BadRecord, Decoded, Decoder, Encoder, Format, Framing, InvalidOptions, Lines, Splicer, Unnested,
+};
 use dataflow::expr::Path;
 use serde_json::{Map, Value};
 
@@ -34,15 +36,32 @@ impl Format for Json {
     }
 
     fn encoder(&self, _: &Value, _: SchemaRef) -> Result<Box<dyn Encoder>, InvalidOptions> {
-        Err(InvalidOptions {
-            pointer: String::new(),
-            message: "it only reads".to_owned(),
-            help: None,
-        })
+        Ok(Box::new(Plain))
     }
 
     fn splicer(&self) -> Option<&dyn Splicer> {
         Some(self)
+    }
+}
+
+/// Writes rows with Arrow's own writer.
+struct Plain;
+
+impl Encoder for Plain {
+    fn encode(&mut self, rows: &RecordBatch, out: &mut Lines) -> Vec<BadRecord> {
+        for row in 0..rows.num_rows() {
+            let mut text = Vec::new();
+            let mut writer = LineDelimitedWriter::new(&mut text);
+            writer.write(&rows.slice(row, 1)).unwrap();
+            writer.finish().unwrap();
+            drop(writer);
+            let line = out.line(|out| {
+                out.extend_from_slice(text.trim_ascii_end());
+                Ok::<_, std::convert::Infallible>(())
+            });
+            line.unwrap();
+        }
+        Vec::new()
     }
 }
 

@@ -3,7 +3,9 @@
 //! Pure: the view of a datastream and the time in, findings out. Nothing is decided from them.
 
 mod loss;
+mod evidence;
 mod pressure;
+mod uneven;
 
 use dataflow::time::WallTime;
 
@@ -28,10 +30,14 @@ pub(super) fn find(datastream: &Datastream, now: WallTime) -> Vec<Finding> {
         state,
         State::Running | State::Finishing | State::Stopping | State::Changing
     ) {
-        findings.extend(pressure::bottleneck(datastream, now));
+        let bottleneck = pressure::bottleneck(datastream, now);
+        let named = bottleneck.as_ref().and_then(|finding| finding.subtask.clone());
+        findings.extend(bottleneck);
         findings.extend(pressure::pace(datastream));
         findings.extend(pressure::held(datastream, now));
         findings.extend(watermark(datastream));
+        findings.extend(uneven::skew(datastream, named.as_deref()));
+        findings.extend(uneven::idle(datastream, now));
         findings.extend(recovered(datastream, now));
     }
     // Behind whoever holds everything up: a checkpoint that waits is mostly a consequence.
@@ -44,6 +50,7 @@ pub(super) fn find(datastream: &Datastream, now: WallTime) -> Vec<Finding> {
     findings.extend(dead_letters(datastream));
     findings.extend(late(datastream));
     findings.sort_by_key(|finding| finding.severity);
+    evidence::add(datastream, &mut findings);
     findings
 }
 
@@ -55,6 +62,7 @@ fn finding(severity: Severity, code: &str, text: impl Into<String>) -> Finding {
         help: None,
         subtask: None,
         since_ms: None,
+        evidence: Vec::new(),
     }
 }
 

@@ -278,3 +278,59 @@ fn keys_that_two_subtasks_keep_are_told() {
         ("strangers", Severity::Bad)
     );
 }
+
+#[test]
+fn who_is_behind_it_and_who_waits_is_seen_of_it() {
+    let mut slow = datastream(&[2, 1]);
+    for (vertex, index, waits, seconds) in [(0, 0, "credit of edge-1 to sub-1.0", 5.0), (1, 0, "sink out", 20.0)] {
+        let one = &mut slow.vertices[vertex].subtasks[index];
+        (one.backpressured, one.waits_for, one.waits_seconds) = (0.97, waits.to_owned(), seconds);
+    }
+    slow.checkpoints.current = Some(CurrentCheckpoint {
+        barrier: "chk-1.1.9".to_owned(),
+        phase: "collecting".to_owned(),
+        waits_for: vec!["sub-1.0".to_owned()],
+        age_ms: 12_000,
+    });
+    let found = find(&slow, NOW);
+    let behind = "sub-1.0 on tm-1 waits for sink out for 20.0 s; 0 % at work, 97 % held up, 0 rows/s in";
+    let waits =
+        "sub-0.0 on tm-1 waits for credit of edge-1 to sub-1.0 for 5.0 s; 0 % at work, 97 % held up, 0 rows/s in";
+    assert_eq!(found[0].evidence, [behind, waits]);
+    assert_eq!(
+        (found[1].code.as_str(), found[1].evidence.as_slice()),
+        ("checkpoint", [behind.to_owned()].as_slice())
+    );
+}
+
+#[test]
+fn a_subtask_with_most_of_the_rows_is_told_unless_it_is_the_bottleneck() {
+    let mut uneven = datastream(&[1, 4]);
+    for (index, rate) in [(0, 100.0), (1, 110.0), (2, 700.0), (3, 90.0)] {
+        uneven.vertices[1].subtasks[index].records_in_rate = rate;
+    }
+    assert_eq!(told(&uneven), [], "nobody works much for it");
+    uneven.vertices[1].subtasks[2].busy = 0.6;
+    let found = find(&uneven, NOW);
+    assert_eq!(
+        found[0].text,
+        "sub-1.2 gets 70 % of the rows of `step-1`, which has 4 subtasks: keys are uneven"
+    );
+    assert_eq!((found[0].severity, found[0].evidence.len()), (Severity::Note, 4));
+    uneven.vertices[1].subtasks[2].busy = 0.97;
+    uneven.vertices[0].subtasks[0].backpressured = 0.9;
+    assert!(told(&uneven).iter().all(|(code, ..)| code != "skew"));
+}
+
+#[test]
+fn readers_without_anything_to_read_are_told_after_a_while() {
+    let mut quiet = datastream(&[2, 1]);
+    quiet.vertices[0].steps[0].kind = "source".to_owned();
+    assert_eq!(told(&quiet), [], "a moment is nothing");
+    quiet.vertices[0].subtasks[1].waits_seconds = 40.0;
+    let found = find(&quiet, NOW);
+    assert_eq!(found[0].text, "1 of 2 readers have nothing to read, such as sub-0.1");
+    assert_eq!(found[0].since_ms, Some(NOW.0 - 40_000));
+    quiet.vertices[0].subtasks[0].waits_seconds = 31.0;
+    assert_eq!(told(&quiet)[0].2, "nothing comes in: its sources have nothing to read");
+}

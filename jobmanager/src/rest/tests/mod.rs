@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 mod documents;
 mod door;
 mod live;
+mod looking;
 mod security;
 
 use super::types::{Health, Problem, State, Submitted, Summary};

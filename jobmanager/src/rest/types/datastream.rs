@@ -70,7 +70,8 @@ pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
     /// A word for programs: `failed`, `restarting`, `waiting`, `trouble`, `backpressure`, `pace`, `checkpoint`,
-    /// `checkpoints`, `watermark`, `held`, `loss`, `surplus`, `strangers`, `deadLetters`, `late`, `recovered`, `ended`.
+    /// `checkpoints`, `watermark`, `held`, `skew`, `idle`, `loss`, `surplus`, `strangers`, `deadLetters`, `late`,
+    /// `recovered`, `ended`.
     pub code: String,
     /// What is wrong; one sentence.
     pub text: String,
@@ -80,6 +81,9 @@ pub struct Finding {
     pub subtask: Option<String>,
     /// Since when, in milliseconds since 1970 UTC, where that is known.
     pub since_ms: Option<i64>,
+    /// What is seen of it, a line each: who waits for what and for how long, who has most of the rows.
+    #[serde(default)]
+    pub evidence: Vec<String>,
 }
 
 /// How bad something is.

@@ -14,6 +14,8 @@ mod archive;
 mod wish;
 mod document;
 mod problem;
+mod tap;
+mod letter;
 
 pub use archive::{Archive, ArchiveFile, ArchivePartition, ArchiveSink};
 pub use checkpoint::{Checkpoint, Checkpoints, CurrentCheckpoint, Split};
@@ -24,8 +26,10 @@ pub use document::{
 };
 pub use events::{Exception, LogLine, Operation, Outlook, Swept};
 pub use lag::{Ages, Between, Fates, Lag, Loss, LossMinute, LossView, MinuteFates, StepAges, StepLag, Where};
+pub use letter::{DeadLetter, DeadLetterPage};
 pub use list::{LastCheckpoint, Outcome, Progress, State, Submitted, Summary};
 pub use live::{Live, Overview, Series};
 pub use problem::Problem;
 pub use run::PastRun;
+pub use tap::{TapCount, TapEnd, TapEvent, TapOpened, TapRow};
 pub use wish::{Rescale, SavepointRequest, Stop};

@@ -6,3 +6,4 @@ mod play;
 mod checkpoints;
 mod lines;
 mod troubles;
+mod taps;

@@ -419,6 +419,7 @@ impl Play {
             epoch: 0,
             max_parallelism: 1024,
             state_url: self.state.as_ref().map_or_else(String::new, |_| "state".to_owned()),
+            hidden: Vec::new(),
         };
         self.say(to::Message::Deploy(deploy)).await;
     }
