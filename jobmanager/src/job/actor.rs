@@ -1,6 +1,6 @@
 //! The task of one job: hears events, lets the machines decide, and hands their actions to `performing`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -15,7 +15,8 @@ use tokio::sync::{mpsc, watch};
 use super::changing;
 use super::counting::Judged;
 use super::deployment::Deployment;
-use super::event::{Ask, Event, Handle};
+use super::ending::Course;
+use super::event::{Event, Handle};
 use super::history::{Blame, History};
 use super::life::{self, Life};
 use super::operations::Operations;
@@ -27,7 +28,6 @@ use crate::checkpoint::{self, Config, Coordinator};
 use crate::cluster::{Cluster, Report, Reported, SubtaskState};
 use crate::execution::attempt::Event as AttemptEvent;
 use crate::execution::{ExecutionGraph, expand};
-use crate::jobs::Kept;
 use crate::lag::Lines;
 use crate::recover::{Adoption, Found, RestartPolicy};
 use crate::rest::types::{Cause, State, Summary};
@@ -252,11 +252,7 @@ pub(super) struct Actor {
     pub(super) swept: Epoch,
     pub(super) state: State,
     pub(super) since: WallTime,
-    pub(super) begun: WallTime,
-    pub(super) moved: BTreeMap<State, WallTime>,
-    pub(super) ended: Option<WallTime>,
-    pub(super) run: Option<u64>,
-    pub(super) run_outdated: bool,
+    pub(super) course: Course,
     pub(super) summary: watch::Sender<Summary>,
     pub(super) own: mpsc::Sender<Event>,
     events: mpsc::Receiver<Event>,
@@ -330,11 +326,7 @@ impl Actor {
             sweep_under_way: false,
             swept: epoch,
             state: State::Created,
-            begun: since,
-            moved: BTreeMap::new(),
-            ended: None,
-            run: None,
-            run_outdated: false,
+            course: Course::begin(since),
             summary,
             own,
             events,
@@ -432,33 +424,6 @@ impl Actor {
             }
             Event::Concluded(outcome) => self.concluded(outcome),
             Event::Asked(ask) => self.asked(ask),
-        }
-    }
-
-    fn asked(&mut self, ask: Ask) {
-        match ask {
-            Ask::Cancel => self.step(life::Event::CancelAsked),
-            Ask::Stop => self.step(life::Event::StopAsked),
-            Ask::Drain => {
-                self.drain = true;
-                self.send_drain();
-            }
-            Ask::Savepoint(label, when, reply) => self.savepoint_asked(label, when, reply),
-            Ask::Change(change, reply) => self.change_asked(*change, reply),
-            // Whoever asked may have gone.
-            Ask::Plot(reply) => drop(reply.send(self.plot())),
-            Ask::InForce(reply) => drop(reply.send(self.document.clone().map(Box::new))),
-            Ask::Series(reply) => drop(reply.send(self.series.columns())),
-            Ask::Lag(asked, reply) => drop(reply.send(Box::new(self.lag(&asked)))),
-            Ask::Measure(reply) => drop(reply.send(self.measure())),
-            Ask::Describe(reply) => drop(reply.send(Box::new(self.describe()))),
-            Ask::Logs(number, reply) => drop(reply.send(self.history.lines_after(number))),
-            Ask::Kept(reply) => {
-                let graph = self.document.as_ref().map(|document| &document.graph);
-                drop(reply.send(graph.map(Kept::of).unwrap_or_default()));
-            }
-            Ask::Tap(request, reply) => self.tap(request, reply),
-            Ask::Untap(tap) => self.untap(tap),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The end of a job: written into the ledger, with how it was for whoever asks later.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dataflow::Failure;
@@ -21,12 +22,40 @@ const MINUTES_KEPT: usize = 60;
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_LONGEST: Duration = Duration::from_secs(10);
 
+/// How far a run has come, for whoever asks when it is over.
+#[derive(Debug)]
+pub(super) struct Course {
+    /// When it began.
+    pub(super) begun: WallTime,
+    /// When it came into each state, last.
+    pub(super) moved: BTreeMap<State, WallTime>,
+    /// When it was over.
+    pub(super) ended: Option<WallTime>,
+    /// The newest run of this name that is remembered.
+    pub(super) newest: Option<u64>,
+    /// Whether something became known behind its end.
+    pub(super) outdated: bool,
+}
+
+impl Course {
+    /// It begins now.
+    pub(super) fn begin(now: WallTime) -> Self {
+        Self {
+            begun: now,
+            moved: BTreeMap::new(),
+            ended: None,
+            newest: None,
+            outdated: false,
+        }
+    }
+}
+
 impl Actor {
     /// Its run began then; `newest` is the one of this name that is remembered.
     pub(super) fn begin_run(&mut self, begun: WallTime, newest: Option<u64>) {
-        self.begun = begun;
-        self.moved.insert(State::Created, begun);
-        self.run = newest;
+        self.course.begun = begun;
+        self.course.moved.insert(State::Created, begun);
+        self.course.newest = newest;
     }
 
     /// It is over: nothing of it runs any more.
@@ -46,14 +75,14 @@ impl Actor {
             End::Failed(Failure { message, help, .. }) => Standing::Failed { message, help },
         };
         let at = self.context.clock.wall();
-        self.ended = Some(at);
+        self.course.ended = Some(at);
         let (ledger, clock, own) = (
             self.context.ledger.clone(),
             self.context.clock.clone(),
             self.own.clone(),
         );
         let (job, chain, head) = (self.job.clone(), self.chain.clone(), self.coordinator.head());
-        let (runs, newest, run) = (self.runs(), self.run, self.leave_behind());
+        let (runs, newest, run) = (self.runs(), self.course.newest, self.leave_behind());
         self.context.scope.run(async move {
             chain.hint(head).await;
             let number = written(&runs, newest, run).await;
@@ -66,7 +95,7 @@ impl Actor {
     pub(super) fn concluded(&mut self, outcome: Result<Entry, Error>) {
         self.concluded = true;
         match outcome {
-            Ok(entry) => self.run = entry.run,
+            Ok(entry) => self.course.newest = entry.run,
             Err(error) => self.say(
                 "ERROR",
                 format!("the end of the job is not written down: {}", error.failure().message),
@@ -76,13 +105,13 @@ impl Actor {
 
     /// Remembers the run anew where something became known behind its end: that its last savepoint was made.
     pub(super) fn remember_late(&mut self) {
-        let Some(ended) = self.ended.filter(|_| self.concluded && self.run_outdated) else {
+        let Some(ended) = self.course.ended.filter(|_| self.concluded && self.course.outdated) else {
             return;
         };
-        self.run_outdated = false;
+        self.course.outdated = false;
         let (ledger, job) = (self.context.ledger.clone(), self.job.clone());
-        let (runs, newest, run) = (self.runs(), self.run, self.leave_behind());
-        self.run = newest.map(|newest| newest + 1).or(Some(0));
+        let (runs, newest, run) = (self.runs(), self.course.newest, self.leave_behind());
+        self.course.newest = newest.map(|newest| newest + 1).or(Some(0));
         self.context.scope.run(async move {
             if let Some(number) = written(&runs, newest, run).await {
                 name_late(&ledger, &job, (ended, number)).await;
@@ -99,7 +128,7 @@ impl Actor {
     fn leave_behind(&mut self) -> Run {
         let mut datastream = self.describe();
         let (before, state) = (datastream.summary.state, self.life.state());
-        let at = self.ended.unwrap_or(self.since);
+        let at = self.course.ended.unwrap_or(self.since);
         let mut lines = self.history.lines_after(0);
         if before != state {
             datastream.summary.state = state;

@@ -22,6 +22,7 @@ mod performing;
 mod changing;
 mod versions;
 mod saving;
+mod asking;
 mod ending;
 mod sweeping;
 mod tapping;

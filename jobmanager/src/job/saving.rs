@@ -96,7 +96,7 @@ impl Actor {
             return;
         };
         let Saving { label, epoch, .. } = self.saving.remove(place);
-        self.run_outdated = self.ended.is_some();
+        self.course.outdated = self.course.ended.is_some();
         let at = self.context.clock.wall();
         match outcome {
             Ok(url) => {

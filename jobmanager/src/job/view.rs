@@ -62,8 +62,8 @@ impl Actor {
         if state != self.state {
             self.say("INFO", format!("moved from {} to {state}", self.state));
             self.state = state;
-            self.since = self.ended.unwrap_or_else(|| self.context.clock.wall());
-            self.moved.insert(state, self.since);
+            self.since = self.course.ended.unwrap_or_else(|| self.context.clock.wall());
+            self.course.moved.insert(state, self.since);
         }
         let summary = self.summarize();
         self.remember(&summary);
@@ -88,7 +88,7 @@ impl Actor {
             reason: reason.map(|failure| failure.message.clone()).or(trouble),
             help: reason.map_or(help, |failure| failure.help.clone()),
             since_ms: self.since.0,
-            started_ms: Some(self.begun.0),
+            started_ms: Some(self.course.begun.0),
             subtasks_running: self.deployment.as_ref().map_or(0, Deployment::running_count),
             subtasks: u32::try_from(self.execution.subtasks.len()).unwrap_or(u32::MAX),
             restarts: self.life.restarts(),
@@ -248,7 +248,12 @@ impl Actor {
         let edges = graph.iter().flat_map(|graph| &graph.edges);
         let mut datastream = Datastream {
             summary: self.summarize(),
-            moved_ms: self.moved.iter().map(|(state, at)| (state.to_string(), at.0)).collect(),
+            moved_ms: self
+                .course
+                .moved
+                .iter()
+                .map(|(state, at)| (state.to_string(), at.0))
+                .collect(),
             contact: graph.and_then(|graph| graph.contact.clone()),
             document: self
                 .document

@@ -1,5 +1,6 @@
 //! What datastreams have kept: the folders and files of their archives, and a few rows of a file, without what is hidden.
 
+use dataflow::Hidden;
 use dataflow::contract::browse::{Asked, Browse, Listed};
 use dataflow::hidden::MASK;
 use dataflow::recipe::{Recipe, Role, Sink};
@@ -70,7 +71,10 @@ impl Jobs {
             .sample(&one.sink.options, stores, (file, rows))
             .await;
         let found = found.map_err(Error::Archive)?;
-        Ok(found.into_iter().map(|row| shown(&graph, row)).collect())
+        Ok(found
+            .into_iter()
+            .map(|row| shown(&graph.settings.hidden, row))
+            .collect())
     }
 
     async fn graph(&self, name: &str) -> Result<JobGraph, Error> {
@@ -116,8 +120,7 @@ fn chosen<'a>(all: &'a [Kept], name: &str, sink: Option<&str>) -> Result<&'a Kep
 
 /// A row as people are shown it, without the fields that the document hides; of a record that was kept as bytes, where it
 /// is not JSON, nothing.
-fn shown(graph: &JobGraph, mut row: Value) -> Value {
-    let hidden = &graph.settings.hidden;
+fn shown(hidden: &Hidden, mut row: Value) -> Value {
     if hidden.is_empty() {
         return row;
     }
@@ -132,21 +135,19 @@ fn shown(graph: &JobGraph, mut row: Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use dataflow::Hidden;
     use serde_json::json;
 
     use super::*;
 
     #[test]
     fn what_a_document_hides_is_hidden_in_columns_and_in_records_that_were_kept_as_they_came() {
-        let mut graph = JobGraph::default();
         let row = json!({ "email": "a@b.example", "n": 1, "raw": { "email": "a@b.example", "n": 2 } });
-        assert_eq!(shown(&graph, row.clone()), row);
-        graph.settings.hidden = Hidden::new(vec!["email".parse().unwrap()]);
+        assert_eq!(shown(&Hidden::default(), row.clone()), row);
+        let hidden = Hidden::new(vec!["email".parse().unwrap()]);
         let covered = json!({ "email": MASK, "n": 1, "raw": { "email": MASK, "n": 2 } });
-        assert_eq!(shown(&graph, row), covered);
+        assert_eq!(shown(&hidden, row), covered);
         assert_eq!(
-            shown(&graph, json!({ "raw": "a@b.example, no JSON" })),
+            shown(&hidden, json!({ "raw": "a@b.example, no JSON" })),
             json!({ "raw": MASK })
         );
     }

@@ -39,7 +39,7 @@ impl Jobs {
     /// # Errors
     /// When there is none of that name, it keeps no dead letters, or they cannot be read.
     pub async fn dead_letters(&self, name: &str, query: &Query) -> Result<DeadLetterPage, Error> {
-        match self.kept(name).await? {
+        match self.dead_of(name).await? {
             Some((store, hidden)) => letters::list(&store, (name, &hidden), query)
                 .await
                 .map_err(Error::Letters),
@@ -52,12 +52,12 @@ impl Jobs {
     /// # Errors
     /// As for [`Jobs::dead_letters`], and when it is not there.
     pub async fn dead_letter(&self, name: &str, id: &str) -> Result<DeadLetter, Error> {
-        let kept = self.kept(name).await?;
+        let kept = self.dead_of(name).await?;
         let (store, hidden) = kept.ok_or(Error::Letters(letters::Error::Nowhere))?;
         letters::show(&store, (name, &hidden), id).await.map_err(Error::Letters)
     }
 
-    async fn kept(&self, name: &str) -> Result<Option<(Arc<dyn Store>, Hidden)>, Error> {
+    async fn dead_of(&self, name: &str) -> Result<Option<(Arc<dyn Store>, Hidden)>, Error> {
         let context = &self.inner.context;
         let kept = match self.known(name)? {
             Known::Task(handle) => {

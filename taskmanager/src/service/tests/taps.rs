@@ -91,7 +91,7 @@ async fn rows_behind_a_step_are_shown_as_long_as_somebody_looks() {
     let dropped = "weir_control_messages_dropped_total 2";
     play.until(
         "one of another deployment and one that is closed already are counted",
-        |task_manager, _| task_manager.metrics().contains(dropped),
+        |task_manager, _| task_manager.metrics().text().contains(dropped),
     )
     .await;
     play.end().await;
