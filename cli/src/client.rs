@@ -47,7 +47,7 @@ pub(crate) fn begin(trust: &Trust) -> Result<(), Stop> {
     let unusable = |what: &str| Stop::new(Exit::Failed, format!("{what} cannot be used"));
     let token = token
         .map(|token| {
-            let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| unusable("the token"))?;
+            let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_other| unusable("the token"))?;
             value.set_sensitive(true);
             Ok::<_, Stop>(value)
         })
@@ -75,7 +75,7 @@ pub(crate) fn begin(trust: &Trust) -> Result<(), Stop> {
     };
     CREDENTIALS
         .set(credentials)
-        .map_err(|_| Stop::new(Exit::Failed, "credentials were handed in twice"))
+        .map_err(|_other| Stop::new(Exit::Failed, "credentials were handed in twice"))
 }
 
 impl Credentials {

@@ -29,6 +29,10 @@ pub(crate) enum Who {
 
 /// What there is to protect a listener with.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four facts, any of which may be without the others"
+)]
 struct Means {
     token: bool,
     certificate: bool,

@@ -3,8 +3,8 @@
 //! `WEIR_DIE_AT` names a file. Who comes to a point that the file names takes the file away and dies there, as by `kill -9`:
 //! nothing is flushed, nothing is dropped, nobody is told. So a test may load any process at any time, also one that it
 //! has yet to start. Without the feature `testing` a point is nothing; with it and without the variable, one look at a
-//! static. No point lies on the way of a batch; [`loses`]
-//! does, and is one look at a static there.
+//! static. No point lies on the way of a batch; [`loses`] does, and is one
+//! look at a static there.
 
 /// Dies here, if that was asked for.
 #[inline]
@@ -49,8 +49,8 @@ mod loaded {
 
     pub(super) fn loses(step: &str) -> bool {
         let loses = LOSES.get_or_init(|| {
-            let text = std::env::var(LOSS).ok()?;
-            let (step, every) = text.split_once(' ')?;
+            let text = std::env::var_os(LOSS)?;
+            let (step, every) = text.to_str()?.split_once(' ')?;
             Some((step.to_owned(), every.parse().ok()?))
         });
         match loses {

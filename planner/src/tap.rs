@@ -105,11 +105,11 @@ pub fn look(graph: &JobGraph, step: &str, condition: Option<&str>) -> Result<Loo
 
 /// The last node of that name: what leaves a step leaves its last part.
 fn find<'a>(graph: &'a JobGraph, step: &str) -> Option<(&'a Vertex, &'a Node)> {
-    let nodes = graph
+    let mut nodes = graph
         .vertices
         .iter()
         .flat_map(|vertex| vertex.chain.nodes.iter().map(move |node| (vertex, node)));
-    nodes.filter(|(_, node)| node.name == step).last()
+    nodes.rfind(|(_, node)| node.name == step)
 }
 
 fn unknown(graph: &JobGraph, step: &str) -> Refusal {

@@ -144,7 +144,9 @@ pub(crate) enum Since {
 fn ago(text: &str) -> Result<Since, String> {
     let span = text.parse::<Span>().map(|span| Since::Ago(span.0));
     span.or_else(|_| text.parse::<Time>().map(|time| Since::At(time.0)))
-        .map_err(|_| format!("`{text}` is neither a span such as `10m` nor a time such as `2026-01-31T12:00:00Z`"))
+        .map_err(|_no_number| {
+            format!("`{text}` is neither a span such as `10m` nor a time such as `2026-01-31T12:00:00Z`")
+        })
 }
 
 /// `weir submit`.

@@ -66,7 +66,7 @@ impl FromStr for Tally {
                 "o" => tally.older = account,
                 "a" => tally.ahead = account,
                 minute => {
-                    let step: i64 = minute.parse().map_err(|_| Unreadable)?;
+                    let step: i64 = minute.parse().map_err(|_no_number| Unreadable)?;
                     before = before.checked_add(step).ok_or(Unreadable)?;
                     let sum = tally.account(before);
                     *sum = sum.and(account);
@@ -78,7 +78,9 @@ impl FromStr for Tally {
 }
 
 fn read(text: &str) -> Result<Account, Unreadable> {
-    let numbers = text.split(',').map(|number| number.parse().map_err(|_| Unreadable));
+    let numbers = text
+        .split(',')
+        .map(|number| number.parse().map_err(|_no_number| Unreadable));
     let numbers: Vec<u64> = numbers.collect::<Result<_, _>>()?;
     let at = |index: usize| numbers.get(index).copied().unwrap_or(0);
     match numbers.len() {

@@ -7,9 +7,10 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use dataflow::time::{Clock as _, SystemClock};
 use integration::cluster::{Cluster, Deadline, Process, command, until};
 use serde_json::Value;
 
@@ -47,10 +48,10 @@ fn rows(cluster: &Cluster, arguments: &[&str]) -> Result<Vec<Value>> {
     let log = cluster.folder().join("tap.log");
     let mut tap = Process::start_piped("weir tap", command, &log)?;
     let mut out = tap.stdout().context("its output")?;
-    let reader = std::thread::spawn(move || {
+    let reader = std::thread::Builder::new().spawn(move || {
         let mut text = String::new();
         out.read_to_string(&mut text).map(|_| text)
-    });
+    })?;
     let status = tap.wait(Deadline::of(LIMIT)).with_context(|| arguments.join(" "))?;
     ensure!(status.success(), "{arguments:?}: {}", fs::read_to_string(&log)?);
     let text = reader.join().map_err(|_panic| anyhow::anyhow!("the reader"))??;
@@ -142,12 +143,13 @@ fn rate(cluster: &Cluster, seconds: u64) -> Result<f64> {
         let described = cluster.ask("/v1/datastreams/fast")?;
         described["summary"]["progress"]["rowsIn"].as_f64().context("rows")
     };
-    let (before, began) = (counted()?, Instant::now());
+    let clock = SystemClock::start();
+    let (before, began) = (counted()?, clock.now());
     let end = Deadline::of(Duration::from_secs(seconds));
     until("the time to pass", Deadline::of(LIMIT), || {
         Ok(end.has_passed().then_some(()))
     })?;
-    Ok((counted()? - before) / began.elapsed().as_secs_f64())
+    Ok((counted()? - before) / clock.now().since(began).as_secs_f64())
 }
 
 /// Opens taps and reads their first bytes and no more.

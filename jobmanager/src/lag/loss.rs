@@ -83,16 +83,25 @@ pub(crate) fn between(points: &Points<'_>, verdict: &Verdict, (from, to): (usize
     verdict.losses.iter().filter(is_on).map(|loss| loss.lost).sum()
 }
 
+/// How two sides are held against each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compared {
+    /// Minute by minute: both count by the same time.
+    ByMinute,
+    /// As sums over all minutes.
+    AsSums,
+}
+
 /// Rows that were given to a step and did not come to it.
 fn before(points: &Points<'_>, point: &Point<'_>, tallies: &Tallies) -> Option<Loss> {
     if point.fed.is_empty() || point.multiplied {
         return None;
     }
     let (mut given, mut came) = (Side::default(), Side::default());
-    let mut same_time = point.takes_time();
+    let mut by_minute = point.takes_time();
     for Feeder { step, port } in &point.fed {
         let feeder = &points.steps[*step];
-        same_time &= match port {
+        by_minute &= match port {
             Port::Main => is_timed(&feeder.node.output),
             Port::Late => is_timed(&feeder.node.input),
             Port::Dead => false,
@@ -109,7 +118,12 @@ fn before(points: &Points<'_>, point: &Point<'_>, tallies: &Tallies) -> Option<L
     if let Some(tally) = tallies.get(&point.node.name) {
         came.add(tally, |account| account.rows_in);
     }
-    difference(&point.node.name, Where::Before, (&given, &came), same_time)
+    let compared = if by_minute {
+        Compared::ByMinute
+    } else {
+        Compared::AsSums
+    };
+    difference((&point.node.name, Where::Before), (&given, &came), compared)
 }
 
 /// Rows that came to a step and of which it says nothing.
@@ -121,12 +135,12 @@ fn inside(point: &Point<'_>, tallies: &Tallies) -> Option<Loss> {
     let (mut came, mut accounted) = (Side::default(), Side::default());
     came.add(tally, |account| account.rows_in);
     accounted.add(tally, Account::accounted);
-    difference(&point.node.name, Where::Step, (&came, &accounted), true)
+    difference((&point.node.name, Where::Step), (&came, &accounted), Compared::ByMinute)
 }
 
-fn difference(step: &str, at: Where, (before, behind): (&Side, &Side), same_time: bool) -> Option<Loss> {
+fn difference((step, at): (&str, Where), (before, behind): (&Side, &Side), compared: Compared) -> Option<Loss> {
     let mut minutes = Vec::new();
-    if same_time {
+    if compared == Compared::ByMinute {
         for (minute, rows) in &before.minutes {
             let lost = signed(*rows, behind.minutes.get(minute).copied().unwrap_or(0));
             minutes.push(LossMinute {

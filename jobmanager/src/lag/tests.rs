@@ -14,6 +14,7 @@ const MINUTE: i64 = 1_000;
 const NOW_MS: i64 = (MINUTE + 10) * MINUTE_MS;
 
 /// One that carries its rows as they are.
+#[expect(clippy::fn_params_excessive_bools, reason = "of a test: with time or without")]
 fn node(name: &str, timed: bool, targets: Vec<(Port, Target)>) -> Node {
     let fields: Vec<_> = timed.then(columns::time).into_iter().collect();
     let schema = json!({ "fields": fields, "metadata": {} });
@@ -24,6 +25,7 @@ fn node(name: &str, timed: bool, targets: Vec<(Port, Target)>) -> Node {
 }
 
 /// `first -> second` in one chain, then an edge to `third`; `second` gives late rows to `rest` as well.
+#[expect(clippy::fn_params_excessive_bools, reason = "of a test: with time or without")]
 fn graph(timed: bool, partition: Partition) -> JobGraph {
     let vertex = |id: u32, nodes: Vec<Node>| Vertex {
         id: VertexId(id),

@@ -174,7 +174,7 @@ impl Ledger {
                     Some(known) => known.begun,
                     None => standing.is_wanted().then_some(at),
                 },
-                run: run.or(known.and_then(|known| known.run)),
+                run: run.or_else(|| known.and_then(|known| known.run)),
             }
         };
         let write = |page: &mut Page| {

@@ -170,7 +170,10 @@ fn oldest(head: u64) -> u64 {
 fn version(number: u64, entered: &Entered, last: Option<&Version>) -> Version {
     // Another life begins with nothing, unless it is told what from.
     let of_last = last.filter(|last| last.job == entered.job);
-    let before = entered.before.as_ref().or(of_last.map(|last| &last.document.graph));
+    let before = entered
+        .before
+        .as_ref()
+        .or_else(|| of_last.map(|last| &last.document.graph));
     let graph = &entered.document.graph;
     let nothing = JobGraph {
         vertices: Vec::new(),

@@ -145,7 +145,7 @@ impl Taps {
     /// What the subtasks of a tap are asked for; only this one, where it is given and looked at.
     pub(crate) fn wanted(&self, tap: u64, only: Option<SubtaskId>, now: Instant) -> Option<Wanted> {
         let Tap { look, until, .. } = self.open.get(&tap)?;
-        let subtasks = look.parallelism.min(SUBTASKS_MAX).max(1);
+        let subtasks = look.parallelism.clamp(1, SUBTASKS_MAX);
         let mut indexes: Vec<u32> = (0..subtasks)
             .map(|index| spread(index, subtasks, look.parallelism))
             .collect();

@@ -88,8 +88,11 @@ fn written(value: &Value) -> String {
     }
 }
 
+/// A word for the type, the unit and the range of a value, where it has them.
+type Form = (String, Option<String>, Option<String>);
+
 /// What kind of value it takes, what that is measured in, and how one may look.
-fn kind(about: &Value, root: &Value, depth: usize) -> (String, Option<String>, Option<String>) {
+fn kind(about: &Value, root: &Value, depth: usize) -> Form {
     let own = |text: &str| (text.to_owned(), None, None);
     let schema = led(about, root);
     if let Some(pattern) = schema["pattern"].as_str() {
@@ -150,9 +153,7 @@ fn kind(about: &Value, root: &Value, depth: usize) -> (String, Option<String>, O
             words.push(word);
         }
     }
-    let first = |part: fn(&(String, Option<String>, Option<String>)) -> &Option<String>| {
-        forms.iter().find_map(|form| part(form).clone())
-    };
+    let first = |part: fn(&Form) -> &Option<String>| forms.iter().find_map(|form| part(form).clone());
     (words.join(" or "), first(|form| &form.1), first(|form| &form.2))
 }
 

@@ -63,7 +63,7 @@ pub(crate) struct Share {
 
 /// What one subtask may hold, by who of it may; its outputs and its chain have what is left of its deployment's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Allowance {
+pub(crate) struct Portion {
     /// What was granted to its senders, and its part of the pool.
     pub(crate) channels: u64,
     /// The queues of its sinks.
@@ -146,9 +146,9 @@ impl Share {
     }
 
     /// What a subtask of its own demand gets of what all together get.
-    pub(crate) fn allowance(&self, own: Demand, all: Demand) -> Allowance {
+    pub(crate) fn portion(&self, own: Demand, all: Demand) -> Portion {
         let floating = u128::from(self.pool) * u128::from(own.channels) / u128::from(all.channels.max(1));
-        Allowance {
+        Portion {
             channels: own.channels * EXCLUSIVE + u64::try_from(floating).unwrap_or(self.pool),
             sinks: own.sinks * self.sink,
             readers: own.readers * self.reader,
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn allowances_of_subtasks_are_parts_of_the_whole() {
+    fn portions_of_subtasks_are_parts_of_the_whole() {
         let demand = |channels, sinks| Demand {
             channels,
             sinks,
@@ -285,7 +285,7 @@ mod tests {
             ..demand(4, 3)
         };
         let share = Share::split(1024 * MIB, all).unwrap();
-        let [one, other] = [demand(1, 3), demand(3, 0)].map(|own| share.allowance(own, all));
+        let [one, other] = [demand(1, 3), demand(3, 0)].map(|own| share.portion(own, all));
         assert_eq!(one.channels + other.channels, 4 * EXCLUSIVE + share.pool);
         assert_eq!((one.sinks, other.sinks), (3 * share.sink, 0));
         assert_eq!(one.state + other.state, 2 * share.state);

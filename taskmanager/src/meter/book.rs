@@ -43,6 +43,15 @@ pub(crate) struct Ages {
     pub(crate) left: Histogram,
 }
 
+/// How much is said of a tally.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// What has changed since it was said last.
+    Changes,
+    /// All of it: to whoever may not have heard what came before.
+    Everything,
+}
+
 /// Which rows of a batch.
 #[derive(Clone, Copy)]
 pub(crate) enum Which<'a> {
@@ -63,9 +72,9 @@ impl Book {
     }
 
     /// What was counted since this was asked last, or everything; and the ages of the rows since then.
-    pub(crate) fn say(&self, everything: bool) -> (Changes, Ages) {
+    pub(crate) fn say(&self, told: Told) -> (Changes, Ages) {
         let mut state = self.0.lock();
-        if everything {
+        if told == Told::Everything {
             state.told = Tally::default();
         } else if !state.touched {
             let changes = Changes {

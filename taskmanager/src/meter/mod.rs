@@ -15,7 +15,7 @@ mod book;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use book::{Ages, Book, Which};
+pub(crate) use book::{Ages, Book, Told, Which};
 
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ use dataflow::tally::{Account, Fate, MINUTE_MS, Tally};
 use dataflow::time::{ManualClock, WallTime};
 use proptest::prelude::*;
 
-use super::{Carries, Meter, Which};
+use super::{Carries, Meter, Told, Which};
 use crate::task::gauges::NodeGauges;
 
 const NOW: i64 = 10_000 * MINUTE_MS;
@@ -49,6 +49,7 @@ fn of(batch: &[(Option<i64>, Then)], wanted: Then) -> RecordBatch {
 }
 
 /// Passes batches through a node that is a filter with bad records; `timed` says whether what leaves carries its time.
+#[expect(clippy::fn_params_excessive_bools, reason = "a coin of the property")]
 fn pass(all: &[(Option<i64>, Then)], cuts: &[usize], timed: bool) -> Tally {
     let (mut meter, gauges) = (meter(), NodeGauges::new("filter".to_owned()));
     let (mut left, mut cuts) = (all, cuts.iter().cycle());
@@ -167,16 +168,16 @@ fn heartbeats_say_what_has_changed_and_ages_once() {
         &Batch::new(rows(&[(Some(NOW - 40), Then::Kept); 16])),
         Carries::RowByRow,
     );
-    let (changes, ages) = gauges.book.say(false);
+    let (changes, ages) = gauges.book.say(Told::Changes);
     assert_eq!(
         (changes.minutes.len(), ages.came.count(), ages.left.count()),
         (1, 16, 0)
     );
     assert!((ages.came.percentile(50).unwrap() - 40).abs() <= 2);
-    let (changes, ages) = gauges.book.say(false);
+    let (changes, ages) = gauges.book.say(Told::Changes);
     assert_eq!((changes.minutes.len(), ages.came.count()), (0, 0));
     assert_eq!(
-        gauges.book.say(true).0.minutes.len(),
+        gauges.book.say(Told::Everything).0.minutes.len(),
         1,
         "to whoever has heard nothing yet"
     );
@@ -229,10 +230,14 @@ fn a_sink_behind_a_step_that_drops_the_time_still_knows_how_old_rows_are() {
     meter.left(&gauges[0], &untimed, Carries::RowByRow);
     meter.entered(&gauges[1], &untimed, Carries::RowByRow);
     meter.written(&gauges[1]);
-    let (_, ages) = gauges[1].book.say(false);
+    let (_, ages) = gauges[1].book.say(Told::Changes);
     assert_eq!((ages.came.count(), ages.left.count()), (4, 4));
     assert!((ages.left.percentile(50).unwrap() - 500).abs() <= 31);
     meter.forget();
     meter.entered(&gauges[1], &untimed, Carries::RowByRow);
-    assert_eq!(gauges[1].book.say(false).1.came.count(), 0, "others are under way");
+    assert_eq!(
+        gauges[1].book.say(Told::Changes).1.came.count(),
+        0,
+        "others are under way"
+    );
 }

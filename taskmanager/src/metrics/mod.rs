@@ -24,7 +24,7 @@ use dataflow::metric::{
 use dataflow::time::Clock;
 use parking_lot::Mutex;
 
-use crate::memory::Allowance;
+use crate::memory::Portion;
 use crate::service::Tasks;
 use counted::{Counted, Now};
 
@@ -66,13 +66,13 @@ impl Source {
 
     fn of_memory(&self, page: &mut Page, tasks: &Tasks) {
         page.count(MEMORY_LIMIT, &[], self.memory_bytes);
-        let allowances = tasks.running().map(|running| running.handle.gauges.allowance());
-        let Allowance {
+        let portions = tasks.running().map(|running| running.handle.gauges.portion());
+        let Portion {
             channels,
             sinks,
             readers,
             state,
-        } = allowances.fold(Allowance::default(), |sum, one| Allowance {
+        } = portions.fold(Portion::default(), |sum, one| Portion {
             channels: sum.channels + one.channels,
             sinks: sum.sinks + one.sinks,
             readers: sum.readers + one.readers,

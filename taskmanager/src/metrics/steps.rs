@@ -69,7 +69,7 @@ mod tests {
         let step = |number: u64| Step {
             name: format!("step-{number}"),
             sums: [number; OF_NODES.len()],
-            watermark_ms: (number % 2 == 0).then_some(i64::try_from(number).unwrap()),
+            watermark_ms: number.is_multiple_of(2).then_some(i64::try_from(number).unwrap()),
         };
         (0..count).map(step).collect()
     }

@@ -103,6 +103,7 @@ impl Tasks {
         let keys = self.taps.watches.keys();
         let keys = keys.filter(|(job, tap, ..)| (job, *tap) == (&fence.job, message.tap));
         let keys: Vec<Key> = keys.cloned().collect();
-        Ok(keys.iter().fold(false, |any, key| self.taps.close(key) || any))
+        let closed = keys.iter().filter(|key| self.taps.close(key)).count();
+        Ok(closed > 0)
     }
 }

@@ -16,7 +16,7 @@ use proto::v1::{self, FromTaskManager, State, from_task_manager::Message};
 
 use super::lines::{Line, Taken};
 use super::{Options, Running, Tasks};
-use crate::meter::Ages;
+use crate::meter::{Ages, Told};
 use crate::tap::{Asked, Condition, Row, Shown};
 use crate::task::gauges::{EdgeGauges, NodeGauges};
 use crate::task::life::{Life, Status};
@@ -322,7 +322,7 @@ fn gauges(running: &Running, now: Instant) -> v1::SubtaskGauges {
     let (identity, gauges) = (&running.handle.identity, &running.handle.gauges);
     let (waits_for, waited) = gauges.waiting(now).unwrap_or_default();
     let [busy_us, backpressured_us, idle_us] = gauges.spent(now);
-    let everything = gauges.tells_everything(identity.obeys);
+    let told = gauges.to_be_told(identity.obeys);
     v1::SubtaskGauges {
         fence: fence(identity),
         subtask: subtask(identity.subtask),
@@ -337,7 +337,7 @@ fn gauges(running: &Running, now: Instant) -> v1::SubtaskGauges {
         idle_us,
         waits_for,
         waits_us: micros(waited),
-        nodes: gauges.nodes.iter().map(|node| node_gauges(node, everything)).collect(),
+        nodes: gauges.nodes.iter().map(|node| node_gauges(node, told)).collect(),
         edges: gauges.edges.iter().map(|edge| edge_gauges(edge)).collect(),
     }
 }
@@ -370,8 +370,8 @@ fn ages(ages: &Histogram) -> Option<v1::Ages> {
     (!cells.is_empty()).then_some(v1::Ages { cells, rows })
 }
 
-fn node_gauges(node: &NodeGauges, everything: bool) -> v1::NodeGauges {
-    let (changes, Ages { came, left }) = node.book.say(everything);
+fn node_gauges(node: &NodeGauges, told: Told) -> v1::NodeGauges {
+    let (changes, Ages { came, left }) = node.book.say(told);
     v1::NodeGauges {
         minutes: changes.minutes.into_iter().map(minute).collect(),
         older: Some(minute((0, changes.older))),

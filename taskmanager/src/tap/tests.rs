@@ -10,7 +10,7 @@ use arrow::array::{
 use arrow_schema::{DataType, Field, Schema};
 use dataflow::element::{Batch, columns};
 use dataflow::expr::Expression;
-use dataflow::time::{Instant, SystemClock};
+use dataflow::time::{Clock as _, Instant, SystemClock};
 use dataflow::{Hidden, Registry, recipe};
 use serde_json::Value;
 
@@ -219,17 +219,21 @@ async fn whoever_moves_rows_does_not_notice_that_nobody_takes_what_is_shown() {
     let gauges = Arc::new(NodeGauges::new("step".to_owned()));
     let (moving, batch) = (Arc::new(AtomicBool::new(true)), numbers(0..8_192));
     let (its, goes_on) = (Arc::clone(&gauges), Arc::clone(&moving));
-    let mover = std::thread::spawn(move || {
-        let mut slowest = Duration::ZERO;
-        while goes_on.load(Ordering::Relaxed) {
-            its.records_out.add_size(batch.row_count());
-            let began = std::time::Instant::now();
-            its.valve.pass(&batch);
-            slowest = slowest.max(began.elapsed());
-            std::thread::yield_now();
-        }
-        slowest
-    });
+    let clock = SystemClock::start();
+    let mover = std::thread::Builder::new()
+        .name("mover".to_owned())
+        .spawn(move || {
+            let mut slowest = Duration::ZERO;
+            while goes_on.load(Ordering::Relaxed) {
+                its.records_out.add_size(batch.row_count());
+                let began = clock.now();
+                its.valve.pass(&batch);
+                slowest = slowest.max(clock.now().since(began));
+                std::thread::yield_now();
+            }
+            slowest
+        })
+        .unwrap();
     let asked = Asked {
         tap: 7,
         condition: Some(when("n % 2 = 0")),

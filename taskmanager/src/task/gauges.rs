@@ -14,8 +14,8 @@ use parking_lot::Mutex;
 
 use crate::channel::{Fill, Intake};
 use crate::checkpoint::Counts;
-use crate::memory::Allowance;
-use crate::meter::Book;
+use crate::memory::Portion;
+use crate::meter::{Book, Told};
 use crate::tap::Valve;
 
 /// So many dead letters of a node are kept as text, for a person to look at.
@@ -140,7 +140,7 @@ pub(crate) struct Gauges {
     /// Time without anything to do, in microseconds.
     pub(crate) idle_us: Count,
     waiting: Mutex<Option<(Wait, Instant)>>,
-    surroundings: OnceLock<(Vec<Arc<Intake>>, Allowance)>,
+    surroundings: OnceLock<(Vec<Arc<Intake>>, Portion)>,
     /// One for each node of the chain.
     pub(crate) nodes: Vec<Arc<NodeGauges>>,
     /// One for each edge by which it sends.
@@ -186,13 +186,16 @@ impl Gauges {
         Self { edges, ..self }
     }
 
-    /// Whether whoever leads now is to be told all tallies, and not what has changed alone.
-    pub(crate) fn tells_everything(&self, leader: Generation) -> bool {
+    /// What whoever leads now is to be told of tallies.
+    pub(crate) fn to_be_told(&self, leader: Generation) -> Told {
         let mut told = self.told.lock();
         let (to, since) = *told;
         let everything = to != leader || since >= CHANGES_TOLD;
         *told = (leader, if everything { 0 } else { since + 1 });
-        everything
+        match everything {
+            true => Told::Everything,
+            false => Told::Changes,
+        }
     }
 
     /// Notes what the thread waits for from `now` on. The same wait as before goes on.
@@ -233,9 +236,9 @@ impl Gauges {
     }
 
     /// The channels that it takes from, and what it may hold of memory. Once, when it is built.
-    pub(crate) fn surround(&self, channels: Vec<Arc<Intake>>, allowance: Allowance) {
+    pub(crate) fn surround(&self, channels: Vec<Arc<Intake>>, portion: Portion) {
         // Built once.
-        let _ = self.surroundings.set((channels, allowance));
+        let _ = self.surroundings.set((channels, portion));
     }
 
     /// How full its channels are; none where it has none.
@@ -250,11 +253,8 @@ impl Gauges {
     }
 
     /// What it may hold of memory.
-    pub(crate) fn allowance(&self) -> Allowance {
-        self.surroundings
-            .get()
-            .map(|(_, allowance)| *allowance)
-            .unwrap_or_default()
+    pub(crate) fn portion(&self) -> Portion {
+        self.surroundings.get().map(|(_, portion)| *portion).unwrap_or_default()
     }
 
     /// Adds time spent.

@@ -143,7 +143,7 @@ pub(crate) async fn diff(
             newest.first().map_or(1, |newest| newest.number)
         }
     };
-    let from = from.unwrap_or(to.saturating_sub(1).max(1));
+    let from = from.unwrap_or_else(|| to.saturating_sub(1).max(1));
     let (before, after) = (api.jobs.version(&name, from).await?, api.jobs.version(&name, to).await?);
     let titles = [from, to].map(|number| format!("{name} version {number}"));
     let side = |title, version| -> Side<'_> {

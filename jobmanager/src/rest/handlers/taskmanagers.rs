@@ -13,6 +13,7 @@ use crate::rest::types::{Datastream, JobLine, Problem, Seated, Sitting, SlotTake
 const LINES_MAX: usize = 1_000;
 const LINES: usize = 200;
 
+#[expect(clippy::result_large_err, reason = "once a request, as every handler answers")]
 fn found(api: &Api, name: &str) -> Result<TaskManager, Problem> {
     let all = api.cluster().task_managers;
     let names: Vec<String> = all.iter().map(|one| one.name.clone()).collect();
