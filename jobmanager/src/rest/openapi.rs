@@ -98,7 +98,9 @@ fn operation(route: &Route, problem: &Schema, (written, read): (&mut SchemaGener
         "responses": answers,
     });
     if let Some(body) = &route.body {
-        let required = matches!(body, Content::Text(_)) || route.id == "rescaleDatastream";
+        let is_text = matches!(body, Content::Text(_));
+        // Nothing at all can be looked at as well: what is wrong with it is the answer.
+        let required = (is_text && route.id != "validateText") || route.id == "rescaleDatastream";
         operation["requestBody"] = json!({ "required": required, "content": content(body, read) });
     }
     operation
@@ -108,6 +110,8 @@ fn operation(route: &Route, problem: &Schema, (written, read): (&mut SchemaGener
 fn refusals(route: &Route) -> Vec<(u16, &'static str)> {
     let changes = route.method != Method::GET;
     let named = changes || route.path.contains('{');
+    // They reach into what runs, or into what it has kept.
+    let reaches = matches!(route.id, "tapDatastream" | "listArchive" | "sampleArchive");
     let all = [
         (400, true, "The request is garbled; `place` says where."),
         (401, true, "It is not known who asks."),
@@ -117,13 +121,13 @@ fn refusals(route: &Route) -> Vec<(u16, &'static str)> {
             "Whoever asks may not change this, or another page asks in their name.",
         ),
         (404, named, "There is none of that name or number."),
-        (409, changes, "It cannot be done as things are."),
+        (409, changes || reaches, "It cannot be done as things are."),
         (413, route.body.is_some(), "The body is too large."),
         (415, route.body.is_some(), "The body is of another content type."),
         (421, true, "The job manager is not asked for by that name."),
         (
             422,
-            changes,
+            changes || reaches,
             "What is asked for makes no sense; `diagnostics` has the places, where it is a document.",
         ),
         (429, true, "Too many wrong tokens came from there."),
