@@ -16,10 +16,10 @@ try {
   const light = await open(browser, base, { width: 1440, height: 900, theme: "light" });
   await overview(light, base, shots);
   await running(light, base, shots);
+  await looking(light, base, shots);
   await connectors(light, base, shots);
   await documents(light, base, shots);
   await archive(light, base, shots);
-  await looking(light, base, shots);
   await light.close();
   const dark = await open(browser, base, { width: 1440, height: 900, theme: "dark" });
   await taskManagers(dark, base, shots);

@@ -162,3 +162,28 @@ pub(crate) struct Named {
     #[command(flatten)]
     pub(crate) cluster: Cluster,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory as _};
+
+    use super::*;
+
+    /// An argument of a verb with the id of a global one is taken for it, and ends the process where it is of another type.
+    #[test]
+    fn no_verb_has_an_argument_that_is_called_like_a_global_one() {
+        fn look(command: &Command, globals: &[String]) {
+            for argument in command.get_arguments().filter(|argument| !argument.is_global_set()) {
+                let id = argument.get_id().to_string();
+                assert!(!globals.contains(&id), "`{id}` of `{}`", command.get_name());
+            }
+            command.get_subcommands().for_each(|one| look(one, globals));
+        }
+        let command = Arguments::command();
+        command.clone().debug_assert();
+        let globals = command.get_arguments().filter(|argument| argument.is_global_set());
+        let globals: Vec<String> = globals.map(|argument| argument.get_id().to_string()).collect();
+        assert!(globals.len() > 5, "{globals:?}");
+        command.get_subcommands().for_each(|one| look(one, &globals));
+    }
+}

@@ -31,7 +31,14 @@ pub(crate) struct Trust {
     pub(crate) cert: Option<PathBuf>,
 
     /// The key of that certificate, as PEM.
-    #[arg(long, global = true, env = "WEIR_KEY", value_name = "FILE", hide_short_help = true)]
+    #[arg(
+        id = "trust_key",
+        long = "key",
+        global = true,
+        env = "WEIR_KEY",
+        value_name = "FILE",
+        hide_short_help = true
+    )]
     pub(crate) key: Option<PathBuf>,
 }
 

@@ -2,10 +2,11 @@
 
 use integration::cluster::Cluster;
 
-use crate::drive;
+use crate::{alone, drive};
 
 #[test]
 fn the_page_asks_for_a_token_where_the_job_manager_does() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     let cluster = Cluster::start(folder.path(), &["--token-file", &token.to_string_lossy()]).unwrap();
