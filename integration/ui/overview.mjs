@@ -29,6 +29,11 @@ export async function overview(page, base, shots) {
     ["/ui/weir.svg"],
     "pictures: markup is text",
   );
+  await until(page, "that nothing is missing of the shop", () => {
+    const row = [...document.querySelectorAll("[data-testid=row]")].find((one) => one.querySelector("[data-testid=name]").textContent === "shop");
+    return row?.querySelector("[data-testid=missing]").textContent.trim() === "0";
+  });
+  same((await rest(`${base}/v1/datastreams/shop`)).summary.missing, { rows: 0, alarm: false }, "what is missing of the shop");
   const slots = (await rest(`${base}/v1/cluster`)).slots;
   same(await page.textContent("[data-testid=total-slots]").then((text) => text.endsWith(`of ${slots}`)), true, "slots");
   await filtered(page);

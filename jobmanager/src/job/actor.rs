@@ -30,7 +30,7 @@ use crate::execution::attempt::Event as AttemptEvent;
 use crate::execution::{ExecutionGraph, expand};
 use crate::lag::Lines;
 use crate::recover::{Adoption, Found, RestartPolicy};
-use crate::rest::types::{Cause, State, Summary};
+use crate::rest::types::{Cause, Missing, State, Summary};
 use crate::source;
 use crate::store::{Amendment, Appended, Chain, Document, Entry, Error, Ledger, Reached, Record, Standing};
 use crate::tap::Taps;
@@ -227,6 +227,7 @@ pub(super) struct Actor {
     pub(super) last_tallies: Tallies,
     /// By what losses are judged.
     pub(super) judged: Option<Judged>,
+    pub(super) lost: Option<Missing>,
     pub(super) record_bytes: u64,
     /// Checkpoints that could not be recorded.
     pub(super) unrecorded: u64,
@@ -308,6 +309,7 @@ impl Actor {
             last_reached: head_reached,
             last_tallies,
             judged: None,
+            lost: None,
             record_bytes: 0,
             unrecorded: 0,
             traces: Traces::default(),

@@ -18,7 +18,7 @@ use crate::checkpoint::Timing;
 use crate::cluster::Gauges;
 use crate::lag::{Limits, Points, Verdict, between, find};
 use crate::recover::Found;
-use crate::rest::types::{Between, Fates, Lag, Loss, LossView, MinuteFates, StepLag};
+use crate::rest::types::{Between, Fates, Lag, Loss, LossView, MinuteFates, Missing, StepLag};
 use crate::store::{Record, Tallied};
 
 /// So many points are named, the first ones.
@@ -180,7 +180,14 @@ impl Actor {
         let owed = timing.collected == Some(timing.triggered);
         match timing.aligned.overtook {
             _ if owed => {}
-            None | Some(0) => self.judged = self.head.as_ref().map(Judged::by),
+            None | Some(0) => {
+                self.judged = self.head.as_ref().map(Judged::by);
+                let losses = self.losses();
+                self.lost = Some(Missing {
+                    rows: losses.iter().map(|loss| u64::try_from(loss.lost).unwrap_or(0)).sum(),
+                    alarm: losses.iter().any(|loss| loss.alarm),
+                });
+            }
             Some(_) => {
                 if let Some(judged) = &mut self.judged {
                     judged.outdated = true;

@@ -100,6 +100,7 @@ impl Actor {
                 .and_then(|document| document.graph.contact.clone()),
             watermark_ms: self.reached_time(),
             backlog_bytes: self.waiting(),
+            missing: self.lost,
             last_checkpoint: self.history.last_checkpoint(),
         }
     }

@@ -18,6 +18,7 @@ const KEYS = {
   backlog: (one) => -backlog(one),
   checkpoint: (one) => one.lastCheckpoint?.triggeredMs ?? Number.MAX_SAFE_INTEGER,
   dead: (one) => -one.progress.deadLetters,
+  missing: (one) => (one.missing ? -one.missing.rows : 1),
   restarts: (one) => -one.restarts,
 };
 

@@ -39,6 +39,7 @@ const COLUMNS = [
   ["backlog", "Backlog", "Input still to be read, where that is known, and rows that wait to be sent from subtask to subtask."],
   ["checkpoint", "Checkpoint", "The newest epoch of its chain, and when its last checkpoint was triggered."],
   ["dead", "Dead letters", "Records that a step could not take, in this life."],
+  ["missing", "Missing", "Rows that came in, did not leave, and that nobody left out; at the newest checkpoint."],
   ["restarts", "Restarts", "Restarts after failures since this job manager took the datastream."],
 ];
 

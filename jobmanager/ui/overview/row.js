@@ -19,7 +19,7 @@ export function Row({ one, now, past }) {
 }
 
 function Line({ one, now, past }) {
-  const { progress, lastCheckpoint, restarts } = one;
+  const { progress, lastCheckpoint, missing, restarts } = one;
   const over = isOver(one.state);
   const freshness = one.watermarkMs === null || over ? null : now - one.watermarkMs;
   const tone = toneOf(one.state);
@@ -45,6 +45,9 @@ function Line({ one, now, past }) {
     </td>
     <td class="number" data-warn=${progress.deadLetters > 0} data-tip="Records that went to the dead letters, in this life.">
       ${progress.deadLetters ? count(progress.deadLetters) : html`<span class="faint">0</span>`}
+    </td>
+    <td class="number" data-testid="missing" data-warn=${Boolean(missing && missing.alarm)} data-tip="Rows of which nothing is known: they came in, did not leave, and nobody left them out. Counted at its newest checkpoint; orange where it is more than lossAlarm of its document lets pass.">
+      ${missing ? (missing.rows ? count(missing.rows) : html`<span class="faint">0</span>`) : html`<span class="faint">–</span>`}
     </td>
     <td class="number" data-warn=${restarts > 0} data-tip="Restarts after failures since this job manager took the datastream.">
       ${restarts ? exact(restarts) : html`<span class="faint">0</span>`}

@@ -68,6 +68,16 @@ impl fmt::Display for State {
     }
 }
 
+/// What is missing of a datastream's rows, at the newest checkpoint that can be judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Missing {
+    /// Rows, over all places where some are missing.
+    pub rows: u64,
+    /// Whether it is more than its document lets pass.
+    pub alarm: bool,
+}
+
 /// One datastream in a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -106,6 +116,9 @@ pub struct Summary {
     /// Bytes of rows that wait to be sent from subtask to subtask.
     #[serde(default)]
     pub backlog_bytes: u64,
+    /// Rows that came in on some way and of which nothing is known; none before a checkpoint can say.
+    #[serde(default)]
+    pub missing: Option<Missing>,
     /// The last checkpoint that was committed, since this job manager took the job.
     #[serde(default)]
     pub last_checkpoint: Option<LastCheckpoint>,
@@ -131,6 +144,7 @@ impl Summary {
             contact: None,
             watermark_ms: None,
             backlog_bytes: 0,
+            missing: None,
             last_checkpoint: None,
         }
     }

@@ -27,7 +27,7 @@ pub use document::{
 pub use events::{Exception, LogLine, Operation, Outlook, Swept};
 pub use lag::{Ages, Between, Fates, Lag, Loss, LossMinute, LossView, MinuteFates, StepAges, StepLag, Where};
 pub use letter::{DeadLetter, DeadLetterPage};
-pub use list::{LastCheckpoint, Outcome, Progress, State, Submitted, Summary};
+pub use list::{LastCheckpoint, Missing, Outcome, Progress, State, Submitted, Summary};
 pub use live::{Live, Overview, Series};
 pub use problem::Problem;
 pub use run::PastRun;
