@@ -221,9 +221,8 @@ fn launch(common: &Common, handles: &[Handle], mut boxes: BTreeMap<SubtaskId, Ma
             fail(&common.site, handle, failure);
             continue;
         };
-        let (own, all) = (demand(std::slice::from_ref(plan)), demand(&common.deployment.subtasks));
         let channels = ends.inlets.iter().map(Inlet::intake).collect();
-        handle.gauges.surround(channels, common.share.portion(own, all));
+        handle.gauges.surround(channels);
         let span = plan.identity.span(&plan.name, common.deployment.asked);
         let scope = common.job.child(subtask.to_string()).within(span);
         let seed = seed(common, handle, plan, &scope);

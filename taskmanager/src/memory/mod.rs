@@ -61,19 +61,6 @@ pub(crate) struct Share {
     pub(crate) state: u64,
 }
 
-/// What one subtask may hold, by who of it may; its outputs and its chain have what is left of its deployment's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Portion {
-    /// What was granted to its senders, and its part of the pool.
-    pub(crate) channels: u64,
-    /// The queues of its sinks.
-    pub(crate) sinks: u64,
-    /// The buffers of its readers.
-    pub(crate) readers: u64,
-    /// The state of its steps.
-    pub(crate) state: u64,
-}
-
 /// What a deployment may hold, by who holds it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Budget {
@@ -143,17 +130,6 @@ impl Share {
             )));
         }
         Ok(share)
-    }
-
-    /// What a subtask of its own demand gets of what all together get.
-    pub(crate) fn portion(&self, own: Demand, all: Demand) -> Portion {
-        let floating = u128::from(self.pool) * u128::from(own.channels) / u128::from(all.channels.max(1));
-        Portion {
-            channels: own.channels * EXCLUSIVE + u64::try_from(floating).unwrap_or(self.pool),
-            sinks: own.sinks * self.sink,
-            readers: own.readers * self.reader,
-            state: own.tables * self.state,
-        }
     }
 
     /// What all users of a deployment with so much memory may hold together.
@@ -270,25 +246,6 @@ mod tests {
             "{help}"
         );
         assert!(Share::split(25 * MIB, demand).is_ok());
-    }
-
-    #[test]
-    fn portions_of_subtasks_are_parts_of_the_whole() {
-        let demand = |channels, sinks| Demand {
-            channels,
-            sinks,
-            readers: 0,
-            tables: 1,
-        };
-        let all = Demand {
-            tables: 2,
-            ..demand(4, 3)
-        };
-        let share = Share::split(1024 * MIB, all).unwrap();
-        let [one, other] = [demand(1, 3), demand(3, 0)].map(|own| share.portion(own, all));
-        assert_eq!(one.channels + other.channels, 4 * EXCLUSIVE + share.pool);
-        assert_eq!((one.sinks, other.sinks), (3 * share.sink, 0));
-        assert_eq!(one.state + other.state, 2 * share.state);
     }
 
     proptest! {

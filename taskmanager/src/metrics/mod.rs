@@ -24,7 +24,7 @@ use dataflow::metric::{
 use dataflow::time::Clock;
 use parking_lot::Mutex;
 
-use crate::memory::Portion;
+use crate::memory::Budget;
 use crate::service::Tasks;
 use counted::{Counted, Now};
 
@@ -66,24 +66,16 @@ impl Source {
 
     fn of_memory(&self, page: &mut Page, tasks: &Tasks) {
         page.count(MEMORY_LIMIT, &[], self.memory_bytes);
-        let portions = tasks.running().map(|running| running.handle.gauges.portion());
-        let Portion {
-            channels,
-            sinks,
-            readers,
-            state,
-        } = portions.fold(Portion::default(), |sum, one| Portion {
-            channels: sum.channels + one.channels,
-            sinks: sum.sinks + one.sinks,
-            readers: sum.readers + one.readers,
-            state: sum.state + one.state,
-        });
-        for (user, bytes) in [
-            ("channels", channels),
-            ("sinks", sinks),
-            ("readers", readers),
-            ("state", state),
-        ] {
+        let budgets = tasks.budgets();
+        let sum = |of: fn(&Budget) -> u64| budgets.iter().map(|(_, budget)| of(budget)).sum();
+        let users: [(&str, u64); 5] = [
+            ("network", sum(|budget| budget.network)),
+            ("state", sum(|budget| budget.state)),
+            ("sinks", sum(|budget| budget.sinks)),
+            ("readers", sum(|budget| budget.readers)),
+            ("chains", sum(|budget| budget.chains)),
+        ];
+        for (user, bytes) in users {
             page.count(MEMORY_BUDGET, &[user], bytes);
         }
         for (user, bytes) in tasks.state_memory() {

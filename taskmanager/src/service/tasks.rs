@@ -20,6 +20,7 @@ use super::tenure::Tenure;
 use super::traces::Traces;
 use super::wire;
 use crate::deploy::{Deployment, Fence, Handle, Site, deploy, subtask_id};
+use crate::memory::Budget;
 use crate::metrics::Retired;
 use crate::operators::Outlook;
 use crate::tap;
@@ -91,6 +92,18 @@ impl Tasks {
     /// Everything whose thread has not left.
     pub(crate) fn running(&self) -> impl Iterator<Item = &Running> {
         self.running.values()
+    }
+
+    /// What each deployment that runs here may hold of the memory, with its job.
+    pub(crate) fn budgets(&self) -> Vec<(&JobId, Budget)> {
+        let handles = self.running().map(|running| &running.handle);
+        let deployments: BTreeMap<_, _> = handles
+            .map(|handle| ((&handle.identity.job, handle.identity.generation), handle.budget))
+            .collect();
+        deployments
+            .into_iter()
+            .map(|((job, _), budget)| (job, budget))
+            .collect()
     }
 
     /// Memory that state holds, by who holds it.

@@ -300,12 +300,8 @@ pub(super) fn heartbeat(tasks: &Tasks, now: Instant) -> Message {
 
 /// What the deployments of each job may hold.
 fn memory(tasks: &Tasks) -> Vec<v1::JobMemory> {
-    let handles = tasks.running().map(|running| &running.handle);
-    let deployments: BTreeMap<_, _> = handles
-        .map(|handle| ((&handle.identity.job, handle.identity.generation), handle.budget))
-        .collect();
     let mut jobs: BTreeMap<String, v1::JobMemory> = BTreeMap::new();
-    for ((job, _), budget) in deployments {
+    for (job, budget) in tasks.budgets() {
         let name = job.to_string();
         let sum = jobs.entry(name.clone()).or_default();
         sum.job = name;

@@ -14,7 +14,6 @@ use parking_lot::Mutex;
 
 use crate::channel::{Fill, Intake};
 use crate::checkpoint::Counts;
-use crate::memory::Portion;
 use crate::meter::{Book, Told};
 use crate::tap::Valve;
 
@@ -140,7 +139,7 @@ pub(crate) struct Gauges {
     /// Time without anything to do, in microseconds.
     pub(crate) idle_us: Count,
     waiting: Mutex<Option<(Wait, Instant)>>,
-    surroundings: OnceLock<(Vec<Arc<Intake>>, Portion)>,
+    surroundings: OnceLock<Vec<Arc<Intake>>>,
     /// One for each node of the chain.
     pub(crate) nodes: Vec<Arc<NodeGauges>>,
     /// One for each edge by which it sends.
@@ -235,26 +234,21 @@ impl Gauges {
             .map(|(wait, since)| (wait.name(), now.since(*since)))
     }
 
-    /// The channels that it takes from, and what it may hold of memory. Once, when it is built.
-    pub(crate) fn surround(&self, channels: Vec<Arc<Intake>>, portion: Portion) {
+    /// The channels that it takes from. Once, when it is built.
+    pub(crate) fn surround(&self, channels: Vec<Arc<Intake>>) {
         // Built once.
-        let _ = self.surroundings.set((channels, portion));
+        let _ = self.surroundings.set(channels);
     }
 
     /// How full its channels are; none where it has none.
     pub(crate) fn fill(&self) -> Option<Fill> {
-        let (channels, _) = self.surroundings.get()?;
+        let channels = self.surroundings.get()?;
         let all = channels.iter().map(|channel| channel.fill());
         all.reduce(|sum, one| Fill {
             queued: sum.queued + one.queued,
             backlog: sum.backlog + one.backlog,
             credit: sum.credit + one.credit,
         })
-    }
-
-    /// What it may hold of memory.
-    pub(crate) fn portion(&self) -> Portion {
-        self.surroundings.get().map(|(_, portion)| *portion).unwrap_or_default()
     }
 
     /// Adds time spent.
