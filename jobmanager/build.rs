@@ -1,38 +1,44 @@
 //! Lists the files of the page, so that they become part of the binary: no file is forgotten, and no Node is needed.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let ui = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui");
+    // Asked while it runs, and named in no output: a checkout elsewhere may use the same target folder.
+    let [home, out] = ["CARGO_MANIFEST_DIR", "OUT_DIR"].map(folder);
+    let (ui, out) = (home?.join("ui"), out?);
     let mut paths = Vec::new();
     list(&ui, "", &mut paths)?;
     paths.sort_unstable();
     let mut table = "/// The files of the page, by their path.\nconst FILES: &[(&str, &[u8])] = &[\n".to_owned();
-    let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo names an OUT_DIR"))?;
-    let out = Path::new(&out);
     for path in &paths {
-        let mut source = ui.join(path);
+        let (source, copy) = (ui.join(path), out.join("ui").join(path));
+        fs::create_dir_all(copy.parent().unwrap_or(&out))?;
         // What others wrote stays as it came.
         let own = !path.starts_with("vendor/") && [".js", ".css"].iter().any(|ending| path.ends_with(ending));
         if own {
-            let text = plain(&fs::read_to_string(&source)?);
-            source = out.join("ui").join(path);
-            fs::create_dir_all(source.parent().unwrap_or(out))?;
-            fs::write(&source, text)?;
+            fs::write(&copy, plain(&fs::read_to_string(&source)?))?;
+        } else {
+            fs::copy(&source, &copy)?;
         }
         // Writing to a string cannot fail.
         let _ = writeln!(
             table,
-            "    ({path:?}, include_bytes!({:?})),",
-            source.display().to_string()
+            "    ({path:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), {:?}))),",
+            format!("/ui/{path}")
         );
     }
     table.push_str("];\n");
     fs::write(out.join("ui.rs"), table)?;
     println!("cargo:rerun-if-changed=ui");
     Ok(())
+}
+
+/// A folder that cargo names to a build script.
+fn folder(name: &str) -> io::Result<PathBuf> {
+    let named = env::var_os(name).map(PathBuf::from);
+    named.ok_or_else(|| io::Error::other(format!("cargo names no {name}")))
 }
 
 /// A module or style sheet without the lines that are comments and nothing else: a tenth of what travels.
